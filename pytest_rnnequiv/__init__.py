@@ -1,0 +1,51 @@
+"""Is it still the same RNN, and if not, what did I get wrong?
+
+The public names are loaded on first use: importing this package imports nothing heavy, since pytest does so at
+every start, wanted or not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import strategies as strategies
+    from .case import Case as Case
+    from .oracle import Verdict as Verdict
+    from .oracle import judge as judge
+    from .precision import Precision as Precision
+    from .recurrence import reference as reference
+    from .spec import Spec as Spec
+    from .spec import param_count as param_count
+    from .trajectory import Trajectory as Trajectory
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Case": "case",
+    "Precision": "precision",
+    "Spec": "spec",
+    "Trajectory": "trajectory",
+    "Verdict": "oracle",
+    "judge": "oracle",
+    "param_count": "spec",
+    "reference": "recurrence",
+}
+
+__all__ = [*_HOMES, "strategies"]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "strategies":
+        return import_module(".strategies", __name__)
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,128 @@
+"""How exactly an implementation computes: the round-off that its steps may show, and no more.
+
+A :class:`Precision` is *declared* by an implementation, never guessed from its answers. Every bound of the oracle is
+made of the numbers here and of nothing else, so there is no tolerance to tune.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+__all__ = ["Precision"]
+
+#: Relative error, in units of round-off, that an activation function may add. Measured worst cases of correct
+#: runtimes: PyTorch 1.0, NumPy 1.8, XLA 4.8, LiteRT 5.0, ONNX Runtime 5.3, TensorFlow eager 5.8.
+ACTIVATION_ULPS = 8.0
+
+#: Absolute error, in units of round-off, for activations that saturate at 1: a port that computes ``tanh(a)`` as
+#: ``2*sigmoid(2a) - 1`` is right to its users, though its relative error near 0 is large.
+ACTIVATION_FLOOR = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """The arithmetic of an implementation.
+
+    Parameters
+    ----------
+    name : str
+        What reports call it.
+    unit : float
+        Unit round-off of sums, products and stored results: half the distance from 1 to the next number
+        (2^-24 for float32).
+    operand : float
+        Relative rounding of every factor *before* it is multiplied, where a runtime does that and then sums more
+        exactly (TF32: 2^-11 with ``unit`` 2^-24). 0 where factors enter as they are.
+    tiny : float
+        Smallest normal number. Below it results may be flushed to zero unless `subnormals` is true.
+    largest : float
+        Largest finite number. Where the sum of absolute terms passes it, overflow may depend on the order of
+        summation, and the step is left undetermined.
+    subnormals : bool
+        True for an implementation which promises gradual underflow. TensorFlow, XLA and most fast
+        kernels flush subnormals to zero, so the default does not ask for them.
+    radius : mapping of str to float or array
+        Absolute uncertainty of single weights, by name (``"Wx"``, ``"Wh"``, ``"bh"``, ``"Wo"``, ``"bo"``): a scalar,
+        or an array that broadcasts to the weight's shape. This is how quantised weights are judged under
+        "quantisation and nothing else": see :meth:`quantised`.
+    """
+
+    name: str
+    unit: float
+    operand: float = 0.0
+    tiny: float = float(np.finfo(np.float32).tiny)
+    largest: float = float(np.finfo(np.float32).max)
+    subnormals: bool = False
+    radius: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    float64: ClassVar[Precision]
+    float32: ClassVar[Precision]
+    tf32: ClassVar[Precision]
+    bfloat16: ClassVar[Precision]
+    float16: ClassVar[Precision]
+
+    @classmethod
+    def of(cls, name: str | Precision) -> Precision:
+        """Look a precision up by name.
+
+        Raises
+        ------
+        ValueError
+            If the name is unknown; the message lists the known ones.
+        """
+        if isinstance(name, Precision):
+            return name
+        try:
+            return KNOWN[name]
+        except (KeyError, TypeError):
+            known = ", ".join(KNOWN)
+            raise ValueError(f"unknown precision {name!r}: expected a Precision or one of {known}") from None
+
+    def quantised(self, **scales: Any) -> Precision:
+        """Return this arithmetic over weights that were rounded to multiples of known scales.
+
+        Parameters
+        ----------
+        **scales : float or array
+            The quantisation step of each weight, by name; an array broadcasts to the weight's shape, so a per-channel
+            scale of ``Wx (D, M)`` has shape ``(M,)``. A weight rounded to the nearest multiple of ``s`` moves by at
+            most ``s/2``: that is the radius that enters the bound, times ``1 + 2^-20`` for the rounding of the
+            quantiser's own division.
+        """
+        radius = {
+            name: np.asarray(scale, dtype=np.float64) * (0.5 * (1 + 2.0**-20)) for name, scale in scales.items()
+        }
+        return replace(self, name=f"{self.name}, quantised weights", radius={**self.radius, **radius})
+
+    def gamma(self, terms: int) -> float:
+        """Bound on the relative error of a sum of `terms` rounded products, in any order of summation.
+
+        ``gamma_n = n u / (1 - n u)``: Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., lemma 3.1 and
+        section 3.1. The oracle's own float64 arithmetic is counted in, so that float64 ports are judged fairly.
+        """
+        nu = terms * (self.unit + 2.0**-53)
+        return nu / (1 - nu) if nu < 1 else float("inf")
+
+
+def _ieee(name: str, bits: int, kind: Any) -> Precision:
+    return Precision(
+        name=name, unit=2.0**-bits, tiny=float(np.finfo(kind).tiny), largest=float(np.finfo(kind).max)
+    )
+
+
+Precision.float64 = _ieee("float64", 53, np.float64)
+Precision.float32 = _ieee("float32", 24, np.float32)
+Precision.float16 = _ieee("float16", 11, np.float16)
+#: Products of factors rounded to 11 bits, summed in float32: what NVIDIA's tensor cores do with "float32" by default.
+Precision.tf32 = replace(Precision.float32, name="tf32", operand=2.0**-11)
+#: bfloat16 has float32's range with 8 bits: factors, sums and states alike.
+Precision.bfloat16 = replace(Precision.float32, name="bfloat16", unit=2.0**-8)
+
+KNOWN: dict[str, Precision] = {
+    p.name: p
+    for p in (Precision.float32, Precision.float64, Precision.tf32, Precision.bfloat16, Precision.float16)
+}

@@ -1,0 +1,119 @@
+"""What an implementation shows of its run, brought into one form, or a sentence about why that cannot be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BadAnswer", "Trajectory"]
+
+
+class BadAnswer(ValueError):
+    """An answer that is no trajectory at all; the message says what it is and what was expected."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """The visible part of one run.
+
+    Parameters
+    ----------
+    outputs : (N, K) or (N, T, K) array
+        The outputs of the last step, as ``model.predict`` returns them, or of every step.
+    states : (N, T, M) array, optional
+        The hidden state *after* every step. Whoever shows it is judged step by step, with no room for chaos.
+    """
+
+    outputs: Any
+    states: Any = None
+
+    def checked(self, N: int, T: int, M: int, K: int) -> CheckedTrajectory:
+        """Return the arrays as float64, after checking kind and shape.
+
+        Raises
+        ------
+        BadAnswer
+            If something is no array of floats or has another shape than the case asks for.
+        """
+        outputs = _floats("the outputs", self.outputs)
+        if outputs.shape not in ((N, K), (N, T, K)):
+            raise BadAnswer(
+                f"the outputs have shape {outputs.shape}, expected (N, K) = {(N, K)} (the last step) "
+                f"or (N, T, K) = {(N, T, K)} (every step)" + _shape_hint(outputs.shape, (N, T, K))
+            )
+        states = None
+        if self.states is not None:
+            states = _floats("the states", self.states)
+            if states.shape != (N, T, M):
+                raise BadAnswer(
+                    f"the states have shape {states.shape}, expected (N, T, M) = {(N, T, M)}"
+                    + _shape_hint(states.shape, (N, T, M))
+                )
+        return CheckedTrajectory(outputs, states)
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedTrajectory:
+    """A trajectory whose arrays are float64 and have the shapes of their case."""
+
+    outputs: npt.NDArray[np.float64]
+    states: npt.NDArray[np.float64] | None
+
+
+def as_trajectory(answer: Any) -> Trajectory:
+    """Wrap what a port returned; a bare array is its outputs.
+
+    Raises
+    ------
+    BadAnswer
+        If there is nothing in it.
+    """
+    if answer is None:
+        raise BadAnswer(
+            "the implementation returned None, expected an array of outputs or a Trajectory "
+            "(is a `return` missing?)"
+        )
+    return answer if isinstance(answer, Trajectory) else Trajectory(answer)
+
+
+def _floats(what: str, answer: Any) -> npt.NDArray[np.float64]:
+    try:
+        array = np.asarray(answer)
+    except Exception as error:
+        raise BadAnswer(
+            f"{what} cannot be made an array ({type(error).__name__}: {error}); expected an array of floats"
+        ) from error
+    if array.dtype == object:
+        raise BadAnswer(
+            f"{what} are {_called(answer)} of Python objects, expected an array of floats"
+            + (" (rows of unequal length?)" if isinstance(answer, (list, tuple)) else "")
+        )
+    # bfloat16 and its like (ml_dtypes) are void to numpy's kinds, and floats to everybody else.
+    if array.dtype.kind != "f" and "float" not in array.dtype.name:
+        raise BadAnswer(f"{what} have dtype {array.dtype}, expected floats (float16, float32 or float64)")
+    if array.size == 0:
+        raise BadAnswer(f"{what} are empty (shape {array.shape})")
+    return array.astype(np.float64)
+
+
+def _called(answer: Any) -> str:
+    return "an array" if isinstance(answer, np.ndarray) else f"a {type(answer).__name__}"
+
+
+def _shape_hint(got: tuple[int, ...], full: tuple[int, int, int]) -> str:
+    """Name the most common reasons of a wrong shape."""
+    N, T, last = full
+    if got == (T, N, last):
+        return "; N and T are swapped (time-major?)"
+    if got in ((last,), (T, last)) and N == 1:
+        return "; the sample axis is missing"
+    if got == (N, last, T):
+        return "; the last two axes are swapped"
+    if got == (last, N):
+        return "; it is transposed"
+    if len(got) == 3 and got[0] == N and got[2] == last and got[1] in (T - 1, T + 1):
+        return f"; there is a step {'missing' if got[1] < T else 'too many (the initial state?)'}"
+    return ""
