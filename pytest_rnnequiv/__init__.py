@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import strategies as strategies
+    from .assertion import EquivalenceError as EquivalenceError
+    from .assertion import assert_equivalent as assert_equivalent
     from .case import Case as Case
+    from .diagnosis import Diagnosis as Diagnosis
+    from .diagnosis import diagnose as diagnose
+    from .implementations.port import Supports as Supports
     from .oracle import Verdict as Verdict
     from .oracle import judge as judge
     from .precision import Precision as Precision
@@ -23,10 +28,15 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Case": "case",
+    "Diagnosis": "diagnosis",
+    "EquivalenceError": "assertion",
     "Precision": "precision",
     "Spec": "spec",
+    "Supports": "implementations.port",
     "Trajectory": "trajectory",
     "Verdict": "oracle",
+    "assert_equivalent": "assertion",
+    "diagnose": "diagnosis",
     "judge": "oracle",
     "param_count": "spec",
     "reference": "recurrence",

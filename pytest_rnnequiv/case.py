@@ -120,6 +120,23 @@ class Case:
         """Return a copy with some fields changed."""
         return replace(self, **changes)
 
+    def __reduce__(self) -> Any:
+        # Through the constructor, so that the arrays are read-only on the other side as well.
+        return type(self), tuple(getattr(self, name) for name in self.__dataclass_fields__)
+
+    def writable(self) -> Case:
+        """Return a copy whose arrays may be written to: what ports are handed, since some buffers insist on it."""
+        copy = self.replace()
+        for name in self.__dataclass_fields__:
+            if isinstance(array := getattr(copy, name), np.ndarray):
+                array.flags.writeable = True
+        return copy
+
+    def numbers(self) -> dict[str, Array]:
+        """Return all arrays by name, without those that are left out."""
+        arrays = {name: getattr(self, name) for name in ("x", *WEIGHT_NAMES, "h0", "mask")}
+        return {name: array for name, array in arrays.items() if array is not None}
+
     def prefix(self, t: int) -> Case:
         """Return the first `t` steps as a case of their own."""
         return self.replace(x=self.x[:, :t], mask=None if self.mask is None else self.mask[:, :t])
@@ -157,12 +174,8 @@ class Case:
             "head_activation": spec.head_activation.name,
             "dtype": spec.dtype,
         }
-        arrays = {name: getattr(self, name) for name in ("x", *WEIGHT_NAMES, "h0", "mask")}
-        np.savez(
-            file,
-            spec=np.array(json.dumps(header)),
-            **{name: array for name, array in arrays.items() if array is not None},
-        )
+        with open(file, "wb") as stream:  # savez would add a suffix to a name without one
+            np.savez(stream, allow_pickle=False, spec=np.array(json.dumps(header)), **self.numbers())
 
     @classmethod
     def load(cls, file: str | os.PathLike[str]) -> Case:

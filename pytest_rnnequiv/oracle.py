@@ -145,13 +145,16 @@ def judge(case: Case, trajectory: Any, precision: Precision | str | None = None)
     except BadAnswer as problem:
         return Verdict("different", problem=str(problem), error_over_bound=float("inf"))
     outputs, states = shown.outputs, shown.states
-    every = outputs.shape == (case.N, case.T, case.K)
+    through_head = states is None or as_trajectory(trajectory).through_head
+    if case.T == 1 and outputs.ndim == 2:
+        outputs = outputs[:, None]
+    every = outputs.ndim == 3
     if states is None and every and _has_identity_head(case):
         states = outputs
     with np.errstate(all="ignore"):
         findings = []
         if states is not None:
-            findings.append(_steps(case, p, states))
+            findings.append(_steps(case, p, states, through_head))
             findings.append(_head(case, p, states, outputs, every))
             return _verdict(case, INDUCTION, findings)
         findings.append(_trajectory(case, p, outputs, every))
@@ -196,13 +199,15 @@ def _initial_state(case: Case) -> Array:
     return np.zeros((case.N, case.M)) if case.h0 is None else case.h0.astype(np.float64)
 
 
-def _steps(case: Case, p: Precision, states: Array) -> _Finding:
+def _steps(case: Case, p: Precision, states: Array, through_head: bool) -> _Finding:
     """Base and induction step, all at once: every state from its own predecessor."""
     previous = np.concatenate([_initial_state(case)[:, None], states[:, :-1]], axis=1)
     x = case.x.astype(np.float64)
     w, _, _ = _inexact_weights(case, p)
     h = case.spec.cell.step(Inexact(x, p), Inexact(previous, p), w, case.spec.activation).closed()
     expected, radius = h.value, h.radius
+    if through_head and p.operand:
+        radius = radius + p.operand * np.abs(expected)
     # A NaN that goes in comes out, in whatever order the sum is taken; an infinity may or may not become one.
     certain_nan = np.isnan(x).any(-1, keepdims=True) | np.isnan(previous).any(-1, keepdims=True)
     if case.mask is not None:
@@ -235,7 +240,8 @@ def _trajectory(case: Case, p: Precision, outputs: Array, every: bool) -> _Findi
     error = np.abs(got - expected)
     blunt = (radius > resolution * scale) & ~(error > radius)
     radius = np.where(blunt, np.inf, radius)
-    poisoned = np.maximum.accumulate(np.isnan(case.x).any(-1) & _active(case), axis=1)[:, first:, None]
+    poisoned = np.asarray(np.maximum.accumulate(np.isnan(case.x).any(-1) & _active(case), axis=1))
+    poisoned = poisoned[:, first:, None]
     return _Finding("output", got, expected, radius, first, np.broadcast_to(poisoned, got.shape))
 
 
@@ -385,5 +391,6 @@ def _has_identity_head(case: Case) -> bool:
         case.K == case.M
         and case.spec.head_activation.name == "linear"
         and not case.bo.any()
+        and type(case.spec.cell).readout is SimpleRNN.readout
         and np.array_equal(case.Wo, np.eye(case.M))
     )

@@ -25,10 +25,13 @@ class Trajectory:
         The outputs of the last step, as ``model.predict`` returns them, or of every step.
     states : (N, T, M) array, optional
         The hidden state *after* every step. Whoever shows it is judged step by step, with no room for chaos.
+    through_head : bool
+        The states are outputs under an identity head; a head that rounds its factors has rounded them.
     """
 
     outputs: Any
     states: Any = None
+    through_head: bool = False
 
     def checked(self, N: int, T: int, M: int, K: int) -> CheckedTrajectory:
         """Return the arrays as float64, after checking kind and shape.

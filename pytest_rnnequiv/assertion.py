@@ -1,0 +1,172 @@
+"""Assert equivalence, with a message that teaches.
+
+The message is made only when somebody reads it: Hypothesis raises the error hundreds of times while it shrinks, and
+shows it once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from . import tally
+from .case import Case
+from .diagnosis import Diagnosis, explain
+from .observation import Observation
+from .oracle import Verdict
+from .precision import Precision
+from .reproduction import script
+from .trajectory import BadAnswer, as_trajectory
+
+__all__ = ["EquivalenceError", "assert_equivalent"]
+
+
+class EquivalenceError(AssertionError):
+    """An implementation is not the recurrence.
+
+    Attributes
+    ----------
+    case : Case
+        What it was asked; the smallest that Hypothesis found, where Hypothesis looked.
+    verdict : Verdict
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        verdict: Verdict,
+        explained: Callable[[], Diagnosis] | None = None,
+        *,
+        precision: Precision | None = None,
+        name: str = "",
+    ) -> None:
+        super().__init__()
+        self.case = case
+        self.verdict = verdict
+        self.name = name
+        self.precision = precision or case.spec.precision
+        self._explained = explained
+        self._diagnosis: Diagnosis | None = None
+        self._text: str | None = None
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """Which mistake explains it; looked for at the first reading."""
+        if self._diagnosis is None:
+            self._diagnosis = Diagnosis((), "") if self._explained is None else self._explained()
+        return self._diagnosis
+
+    def __str__(self) -> str:
+        if self._text is None:
+            self._text = "\n".join(self._lines())
+        return self._text
+
+    def _lines(self) -> list[str]:
+        case, v = self.case, self.verdict
+        who = self.name or "the implementation"
+        lines = [f"{who} is not the recurrence on {case.spec}, N={case.N}, T={case.T}", ""]
+
+        def row(label: str, text: str) -> None:
+            lines.append(f"  {label:<13}{text}")
+
+        if v.place is None:
+            row("problem", v.problem or "")
+        else:
+            diagnosis = self.diagnosis
+            if diagnosis.explanations:
+                row("diagnosis", str(diagnosis.explanations[0]))
+                row("how so", diagnosis.how)
+                if diagnosis.others:
+                    row("or", f"what was seen fits as well: {diagnosis.others}")
+            else:
+                row("diagnosis", "no mistake of the catalogue explains it")
+            p = v.place
+            row("first broken", str(p))
+            row("got", f"{p.got:.9g}")
+            row("expected", f"{p.expected:.9g} +- {p.bound:.2g}")
+            if p.error_over_bound != float("inf"):
+                row("off by", f"{p.got - p.expected:+.3g}, {p.error_over_bound:.3g} times its bound")
+            if not diagnosis.explanations and diagnosis.picture:
+                row("it looks", diagnosis.picture)
+            row("broken", f"{v.broken} of {v.steps} steps (judged by {v.way}, in {self.precision.name})")
+            if 1 < v.error_over_bound < 100 and not diagnosis.explanations:
+                unit = self.precision.unit * v.error_over_bound
+                row(
+                    "room needed",
+                    f"{v.error_over_bound:.2g} times what {self.precision.name} gives: it would take "
+                    f"a unit round-off of {unit:.1e}; declare the precision that it computes in, if it is another",
+                )
+        lines += ["", "  to see it with numpy alone:", ""]
+        lines += ["    " + line if line else "" for line in script(case).splitlines()]
+        return lines
+
+    def __reduce__(self) -> Any:
+        # Reports travel between processes as text.
+        return AssertionError, (str(self),)
+
+
+def assert_equivalent(case: Case, actual: Any, precision: Precision | str | None = None) -> None:
+    """Assert that what an implementation gave for a case is the recurrence, up to the rounding of single steps.
+
+    Parameters
+    ----------
+    case : Case
+    actual : array or Trajectory
+        Outputs ``(N, K)`` of the last step, ``(N, T, K)`` of every step, or a Trajectory with states, which is judged
+        step by step.
+    precision : Precision or str, optional
+        The arithmetic that the implementation declares; by default that of the case's dtype.
+
+    Raises
+    ------
+    EquivalenceError
+        An AssertionError which says where it first breaks, by how much, and which mistake explains it. A case in which
+        right and wrong cannot be told apart does not raise: it is counted as inconclusive in pytest's summary.
+    TypeError
+        If the arguments are not a case and an answer.
+    """
+    if not isinstance(case, Case):
+        hint = "; the case comes first" if isinstance(actual, Case) else ""
+        raise TypeError(f"assert_equivalent(case, actual) needs a Case, not {type(case).__name__}{hint}")
+    if callable(actual) and not hasattr(actual, "__array__"):
+        raise TypeError(
+            "assert_equivalent(case, actual) needs what the implementation gave for the case, not the implementation: "
+            "call it with case.x, *case.weights"
+        )
+    p = None if precision is None else Precision.of(precision)
+    try:
+        observation = Observation.of(case, as_trajectory(actual))
+    except BadAnswer as problem:
+        verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
+        tally.current().record(verdict)
+        raise EquivalenceError(case, verdict, precision=p) from None
+    verdict = observation.judge(p)
+    tally.current().record(verdict)
+    if verdict.different:
+        seen = [observation, *_remembered(observation)]
+        raise EquivalenceError(case, verdict, lambda: explain(seen, p), precision=p)
+
+
+#: How many failing cases of a test are kept for the diagnosis.
+KEPT = 6
+_failing: list[Observation] = []
+_test: str | None = None
+
+
+def _remembered(observation: Observation) -> list[Observation]:
+    """Remember a failing case, and return those that the running test has shown before.
+
+    By the time that Hypothesis is done, the failing case is so small that many mistakes fit it. The larger ones that it
+    came from tell them apart.
+    """
+    global _test
+    running = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" (")[0]
+    if running != _test:
+        _test = running
+        _failing.clear()
+    earlier = list(_failing)
+    size = observation.case.N * observation.case.T * observation.case.M
+    if running and len(_failing) < KEPT and size <= 1000:
+        _failing.append(observation)
+    return earlier

@@ -1,0 +1,439 @@
+"""Which mistake explains this?
+
+A mistake explains an implementation if, with the mistake made on purpose, the correct recurrence gives what the
+implementation shows: the very oracle that found it different finds it equivalent to the mistaken case, step by step.
+Single mistakes are tried first, then pairs. When several explain all that was seen, and the implementation can be run,
+cases are made up that tell them apart; when none does, the first broken step is described.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .case import Case
+from .mistakes import CATALOGUE, KEPT_IN, Mistake
+from .observation import Observation, observe
+from .oracle import Verdict, judge
+from .precision import Precision
+from .trajectory import BadAnswer, Trajectory, as_trajectory
+
+__all__ = ["Diagnosis", "Explanation", "diagnose", "explain"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One mistake, or two together, under which everything that was seen is the recurrence.
+
+    Attributes
+    ----------
+    mistakes : tuple of Mistake
+    within, steps : int
+        How many steps are within their bound with the mistake made on purpose, of how many.
+    within_before : int
+        How many are without it.
+    """
+
+    mistakes: tuple[Mistake, ...]
+    within: int
+    steps: int
+    within_before: int
+
+    @property
+    def name(self) -> str:
+        """The mistakes' names, joined by ``+``."""
+        return " + ".join(m.name for m in self.mistakes)
+
+    @property
+    def says(self) -> str:
+        """Completes "it is the recurrence ..."."""
+        return " and ".join(m.says for m in self.mistakes)
+
+    def __str__(self) -> str:
+        return (
+            f"it is the recurrence {self.says}: so, {self.within} of {self.steps} steps are within their bound; "
+            f"without, {self.within_before} of {self.steps}"
+        )
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with an implementation, as far as it can be told.
+
+    Attributes
+    ----------
+    explanations : tuple of Explanation
+        The mistakes that explain all that was seen, likeliest first; none if no mistake of the catalogue does.
+        Several cannot be told apart by what was seen.
+    picture : str
+        How the first broken step looks.
+    """
+
+    explanations: tuple[Explanation, ...]
+    picture: str
+
+    @property
+    def name(self) -> str | None:
+        """The name of the likeliest mistake (or of two joined by ``+``), or None."""
+        return self.explanations[0].name if self.explanations else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all mistakes that explain it."""
+        return tuple(e.name for e in self.explanations)
+
+    def __str__(self) -> str:
+        if not self.explanations:
+            return "no mistake of the catalogue explains it" + (f"; {self.picture}" if self.picture else "")
+        text = str(self.explanations[0])
+        return f"{text}. What was seen fits as well: {self.others}" if self.others else text
+
+    @property
+    def how(self) -> str:
+        """How people come to make the likeliest mistake."""
+        return "; ".join(m.how for e in self.explanations[:1] for m in e.mistakes)
+
+    @property
+    def others(self) -> str:
+        """The other explanations in words; empty if there is none."""
+        others = [e.says for e in self.explanations[1:]]
+        more = [f"and {len(others) - 3} more"] if len(others) > 3 else []
+        return "; or ".join(others[:3] + more)
+
+
+#: Mistakes that are tried together, two at a time: those that people make side by side.
+_COMMON = (
+    "Wh-transposed",
+    "Wx-memory-order",
+    "Wx-and-Wh-swapped",
+    "Wo-memory-order",
+    "weights-to-float16",
+    "weights-to-bfloat16",
+    "bh-dropped",
+    "bh-doubled",
+    "bh-and-bo-swapped",
+    "bh-after-activation",
+    "bo-dropped",
+    "bo-doubled",
+    "recurrent-term-dropped",
+    "state-overwritten",
+    "time-reversed",
+    "first-step-skipped",
+    "last-step-skipped",
+    "one-step-late",
+    "N-and-T-swapped",
+    "stride-wrong",
+    "leaks-between-samples",
+    "starts-at-one",
+    "activation-forgotten",
+    "activation-relu",
+    "activation-sigmoid",
+    "activation-tanh",
+    "activation-hard_tanh",
+    "activation-softsign",
+    "fast-tanh-rational",
+    "activation-twice",
+    "activation-on-head",
+    "Wh-negated",
+    "Wx-columns-reversed",
+    "Wh-rows-reversed",
+)
+
+
+def diagnose(
+    case: Case,
+    actual: Any,
+    precision: Precision | str | None = None,
+    *,
+    run: Callable[[Case], Any] | None = None,
+) -> Diagnosis:
+    """Name the mistake that explains what an implementation gave for a case.
+
+    Parameters
+    ----------
+    case : Case
+    actual : array or Trajectory
+        What the implementation gave.
+    precision : Precision or str, optional
+        The arithmetic that it declares.
+    run : callable, optional
+        The implementation, case -> outputs or Trajectory. With it, mistakes that fit alike are told apart on
+        cases made up for that.
+
+    Returns
+    -------
+    Diagnosis
+        Without explanations if it is equivalent, or no trajectory at all.
+    """
+    p = None if precision is None else Precision.of(precision)
+    try:
+        trajectory = as_trajectory(actual)
+    except BadAnswer as problem:
+        return Diagnosis((), str(problem))
+    return explain([Observation.of(case, trajectory)], p, run=run)
+
+
+def explain(
+    seen: Sequence[Observation],
+    precision: Precision | None = None,
+    *,
+    run: Callable[[Case], Any] | None = None,
+    any_weights: bool = True,
+    any_length: bool = True,
+) -> Diagnosis:
+    """Name the mistake that explains all observations together.
+
+    Parameters
+    ----------
+    seen : sequence of Observation
+        At least one of them different.
+    run, any_weights, any_length
+        As for :func:`~.observation.observe`, to make up cases that tell mistakes apart.
+    """
+    verdicts = [o.judge(precision) for o in seen]
+    broken = next(((o, v) for o, v in zip(seen, verdicts, strict=True) if v.different), None)
+    if broken is None:
+        return Diagnosis((), "")
+    if broken[1].place is None:
+        return Diagnosis((), broken[1].problem or "")
+    observations = list(seen)
+    if run is not None:
+        observations += _telling(run, seen, any_weights, any_length)
+    evidence = _Evidence(observations, precision)
+    found = evidence.explanations()
+    return Diagnosis(tuple(found), describe(broken[0].case, broken[0].trajectory, precision, broken[1]))
+
+
+def _telling(
+    run: Callable[[Case], Any], seen: Sequence[Observation], any_weights: bool, any_length: bool
+) -> Iterable[Observation]:
+    """Run the implementation on cases in which every mistake shows, as far as it takes them."""
+    model = seen[0].case
+    for number in range(3):
+        case = _generic(model, number, any_weights, any_length)
+        try:
+            observation = observe(run, case, any_weights=any_weights, any_length=any_length)
+        except Exception:
+            continue  # it does not take such a case: the mistakes stay as they are
+        try:
+            observation.trajectory.checked(
+                observation.case.N, observation.case.T, observation.case.M, observation.case.K
+            )
+        except BadAnswer:
+            continue
+        yield observation
+
+
+def _generic(like: Case, number: int, any_weights: bool, any_length: bool) -> Case:
+    """Make up a case without symmetries: distinct sizes, all numbers different, some units saturated."""
+    rng = np.random.default_rng(20 + number)
+    spec = like.spec
+    N, T = (like.N, like.T) if not any_length else ((3, 5), (2, 6), (4, 4))[number]
+    if any_weights:
+        D, M, K = ((3, 4, 2), (4, 4, 4), (2, 5, 3))[number]
+        spec = spec.replace(D=D, M=M, K=K)
+    shapes = spec.weight_shapes
+    scale = {"Wx": 0.8, "Wh": 0.9, "bh": 0.7, "Wo": 1.0, "bo": 0.6}
+    weights = {
+        name: getattr(like, name) if not any_weights else scale[name] * rng.standard_normal(shape)
+        for name, shape in shapes.items()
+    }
+    return Case(spec, 1.3 * rng.standard_normal((N, T, spec.D)), **weights)
+
+
+class _Evidence:
+    """All that was seen, the most telling first."""
+
+    def __init__(self, observations: Sequence[Observation], precision: Precision | None) -> None:
+        self.precision = precision
+        #: What was put together of several runs, with the states that they show.
+        self.whole = self._judged((o.case, o.trajectory) for o in observations)
+        #: The runs as they were made: a mistake that shows differently in every prefix (time reversed), or under another
+        #: head (biases exchanged), explains each of them, and not what was put together.
+        self.runs = self._judged(run for o in observations for run in o.runs)
+
+    def _judged(self, pairs: Iterable[tuple[Case, Trajectory]]) -> list[tuple[Case, Trajectory, Verdict]]:
+        judged = [(case, shown, judge(case, shown, self.precision)) for case, shown in pairs]
+        # Broken runs refute most mistakes; short ones are judged fastest and are nearly always conclusive.
+        return sorted(judged, key=lambda r: (not r[2].different, r[0].N * r[0].T * r[0].M))
+
+    def explanations(self) -> list[Explanation]:
+        """Find the smallest sets of mistakes that explain everything."""
+        plain = [m for m in CATALOGUE if m.precision is None]
+        coarse = [m for m in CATALOGUE if m.precision is not None]
+        common = [m for m in CATALOGUE if m.name in _COMMON]
+        for candidates in (
+            [(m,) for m in plain],
+            [(m,) for m in coarse],
+            [(a, b) for i, a in enumerate(common) for b in common[i + 1 :] if _together(a, b)],
+        ):
+            found = [e for e in map(self.try_out, candidates) if e is not None]
+            if found:
+                return self._without_equals(sorted(found, key=self._unlikely))
+        return []
+
+    def _unlikely(self, e: Explanation) -> tuple[bool, float]:
+        """Order arithmetics: first one whose numbers these are, the coarsest of them; then the finest that fits."""
+        p = e.mistakes[0].precision
+        if p is None:
+            return False, 0.0
+        roundoff = p.unit + p.operand
+        numbers = [np.asarray(t.outputs if t.states is None else t.states) for _, t, _ in self.whole]
+        keep = KEPT_IN.get(p.name)
+        if keep is not None and all(np.array_equal(a, keep(a), equal_nan=True) for a in numbers):
+            return False, -roundoff
+        return True, roundoff
+
+    def try_out(self, mistakes: tuple[Mistake, ...]) -> Explanation | None:
+        """Judge everything under the mistakes."""
+        return self._try_on(self.whole, mistakes) or self._try_on(self.runs, mistakes)
+
+    def _try_on(
+        self, seen: list[tuple[Case, Trajectory, Verdict]], mistakes: tuple[Mistake, ...]
+    ) -> Explanation | None:
+        """Judge these under the mistakes; None as soon as one refutes them."""
+        within = steps = before = 0
+        conclusive = False
+        precision = next((m.precision for m in mistakes if m.precision is not None), self.precision)
+        head_only = all(m.head_only for m in mistakes)
+        for case, shown, verdict in seen:
+            mistaken = _apply(mistakes, case)
+            if mistaken is None:  # the mistake changes nothing here, so it explains nothing that is broken
+                if verdict.different:
+                    return None
+                continue
+            judged = judge(mistaken, Trajectory(shown.outputs) if head_only else shown, precision)
+            if judged.different:
+                return None
+            conclusive |= verdict.different and judged.equivalent
+            within += judged.steps
+            steps += judged.steps
+            if verdict.steps != judged.steps:
+                verdict = judge(case, Trajectory(shown.outputs), self.precision)
+            before += verdict.steps - verdict.broken
+        return Explanation(mistakes, within, steps, before) if conclusive else None
+
+    def _without_equals(self, found: list[Explanation]) -> list[Explanation]:
+        """Keep one of several mistakes that make the same case of every run."""
+        kept: dict[Any, Explanation] = {}
+        for e in found:
+            cases = tuple(_fingerprint(_apply(e.mistakes, case)) for case, _, _ in self.runs)
+            kept.setdefault((cases, tuple(m.precision for m in e.mistakes)), e)
+        return list(kept.values())
+
+
+def _together(a: Mistake, b: Mistake) -> bool:
+    """Whether two mistakes are made side by side, and not the second in place of the first."""
+    return a.group != b.group or a.group not in ("activation", "numbers")
+
+
+def _apply(mistakes: tuple[Mistake, ...], case: Case) -> Case | None:
+    """Make the mistakes one after the other, as far as each can be made; None if none can."""
+    made = False
+    for mistake in mistakes:
+        changed = mistake(case)
+        if changed is not None:
+            made, case = True, changed
+    return case if made else None
+
+
+def _fingerprint(case: Case | None) -> bytes:
+    if case is None:
+        return b""
+    return repr((case.spec, case.N, case.T)).encode() + b"".join(a.tobytes() for a in case.numbers().values())
+
+
+# ---------------------------------------------------------------------------------------------------- description
+
+
+def describe(
+    case: Case, trajectory: Trajectory, precision: Precision | None = None, verdict: Verdict | None = None
+) -> str:
+    """Say in a few words what the first broken step looks like; empty if there is nothing peculiar about it.
+
+    Parameters
+    ----------
+    case, trajectory, precision
+        As for :func:`~.oracle.judge`.
+    verdict : Verdict, optional
+        The verdict, if it is known.
+    """
+    verdict = verdict or judge(case, trajectory, precision)
+    place = verdict.place
+    if place is None or verdict.step_broken is None:
+        return verdict.problem or ""
+    return "; ".join(_Picture(case, trajectory, verdict).features())
+
+
+class _Picture:
+    """The broken numbers beside what they should be."""
+
+    def __init__(self, case: Case, trajectory: Trajectory, verdict: Verdict) -> None:
+        assert verdict.place is not None and verdict.step_broken is not None
+        self.case, self.place, self.broken = case, verdict.place, verdict.step_broken
+        shown = trajectory.checked(case.N, case.T, case.M, case.K)
+        self.of_states = self.place.what == "state"
+        numbers = shown.states if self.of_states and shown.states is not None else shown.outputs
+        self.got = numbers if numbers.ndim == 3 else numbers[:, None]
+        self.offset = 0 if numbers.ndim == 3 else case.T - 1
+
+    @cached_property
+    def expected(self) -> Any:
+        """What the broken step should show, given the step before."""
+        from .recurrence import reference
+
+        case, p = self.case, self.place
+        if self.of_states and p.t > 0:
+            one = case.replace(x=case.x[:, p.t : p.t + 1], h0=np.nan_to_num(self.got[:, p.t - 1]), mask=None)
+            return reference(one).states[:, 0]
+        whole = reference(case.prefix(p.t + 1))
+        return (whole.states if self.of_states else whole.outputs)[:, -1]
+
+    def features(self) -> list[str]:
+        """What is peculiar about the broken step."""
+        p, broken = self.place, self.broken
+        got, expected = self.got[p.n, p.t - self.offset], self.expected[p.n]
+        features = []
+        if np.isnan(got).any():
+            rest = self.got[p.n, p.t - self.offset :]
+            features.append("it is NaN" + (" from here on" if len(rest) > 1 and np.isnan(rest).any(-1).all() else ""))
+        elif np.isinf(got).any():
+            features.append("it is infinite")
+        else:
+            error = got - expected
+            with np.errstate(all="ignore"):
+                factor = got / expected
+            close = 1e-4
+            name = "bh" if self.of_states else "bo"
+            bias = getattr(self.case, name).astype(float)
+            if not got.any():
+                features.append("it is all zeros")
+            elif self.of_states and (np.abs(got) == 1).all():
+                features.append("it is saturated: every unit is +1 or -1")
+            elif bias.any() and np.allclose(error, bias, rtol=close, atol=close * np.abs(bias).max()):
+                features.append(f"it is off by the bias `{name}`")
+            elif bias.any() and np.allclose(error, -bias, rtol=close, atol=close * np.abs(bias).max()):
+                features.append(f"it is off by minus the bias `{name}`")
+            elif len(error) > 1 and np.ptp(error) < close * np.abs(error).max():
+                features.append(f"every unit is off by {error.mean():+.6g}")
+            elif len(error) > 1 and np.isfinite(factor).all() and np.ptp(factor) < close * np.abs(factor).max():
+                features.append(f"every unit is too large by a factor of {factor.mean():.6g}")
+            units = np.flatnonzero(np.abs(error) > 10 * p.bound)
+            if 0 < len(units) < len(got):
+                features.append(f"only unit{'s' if len(units) > 1 else ''} {_listed(units)} of {len(got)}")
+        if not broken[0].any() and self.case.N > 1:
+            features.append("only samples after the first are wrong: is a state left over from the sample before?")
+        if self.of_states and self.case.T > 1 and broken[:, 0].any() and not broken[:, 1:].any():
+            features.append(
+                "every later step follows rightly from the one before: does it start from a state other than zero?"
+            )
+        return features
+
+
+def _listed(numbers: Any) -> str:
+    words = [str(int(n)) for n in numbers[:6]]
+    return ", ".join(words) + (", ..." if len(numbers) > 6 else "")

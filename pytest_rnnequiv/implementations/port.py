@@ -1,0 +1,331 @@
+"""Whatever a user plugs in, in the one form that the checks use.
+
+A port is a plain function ``run(case)``, an object with a method ``run(case)``, or an object with a method
+``step(x_t, state) -> state, y`` that takes one time step of one sample. An object may also declare what it is, with the
+attributes of :class:`Port`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ..case import Case
+from ..precision import Precision
+from ..spec import Spec
+from ..trajectory import Trajectory, as_trajectory
+from . import ImplementationError
+
+__all__ = ["Declaration", "Port", "Supports", "normalise"]
+
+#: Seconds that one case may take, where the implementation does not say otherwise.
+TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class Supports:
+    """What an implementation can be asked. Cases outside are never drawn for it, and the summary says so.
+
+    Parameters
+    ----------
+    D, M, K, N, T : int or (int, int), optional
+        A fixed size, or the smallest and the largest one; None for any.
+    activations : tuple of str
+        Names of the activations that it knows.
+    dtypes : tuple of str
+    initial_state, masks : bool
+        Whether it heeds ``case.h0`` and ``case.mask``.
+    """
+
+    D: int | tuple[int, int] | None = None
+    M: int | tuple[int, int] | None = None
+    K: int | tuple[int, int] | None = None
+    N: int | tuple[int, int] | None = None
+    T: int | tuple[int, int] | None = None
+    activations: tuple[str, ...] = ("tanh",)
+    dtypes: tuple[str, ...] = ("float32",)
+    initial_state: bool = False
+    masks: bool = False
+
+    def __post_init__(self) -> None:
+        for letter in "DMKNT":
+            size = getattr(self, letter)
+            if isinstance(size, list):
+                object.__setattr__(self, letter, size := tuple(size))
+            if size is not None:
+                ends = (size, size) if isinstance(size, int) else size
+                if not (len(ends) == 2 and all(isinstance(end, int) for end in ends) and 1 <= ends[0] <= ends[1]):
+                    raise ImplementationError(
+                        f"supports.{letter} must be a size or (smallest, largest), not {size!r}"
+                    )
+
+    def range(self, letter: str, low: int, high: int) -> tuple[int, int]:
+        """Cut the range of a size to what is supported; empty (low > high) where nothing is left."""
+        size = getattr(self, letter)
+        if size is None:
+            return low, high
+        return (size, size) if isinstance(size, int) else (max(low, size[0]), min(high, size[1]))
+
+    def includes(self, letter: str, size: int) -> bool:
+        """Whether a size is supported."""
+        own = getattr(self, letter)
+        if own is None:
+            return True
+        return size == own if isinstance(own, int) else own[0] <= size <= own[1]
+
+    def left_out(self) -> str:
+        """Say in a few words what is never drawn; empty if nothing is."""
+        parts = []
+        for letter in "DMKNT":
+            size = getattr(self, letter)
+            if size is not None:
+                parts.append(f"{letter} = {size}" if isinstance(size, int) else f"{letter} in {size[0]}..{size[1]}")
+        return ("only " + ", ".join(parts)) if parts else ""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What an implementation says of itself.
+
+    Parameters
+    ----------
+    name : str
+    precision : Precision or None
+        None for what the spec's dtype promises.
+    supports : Supports
+    fixed : (Spec, (Wx, Wh, bh, Wo, bo)) or None
+        The model, where it is compiled in: only inputs are drawn.
+    timeout : float
+        Seconds that one case may take.
+    versions : mapping
+        The libraries that take part.
+    """
+
+    name: str
+    precision: Precision | None
+    supports: Supports
+    fixed: tuple[Spec, tuple[Any, ...]] | None
+    timeout: float
+    versions: Mapping[str, str]
+
+
+def normalise(implementation: Any) -> tuple[Callable[[Case], Any], Callable[[list[Case]], list[Any]] | None]:
+    """Find the function that computes a case, and the one that computes many at once if there is one.
+
+    Raises
+    ------
+    ImplementationError
+        If there is none; the message says what was expected.
+    """
+    if isinstance(implementation, type):
+        try:
+            implementation = implementation()
+        except Exception as error:
+            raise ImplementationError(
+                f"{implementation.__name__}() cannot be made without arguments: {type(error).__name__}: {error}"
+            ) from error
+    run = getattr(implementation, "run", None)
+    if callable(run):
+        many = getattr(implementation, "run_many", None)
+        return run, many if callable(many) else None
+    if callable(getattr(implementation, "step", None)):
+        return _by_steps(implementation), None
+    if callable(implementation):
+        return implementation, None
+    raise ImplementationError(
+        f"{implementation!r} is no implementation: expected a function run(case), or an object with a method "
+        "run(case) or step(x_t, state)"
+    )
+
+
+def _by_steps(port: Any) -> Callable[[Case], Trajectory]:
+    """Drive a port that takes one step of one sample: ``step(x_t (D,), state) -> state, y (K,)``.
+
+    The state is None before the first step, and then whatever the port returned. A state which is an array of M floats
+    is taken as the hidden state, and judged. A method ``load(case)`` is called before each case, for ports that take
+    weights.
+    """
+
+    def run(case: Case) -> Trajectory:
+        if callable(getattr(port, "load", None)):
+            port.load(case)
+        outputs, states = [], []
+        for n in range(case.N):
+            state: Any = None
+            for t in range(case.T):
+                answer = port.step(case.x[n, t], state)
+                try:
+                    state, y = answer
+                except (TypeError, ValueError):
+                    raise ImplementationError(
+                        f"step(x_t, state) returned {type(answer).__name__}, expected a pair (state, y)"
+                    ) from None
+                outputs.append(np.array(y))
+                states.append(np.array(state) if _is_state(state, case.M) else None)
+        shown = all(s is not None for s in states)
+        shape = (case.N, case.T)
+        y = np.array(outputs)
+        return Trajectory(
+            y.reshape(*shape, *y.shape[1:]),
+            np.array(states).reshape(*shape, case.M) if shown else None,
+        )
+
+    return run
+
+
+def _is_state(state: Any, M: int) -> bool:
+    return isinstance(state, np.ndarray) and state.shape == (M,) and state.dtype.kind == "f"
+
+
+def declare(implementation: Any, name: str | None = None) -> Declaration:
+    """Read what an implementation says of itself.
+
+    Raises
+    ------
+    ImplementationError
+        If one of its attributes is not what it should be.
+    """
+    own = getattr(implementation, "name", None) or getattr(implementation, "__name__", None)
+    name = name or own or type(implementation).__name__
+    try:
+        precision = getattr(implementation, "precision", None)
+        precision = None if precision is None else Precision.of(precision)
+    except ValueError as error:
+        raise ImplementationError(f"{name}: {error}") from None
+    supports = getattr(implementation, "supports", None) or Supports()
+    if isinstance(supports, Mapping):
+        unknown = supports.keys() - {f.name for f in fields(Supports)}
+        if unknown:
+            raise ImplementationError(
+                f"{name}: supports has no {', '.join(sorted(unknown))}; "
+                f"it knows {', '.join(f.name for f in fields(Supports))}"
+            )
+        supports = Supports(**supports)
+    if not isinstance(supports, Supports):
+        raise ImplementationError(f"{name}: supports must be a Supports or a dict, not {type(supports).__name__}")
+    timeout = getattr(implementation, "timeout", TIMEOUT)
+    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout > 0:
+        raise ImplementationError(f"{name}: timeout must be a number of seconds, not {timeout!r}")
+    model = getattr(implementation, "model", None)
+    versions = getattr(implementation, "versions", None)
+    return Declaration(
+        name,
+        precision,
+        supports,
+        None if model is None else fixed_model(model),
+        float(timeout),
+        dict(versions()) if callable(versions) else dict(versions or {}),
+    )
+
+
+def fixed_model(model: Any) -> tuple[Spec, tuple[Any, ...]]:
+    """Read spec and weights off a case, a pair ``(spec, weights)``, a Keras model, or a ``.keras`` file.
+
+    Raises
+    ------
+    ImplementationError
+        If it is something else, or a model that is not ``SimpleRNN -> Dense``.
+    """
+    if isinstance(model, Case):
+        return model.spec, model.weights
+    if isinstance(model, tuple) and len(model) == 2 and isinstance(model[0], Spec):
+        spec, weights = model
+        # a case of zeros checks the shapes
+        Case(spec, np.zeros((1, 1, spec.D)), *weights)
+        return spec, tuple(np.asarray(w, spec.dtype) for w in weights)
+    from .keras import read_model
+
+    return read_model(model)
+
+
+class Port:
+    """An implementation that is ready to be asked.
+
+    Parameters
+    ----------
+    implementation : callable or object
+        See the module.
+    name : str, optional
+        What reports call it; by default its own name.
+    isolated : bool
+        Run it in a process of its own, so that it may hang or die.
+
+    Raises
+    ------
+    ImplementationError
+        If it is none, or declares something impossible.
+    """
+
+    def __init__(self, implementation: Any, *, name: str | None = None, isolated: bool = False) -> None:
+        from .runner import Forked, InProcess
+
+        self.runner: Any = (Forked if isolated else InProcess)(implementation, name)
+        self.declaration: Declaration = self.runner.declaration
+
+    @classmethod
+    def from_path(cls, path: str) -> Port:
+        """Load ``module:attribute`` in a process of its own.
+
+        Raises
+        ------
+        ImplementationError
+            If it cannot be loaded there; the message says why.
+        """
+        from .runner import Spawned
+
+        port = cls.__new__(cls)
+        port.runner = Spawned(path)
+        port.declaration = port.runner.declaration
+        return port
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return self.declaration.name
+
+    @property
+    def precision(self) -> Precision | None:
+        """The arithmetic that it declares; None for that of the case's dtype."""
+        return self.declaration.precision
+
+    @property
+    def supports(self) -> Supports:
+        """What it can be asked."""
+        return self.declaration.supports
+
+    @property
+    def fixed(self) -> tuple[Spec, tuple[Any, ...]] | None:
+        """The model that is compiled in, if one is."""
+        return self.declaration.fixed
+
+    def versions(self) -> dict[str, str]:
+        """Name the libraries that take part."""
+        return dict(self.declaration.versions)
+
+    def run(self, case: Case) -> Trajectory:
+        """Compute one case.
+
+        Raises
+        ------
+        PortFailure
+            If it raises, hangs, dies, or writes into its inputs; the message is the sentence.
+        BadAnswer
+            If it returns nothing.
+        """
+        return as_trajectory(self.runner.run(case))
+
+    def run_many(self, cases: list[Case]) -> list[Trajectory]:
+        """Compute several cases of one spec and shape; in one call where the implementation can."""
+        return [as_trajectory(answer) for answer in self.runner.run_many(cases)]
+
+    def close(self) -> None:
+        """Give back what it holds: its process, if it has one."""
+        self.runner.close()
+
+    def __repr__(self) -> str:
+        return f"<port {self.name}>"
+
+

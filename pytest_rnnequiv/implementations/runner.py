@@ -1,0 +1,390 @@
+"""Where a port runs: in this process, in a fork of it, or in a fresh one.
+
+A port may hang, or take its process down with it. :class:`Spawned` (``module:attribute``, on every system) and
+:class:`Forked` (objects that live here, on Linux) run it in a process of its own, which costs a fraction of a
+millisecond a case; then a hang is cut off and a death is told from an answer, and the next case finds a fresh process.
+:class:`InProcess` runs it here: no cost, breakpoints work, and a hang can be cut off only where Python itself runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..case import Case
+from ..trajectory import BadAnswer, Trajectory, as_trajectory
+from . import ImplementationError
+from .port import Declaration, declare, normalise
+
+__all__ = ["Exhausted", "Forked", "InProcess", "PortFailure", "Spawned", "can_fork"]
+
+#: Seconds that loading an implementation may take (importing a large framework can).
+LOADING = 180.0
+
+
+class PortFailure(Exception):
+    """A port that gave no answer: it raised, hung, died, or wrote into its inputs. The message is the sentence."""
+
+
+class Exhausted(Exception):
+    """A port that hung or died has had its chances in this check; it is not asked again."""
+
+
+def can_fork() -> bool:
+    """Whether an object of this process can be run in another one: fork is safe to use on Linux only."""
+    return sys.platform.startswith("linux")
+
+
+def compute(implementation: Any, cases: list[Case]) -> list[Trajectory]:
+    """Run cases here, on copies, and see that the inputs are left as they were.
+
+    Raises
+    ------
+    PortFailure
+        If the implementation raises or writes into its inputs.
+    """
+    run, many = normalise(implementation)
+    handed = [case.writable() for case in cases]
+    try:
+        if many is not None:
+            answers = list(many(handed))
+        else:
+            # Taken out of its buffer at once: the next run may overwrite it.
+            answers = [_kept(run(case)) for case in handed]
+    except (KeyboardInterrupt, BadAnswer, _TimeIsUp):
+        raise
+    except BaseException as error:
+        raise PortFailure(_raised(error)) from error
+    for case, given in zip(cases, handed, strict=True):
+        for name, array in case.numbers().items():
+            if not np.array_equal(array, getattr(given, name), equal_nan=array.dtype.kind == "f"):
+                raise PortFailure(
+                    f"the port writes into its input `{name}`; it must leave its inputs as they are "
+                    "(work on a copy)"
+                )
+    return [as_trajectory(answer) for answer in answers]
+
+
+def _kept(answer: Any) -> Any:
+    """Copy what is an array or a framework's tensor; anything else is left for the judge to describe."""
+    if isinstance(answer, Trajectory):
+        return Trajectory(_kept(answer.outputs), _kept(answer.states))
+    if hasattr(answer, "__array__"):
+        try:
+            return np.array(answer)
+        except Exception as error:
+            raise BadAnswer(
+                f"the {type(answer).__name__} that the port returned cannot be made an array: {error}"
+            ) from error
+    return answer
+
+
+def _raised(error: BaseException) -> str:
+    """One sentence, and where in the port it came from."""
+    if isinstance(error, ImplementationError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = next((f for f in reversed(frames) if os.path.dirname(__file__) not in f.filename), None)
+    place = f" at {os.path.basename(where.filename)}:{where.lineno} in {where.name}" if where else ""
+    text = str(error).strip() or "no message"
+    return f"the port raised {type(error).__name__}: {text}{place}"
+
+
+class _TimeIsUp(BaseException):
+    """Raised inside a port that runs in this process; no ``except Exception`` of its own shall stop it."""
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Interrupt Python code of the main thread after some seconds, where the system can."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(*_: Any) -> None:
+        raise _TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _hung(timeout: float) -> str:
+    return (
+        f"the port hangs: no answer after {timeout:g} s (set `timeout` on it, in seconds, if it is only slow)"
+    )
+
+
+class InProcess:
+    """Run a port here."""
+
+    def __init__(self, implementation: Any, name: str | None = None) -> None:
+        normalise(implementation)
+        self.implementation = implementation() if isinstance(implementation, type) else implementation
+        self.declaration: Declaration = declare(self.implementation, name)
+        self._patience = Patience(self.declaration.timeout)
+
+    def run(self, case: Case) -> Trajectory:
+        """Compute one case."""
+        return self.run_many([case])[0]
+
+    def run_many(self, cases: list[Case]) -> list[Trajectory]:
+        """Compute several cases."""
+        timeout = self.declaration.timeout
+        with self._patience.asked(cases):
+            try:
+                with _alarm(timeout * len(cases)):
+                    return compute(self.implementation, cases)
+            except _TimeIsUp:
+                raise PortFailure(_hung(timeout)) from None
+
+    def renew_patience(self) -> None:
+        """Give the port new chances: another check begins."""
+        self._patience = Patience(self.declaration.timeout)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Patience:
+    """Keep a port that hangs or dies from using up the run while its failing case is shrunk.
+
+    The failing cases are remembered: asked again they fail at once, with the same sentence. Once the time lost passes
+    the limit, every other case is refused with :class:`Exhausted`, which a check treats as a case that was not drawn.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self.left = 2 * timeout
+        self.failed: dict[bytes, str] = {}
+
+    @contextlib.contextmanager
+    def asked(self, cases: list[Case]) -> Iterator[None]:
+        """Open one request."""
+        key = b""
+        if self.failed:
+            key = _digest(cases)
+            if key in self.failed:
+                raise PortFailure(self.failed[key])
+            if self.left <= 0:
+                raise Exhausted
+        start = time.perf_counter()
+        try:
+            yield
+        except PortFailure as failure:
+            lost = time.perf_counter() - start
+            if getattr(failure, "costly", False) or lost > 0.5:
+                self.left -= max(lost, 0.5)
+                self.failed[key or _digest(cases)] = str(failure)
+            raise
+
+
+def _digest(cases: list[Case]) -> bytes:
+    import hashlib
+
+    digest = hashlib.blake2b(digest_size=16)
+    for case in cases:
+        digest.update(repr(case).encode())
+        for array in case.numbers().values():
+            digest.update(array.tobytes())
+    return digest.digest()
+
+
+def load(path: str) -> Any:
+    """Import ``module:attribute``.
+
+    Raises
+    ------
+    ImplementationError
+        If there is no such thing, or importing it fails.
+    """
+    module, _, attribute = path.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+    except Exception as error:
+        raise ImplementationError(
+            f"implementation {path!r}: importing {module} failed: {type(error).__name__}: {error}"
+        ) from error
+    for part in attribute.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise ImplementationError(
+                f"implementation {path!r}: {module} has no attribute {attribute!r}"
+            ) from None
+    return found
+
+
+def _serve(
+    connection: Any, inherited: Any, path: str | None, implementation: Any, name: str | None, search: list[str]
+) -> None:
+    """Answer cases until the other end closes: the body of a port's own process."""
+    if inherited is not None:
+        inherited.close()  # a fork's copy of the parent's end, which would keep this end from ever seeing it close
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business; it ends this process
+    try:
+        if path is not None:
+            sys.path[:] = search
+            implementation = load(path)
+        runner = InProcess(implementation, name)
+        connection.send(("ready", runner.declaration))
+        implementation = runner.implementation
+    except ImplementationError as error:
+        connection.send(("unusable", str(error)))
+        return
+    except BaseException as error:
+        connection.send(("unusable", f"implementation {name or path}: {type(error).__name__}: {error}"))
+        return
+    while True:
+        try:
+            cases = connection.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer: tuple[str, Any] = ("answer", compute(implementation, cases))
+        except PortFailure as failure:
+            answer = ("failure", str(failure))
+        except BadAnswer as bad:
+            answer = ("bad", str(bad))
+        try:
+            connection.send(answer)
+        except (OSError, EOFError):
+            return
+        except Exception as error:
+            connection.send(("failure", f"the port's answer cannot be sent: {type(error).__name__}: {error}"))
+
+
+class _Own:
+    """Run a port in a process of its own."""
+
+    def __init__(self, path: str | None, implementation: Any, name: str | None, method: str) -> None:
+        self._start_with = (path, implementation, name, list(sys.path))
+        self._context: Any = multiprocessing.get_context(method)
+        self._process: Any = None
+        self._connection: Any = None
+        self.declaration: Declaration = self._start()
+        self._patience = Patience(self.declaration.timeout)
+
+    def _start(self) -> Declaration:
+        self._connection, theirs = self._context.Pipe()
+        inherited = self._connection if self._context.get_start_method() == "fork" else None
+        self._process = self._context.Process(
+            target=_serve, args=(theirs, inherited, *self._start_with), daemon=True
+        )
+        with warnings.catch_warnings():
+            # The child runs the port and nothing else; threads that other libraries have here do not matter to it.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._process.start()
+        theirs.close()
+        kind, what = self._receive(LOADING)
+        if kind == "ready":
+            declaration: Declaration = what
+            return declaration
+        self.close()
+        name = self._start_with[0] or self._start_with[2] or "the implementation"
+        if kind == "died":
+            raise ImplementationError(f"implementation {name!r}: its process {what} while it was loaded")
+        if kind == "silent":
+            raise ImplementationError(f"implementation {name!r}: not loaded after {LOADING:g} s")
+        raise ImplementationError(str(what))
+
+    def _receive(self, timeout: float) -> tuple[str, Any]:
+        try:
+            if not self._connection.poll(timeout):
+                return "silent", None
+            kind, what = self._connection.recv()
+            return kind, what
+        except (EOFError, OSError):
+            self._process.join(5)
+            return "died", _death(self._process.exitcode)
+
+    def run(self, case: Case) -> Trajectory:
+        """Compute one case."""
+        return self.run_many([case])[0]
+
+    def run_many(self, cases: list[Case]) -> list[Trajectory]:
+        """Compute several cases."""
+        with self._patience.asked(cases):
+            if self._process is None:
+                self._start()
+            try:
+                self._connection.send(cases)
+            except OSError:  # it died between two cases
+                self.close()
+                self._start()
+                self._connection.send(cases)
+            timeout = self.declaration.timeout
+            kind, what = self._receive(timeout * len(cases))
+            if kind == "answer":
+                answers: list[Trajectory] = what
+                return answers
+            if kind == "bad":
+                raise BadAnswer(what)
+            failure = PortFailure(str(what))
+            if kind in ("silent", "died"):
+                self.close()
+                sentence = _hung(timeout) if kind == "silent" else f"the port {what}"
+                failure = PortFailure(sentence)
+                failure.costly = True  # type: ignore[attr-defined]
+            raise failure
+
+    def renew_patience(self) -> None:
+        """Give the port new chances: another check begins."""
+        self._patience = Patience(self.declaration.timeout)
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if self._connection is not None:
+            self._connection.close()
+        if process is not None:
+            process.kill()
+            process.join(5)
+
+
+def _death(code: int | None) -> str:
+    """Say how a process ended."""
+    if code is not None and code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        hint = {
+            "SIGSEGV": " (an index out of bounds, or a wrong pointer or type in its signature?)",
+            "SIGABRT": " (a failed assertion, or memory written out of bounds?)",
+            "SIGFPE": " (an integer division by zero?)",
+            "SIGKILL": " (out of memory?)",
+        }.get(name, "")
+        return f"killed its process: {name}{hint}"
+    if code in (0xC0000005, -1073741819):
+        return "killed its process: access violation (an index out of bounds, or a wrong pointer?)"
+    return f"ended its process with exit code {code}"
+
+
+class Forked(_Own):
+    """Run an object of this process in a fork of it (Linux)."""
+
+    def __init__(self, implementation: Any, name: str | None = None) -> None:
+        super().__init__(None, implementation, name, "fork")
+
+
+class Spawned(_Own):
+    """Run ``module:attribute`` in a fresh interpreter (every system)."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, None, path, "spawn")

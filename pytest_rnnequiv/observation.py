@@ -1,0 +1,117 @@
+"""Ask an implementation about a case in the strongest way that it allows.
+
+Whoever shows states is judged by induction. Whoever shows outputs only, but takes any weights, can be *made* to show
+its states: under the identity head (``K = M``, ``Wo = I``, ``bo = 0``) its outputs are its states, and run on every prefix
+``x[:, :t]`` even an implementation that shows nothing but its last output shows all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .case import Case
+from .oracle import INDUCTION, Verdict, judge
+from .precision import Precision
+from .trajectory import BadAnswer, Trajectory, as_trajectory
+
+__all__ = ["PREFIXES", "Observation", "observe"]
+
+#: The way of an implementation that shows outputs only and was run on every prefix.
+PREFIXES = "prefixes"
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What was seen of an implementation on one case.
+
+    Attributes
+    ----------
+    case : Case
+    trajectory : Trajectory
+        With states wherever they could be had.
+    way : str or None
+        ``"prefixes"`` where the states were had by prefixes.
+    runs : tuple of (Case, Trajectory)
+        The runs that were really made; a mistake has to explain each of them.
+    """
+
+    case: Case
+    trajectory: Trajectory
+    way: str | None
+    runs: tuple[tuple[Case, Trajectory], ...]
+
+    @classmethod
+    def of(cls, case: Case, trajectory: Trajectory) -> Observation:
+        """What one run showed, as it is."""
+        return cls(case, trajectory, None, ((case, trajectory),))
+
+    def judge(self, precision: Precision | None = None) -> Verdict:
+        """Judge it in the strongest way."""
+        verdict = judge(self.case, self.trajectory, precision)
+        return replace(verdict, way=self.way) if self.way and verdict.way == INDUCTION else verdict
+
+
+def observe(
+    run: Callable[[Case], Any], case: Case, *, any_weights: bool = True, any_length: bool = True
+) -> Observation:
+    """Run an implementation on a case, and on more where that makes it show its states.
+
+    Parameters
+    ----------
+    run : callable
+        Case -> outputs or Trajectory.
+    any_weights : bool
+        Whether it takes any weights, and as many outputs as it has units.
+    any_length : bool
+        Whether it takes any number of time steps.
+
+    Returns
+    -------
+    Observation
+        Where something is wrong with an answer, whatever was seen until then; :meth:`Observation.judge` says what.
+    """
+    first = _shown(run(case))
+    plain = Observation.of(case, first)
+    if first.states is not None or not any_weights or not _outputs_only(first, case):
+        return plain
+    bare = case.with_identity_head()
+    if np.ndim(first.outputs) == 3:
+        shown = _shown(run(bare))
+        if not _fits(shown, bare, 3):
+            return Observation.of(bare, shown)
+        return Observation(case, Trajectory(first.outputs, shown.outputs, True), PREFIXES, (*plain.runs, (bare, shown)))
+    if not any_length:
+        return plain
+    runs = [(case, first)]
+    states = []
+    for t in range(1, case.T + 1):
+        prefix = bare.prefix(t)
+        shown = _shown(run(prefix))
+        runs.append((prefix, shown))
+        if not _fits(shown, prefix, 2):
+            return Observation.of(prefix, shown)
+        states.append(np.asarray(shown.outputs))
+    return Observation(case, Trajectory(first.outputs, np.stack(states, axis=1), True), PREFIXES, tuple(runs))
+
+
+def _shown(answer: Any) -> Trajectory:
+    try:
+        return as_trajectory(answer)
+    except BadAnswer:
+        return Trajectory(None)
+
+
+def _outputs_only(trajectory: Trajectory, case: Case) -> bool:
+    try:
+        trajectory.checked(case.N, case.T, case.M, case.K)
+    except BadAnswer:
+        return False
+    return True
+
+
+def _fits(trajectory: Trajectory, case: Case, ndim: int) -> bool:
+    return _outputs_only(trajectory, case) and np.ndim(trajectory.outputs) == ndim
