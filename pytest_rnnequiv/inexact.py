@@ -83,6 +83,9 @@ class Inexact:
         if not p.subnormals and (np.abs(c.value) < p.tiny).any():
             lost = np.where(np.abs(c.value) < p.tiny, np.abs(c.value), 0.0)
             radius = lost if radius is None else radius + lost
+        # A factor that is no number of the implementation's may overflow even where it meets a zero.
+        if (beyond := np.abs(c.value) * (1 + p.unit) > p.largest).any():
+            radius = np.where(beyond, np.inf, 0.0 if radius is None else radius)
         return c.value, radius
 
     def __matmul__(self, other: Inexact) -> Inexact:

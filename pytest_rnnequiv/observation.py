@@ -55,8 +55,17 @@ class Observation:
         return replace(verdict, way=self.way) if self.way and verdict.way == INDUCTION else verdict
 
 
+#: Longer cases are not run on every prefix: that many runs would take too long.
+LONGEST = 64
+
+
 def observe(
-    run: Callable[[Case], Any], case: Case, *, any_weights: bool = True, any_length: bool = True
+    run: Callable[[Case], Any],
+    case: Case,
+    *,
+    any_weights: bool = True,
+    any_length: bool = True,
+    first: Trajectory | None = None,
 ) -> Observation:
     """Run an implementation on a case, and on more where that makes it show its states.
 
@@ -68,13 +77,15 @@ def observe(
         Whether it takes any weights, and as many outputs as it has units.
     any_length : bool
         Whether it takes any number of time steps.
+    first : Trajectory, optional
+        What it showed of the case itself, if it has already been run.
 
     Returns
     -------
     Observation
         Where something is wrong with an answer, whatever was seen until then; :meth:`Observation.judge` says what.
     """
-    first = _shown(run(case))
+    first = _shown(run(case)) if first is None else first
     plain = Observation.of(case, first)
     if first.states is not None or not any_weights or not _outputs_only(first, case):
         return plain
@@ -84,7 +95,7 @@ def observe(
         if not _fits(shown, bare, 3):
             return Observation.of(bare, shown)
         return Observation(case, Trajectory(first.outputs, shown.outputs, True), PREFIXES, (*plain.runs, (bare, shown)))
-    if not any_length:
+    if not any_length or case.T > LONGEST:
         return plain
     runs = [(case, first)]
     states = []

@@ -174,7 +174,8 @@ class _Finding:
 
     def ratio(self) -> tuple[Array, npt.NDArray[np.bool_]]:
         """Error over bound, and which numbers are undetermined."""
-        error = np.abs(self.got - self.expected)
+        # A held state may be infinite, and inf - inf is no error.
+        error = np.where(self.got == self.expected, 0.0, np.abs(self.got - self.expected))
         # 0/0 is a number that had to be exact and is.
         ratio = np.where(error == 0, 0.0, error / self.radius)
         ratio = np.where(np.isnan(ratio), np.inf, ratio)

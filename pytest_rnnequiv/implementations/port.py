@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..case import Case
+from ..observation import Observation, observe
 from ..precision import Precision
 from ..spec import Spec
 from ..trajectory import Trajectory, as_trajectory
@@ -304,6 +305,22 @@ class Port:
     def versions(self) -> dict[str, str]:
         """Name the libraries that take part."""
         return dict(self.declaration.versions)
+
+    @property
+    def any_weights(self) -> bool:
+        """Whether it takes any weights, and an identity head in the place of the case's own."""
+        return self.fixed is None and self.supports.K is None and self.supports.M is None
+
+    @property
+    def any_length(self) -> bool:
+        """Whether it takes any number of steps."""
+        return self.supports.T is None
+
+    def observe(self, case: Case, first: Trajectory | None = None) -> Observation:
+        """Look at it in the strongest way it allows; `first` is what it showed of the case itself, if that was seen."""
+        return observe(
+            self.run, case, any_weights=self.any_weights, any_length=self.any_length, first=first
+        )
 
     def run(self, case: Case) -> Trajectory:
         """Compute one case.

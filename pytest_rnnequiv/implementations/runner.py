@@ -15,7 +15,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from ..trajectory import BadAnswer, Trajectory, as_trajectory
 from . import ImplementationError
 from .port import Declaration, declare, normalise
 
-__all__ = ["Exhausted", "Forked", "InProcess", "PortFailure", "Spawned", "can_fork"]
+__all__ = ["Forked", "InProcess", "PortFailure", "Spawned", "can_fork"]
 
 #: Seconds that loading an implementation may take (importing a large framework can).
 LOADING = 180.0
@@ -36,10 +35,6 @@ LOADING = 180.0
 
 class PortFailure(Exception):
     """A port that gave no answer: it raised, hung, died, or wrote into its inputs. The message is the sentence."""
-
-
-class Exhausted(Exception):
-    """A port that hung or died has had its chances in this check; it is not asked again."""
 
 
 def can_fork() -> bool:
@@ -138,7 +133,6 @@ class InProcess:
         normalise(implementation)
         self.implementation = implementation() if isinstance(implementation, type) else implementation
         self.declaration: Declaration = declare(self.implementation, name)
-        self._patience = Patience(self.declaration.timeout)
 
     def run(self, case: Case) -> Trajectory:
         """Compute one case."""
@@ -147,62 +141,14 @@ class InProcess:
     def run_many(self, cases: list[Case]) -> list[Trajectory]:
         """Compute several cases."""
         timeout = self.declaration.timeout
-        with self._patience.asked(cases):
-            try:
-                with _alarm(timeout * len(cases)):
-                    return compute(self.implementation, cases)
-            except _TimeIsUp:
-                raise PortFailure(_hung(timeout)) from None
-
-    def renew_patience(self) -> None:
-        """Give the port new chances: another check begins."""
-        self._patience = Patience(self.declaration.timeout)
+        try:
+            with _alarm(timeout * len(cases)):
+                return compute(self.implementation, cases)
+        except _TimeIsUp:
+            raise PortFailure(_hung(timeout)) from None
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-class Patience:
-    """Keep a port that hangs or dies from using up the run while its failing case is shrunk.
-
-    The failing cases are remembered: asked again they fail at once, with the same sentence. Once the time lost passes
-    the limit, every other case is refused with :class:`Exhausted`, which a check treats as a case that was not drawn.
-    """
-
-    def __init__(self, timeout: float) -> None:
-        self.left = 2 * timeout
-        self.failed: dict[bytes, str] = {}
-
-    @contextlib.contextmanager
-    def asked(self, cases: list[Case]) -> Iterator[None]:
-        """Open one request."""
-        key = b""
-        if self.failed:
-            key = _digest(cases)
-            if key in self.failed:
-                raise PortFailure(self.failed[key])
-            if self.left <= 0:
-                raise Exhausted
-        start = time.perf_counter()
-        try:
-            yield
-        except PortFailure as failure:
-            lost = time.perf_counter() - start
-            if getattr(failure, "costly", False) or lost > 0.5:
-                self.left -= max(lost, 0.5)
-                self.failed[key or _digest(cases)] = str(failure)
-            raise
-
-
-def _digest(cases: list[Case]) -> bytes:
-    import hashlib
-
-    digest = hashlib.blake2b(digest_size=16)
-    for case in cases:
-        digest.update(repr(case).encode())
-        for array in case.numbers().values():
-            digest.update(array.tobytes())
-    return digest.digest()
 
 
 def load(path: str) -> Any:
@@ -278,7 +224,6 @@ class _Own:
         self._process: Any = None
         self._connection: Any = None
         self.declaration: Declaration = self._start()
-        self._patience = Patience(self.declaration.timeout)
 
     def _start(self) -> Declaration:
         self._connection, theirs = self._context.Pipe()
@@ -319,33 +264,25 @@ class _Own:
 
     def run_many(self, cases: list[Case]) -> list[Trajectory]:
         """Compute several cases."""
-        with self._patience.asked(cases):
-            if self._process is None:
-                self._start()
-            try:
-                self._connection.send(cases)
-            except OSError:  # it died between two cases
-                self.close()
-                self._start()
-                self._connection.send(cases)
-            timeout = self.declaration.timeout
-            kind, what = self._receive(timeout * len(cases))
-            if kind == "answer":
-                answers: list[Trajectory] = what
-                return answers
-            if kind == "bad":
-                raise BadAnswer(what)
-            failure = PortFailure(str(what))
-            if kind in ("silent", "died"):
-                self.close()
-                sentence = _hung(timeout) if kind == "silent" else f"the port {what}"
-                failure = PortFailure(sentence)
-                failure.costly = True  # type: ignore[attr-defined]
-            raise failure
-
-    def renew_patience(self) -> None:
-        """Give the port new chances: another check begins."""
-        self._patience = Patience(self.declaration.timeout)
+        if self._process is None:
+            self._start()
+        try:
+            self._connection.send(cases)
+        except OSError:  # it died between two cases
+            self.close()
+            self._start()
+            self._connection.send(cases)
+        timeout = self.declaration.timeout
+        kind, what = self._receive(timeout * len(cases))
+        if kind == "answer":
+            answers: list[Trajectory] = what
+            return answers
+        if kind == "bad":
+            raise BadAnswer(what)
+        if kind == "failure":
+            raise PortFailure(str(what))
+        self.close()  # the next case finds a fresh process
+        raise PortFailure(_hung(timeout) if kind == "silent" else f"the port {what}")
 
     def close(self) -> None:
         """End the process."""

@@ -1,0 +1,279 @@
+"""pytest's face of the package: the options, the marker, and the switch that starts the rest.
+
+Every pytest run of every project that has the package installed imports this module, mostly without
+``--rnn-equiv``. So what stands here is only what pytest must know before it knows whether it is wanted:
+the options, the marker, the fixtures' names. What collects the suite (`pytest_rnnequiv.collection`) and what
+prints (`pytest_rnnequiv.report.terminal`) are plugins of their own, which are imported and registered at
+the start of a session that asked for them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_rnnequiv.fixtures import build_simple_rnn, rnn_implementation
+
+__all__ = [
+    "DEFAULT_IMPLEMENTATION",
+    "PROFILES",
+    "SUITE_FILE",
+    "Settings",
+    "build_simple_rnn",
+    "rnn_implementation",
+    "settings",
+]
+
+DEFAULT_IMPLEMENTATION = "keras"
+"""What is checked when nobody says what to check."""
+
+SUITE_FILE = "rnn_equiv.py"
+"""The file that the suite's node ids name. It exists nowhere; it ends so because editors split ids there."""
+
+PROFILES = ("quick", "default", "thorough")
+
+
+def _profile(text: str) -> str:
+    if text not in PROFILES:
+        raise ValueError(f"{text!r} is not a profile; choose one of {', '.join(PROFILES)}.")
+    return text
+
+
+def _implementation(text: str) -> str:
+    module, colon, attribute = text.partition(":")
+    if not module or (colon and not attribute) or text != text.strip():
+        raise ValueError(f"{text!r} is neither the name of an implementation nor module:attribute.")
+    return text
+
+
+def _directory(text: str) -> Path:
+    if not text:
+        raise ValueError("the name of a directory is missing.")
+    return Path(text)
+
+
+def _option(
+    flag: str, help: str, *, metavar: str | None = None, parse: Callable[[str], object] | None = None
+) -> dict[str, Any]:
+    """Describe the option behind a field of `Settings`.
+
+    The field's default decides what kind of option it is: ``False`` makes a switch, ``()`` an option that may
+    be given several times, and anything else an option with one value. `parse` turns the text of a value into
+    the value; if it cannot, it raises `ValueError` with one sentence.
+    """
+    return {"flag": flag, "help": help, "metavar": metavar, "parse": parse}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for: one field for each option, which is declared here and nowhere else.
+
+    Each option has an ini twin, ``rnn_equiv_profile`` for ``--rnn-equiv-profile``; the command line wins.
+    """
+
+    enabled: bool = field(
+        default=False,
+        metadata=_option(
+            "--rnn-equiv", "Run the built-in suite of RNN equivalence checks beside the project's own tests."
+        ),
+    )
+    implementations: tuple[str, ...] = field(
+        default=(),
+        metadata=_option(
+            "--rnn-equiv-impl",
+            "What to check: the name of an implementation or module:attribute; may be given several times "
+            f"(default: {DEFAULT_IMPLEMENTATION}).",
+            metavar="NAME",
+            parse=_implementation,
+        ),
+    )
+    profile: str = field(
+        default="default",
+        metadata=_option(
+            "--rnn-equiv-profile",
+            f"How much to check: {', '.join(PROFILES)}.",
+            metavar="PROFILE",
+            parse=_profile,
+        ),
+    )
+    require_implementation: bool = field(
+        default=False,
+        metadata=_option(
+            "--rnn-equiv-require-impl", "Fail the run if nothing but the default implementation was checked."
+        ),
+    )
+    report: Path | None = field(
+        default=None,
+        metadata=_option(
+            "--rnn-equiv-report",
+            "Write summary.json and the evidence of each failure to DIR.",
+            metavar="DIR",
+            parse=_directory,
+        ),
+    )
+    selfcheck: bool = field(
+        default=False,
+        metadata=_option(
+            "--rnn-equiv-selfcheck",
+            "Run the suite against every mistake in the catalogue and say what was caught (implies "
+            "--rnn-equiv).",
+        ),
+    )
+
+
+_SETTINGS = pytest.StashKey[Settings]()
+
+
+def settings(config: pytest.Config) -> Settings:
+    """Return what the command line and the ini file of `config` ask for.
+
+    Raises
+    ------
+    pytest.UsageError
+        If an option or an ini value means nothing.
+    """
+    known = config.stash.get(_SETTINGS, None)
+    if known is None:
+        known = Settings(**{option.name: _read(config, option) for option in fields(Settings)})
+        if known.selfcheck or _suite_is_named(config):
+            known = replace(known, enabled=True)
+        config.stash[_SETTINGS] = known
+    return known
+
+
+def _read(config: pytest.Config, option: Field[Any]) -> Any:
+    """Return the value of one option: from the command line, else from the ini file, else its default."""
+    flag, parse = option.metadata["flag"], option.metadata["parse"]
+    source, base = flag, config.invocation_params.dir
+    value = config.getoption(_dest(flag))
+    if value is None:
+        source, base = f"ini value {_dest(flag)}", config.rootpath
+        try:
+            value = config.getini(_dest(flag)) or None
+        except (TypeError, ValueError, pytest.UsageError) as error:
+            raise pytest.UsageError(f"{source}: {error}.") from None
+    if value is None or parse is None:
+        return option.default if value is None else value
+    try:
+        parsed = tuple(map(parse, value)) if isinstance(value, list) else parse(value)
+    except ValueError as error:
+        raise pytest.UsageError(f"{source}: {error}") from None
+    return base / parsed if isinstance(parsed, Path) else parsed
+
+
+def _dest(flag: str) -> str:
+    """Return the name under which pytest keeps an option; its ini twin has the same."""
+    return flag.lstrip("-").replace("-", "_")
+
+
+def _suite_is_named(config: pytest.Config) -> bool:
+    """Tell whether a node id of the suite is on the command line: that asks for the suite clearly enough."""
+    if not any(SUITE_FILE in arg for arg in config.args):
+        return False
+    from pytest_rnnequiv.collection import parse_suite_id
+
+    return any(parse_suite_id(config, arg) for arg in config.args)
+
+
+def _is_xdist_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options and their ini twins (pytest hook)."""
+    group = parser.getgroup("rnn-equiv", "equivalence of RNN implementations")
+    for option in fields(Settings):
+        flag, help, metavar = (option.metadata[key] for key in ("flag", "help", "metavar"))
+        # Without a value on the command line an option is None, so that the ini file can speak.
+        if option.default is False:
+            group.addoption(flag, action="store_true", default=None, help=help)
+            parser.addini(_dest(flag), help, type="bool", default=False)
+        elif option.default == ():
+            group.addoption(flag, action="append", default=None, metavar=metavar, help=help)
+            parser.addini(_dest(flag), help, type="linelist", default=[])
+        else:
+            group.addoption(flag, default=None, metavar=metavar, help=help)
+            parser.addini(_dest(flag), help, type="string", default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known, for ``--strict-markers`` (pytest hook)."""
+    config.addinivalue_line("markers", "rnn_equiv: a check of the suite that --rnn-equiv adds.")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start what the user asked for, before pytest prints its header (pytest hook).
+
+    Not at configure time: a bad ini value should not take ``pytest --help`` away.
+    """
+    from pytest_rnnequiv.report import LEDGER, Ledger
+
+    config = session.config
+    config.stash[LEDGER] = ledger = Ledger()
+    config.pluginmanager.register(ledger, "rnn_equiv_ledger")
+    chosen = settings(config)
+    if chosen.enabled:
+        _start(config, chosen)
+
+
+def _start(config: pytest.Config, chosen: Settings) -> None:
+    from pytest_rnnequiv.collection import SuiteCollection
+    from pytest_rnnequiv.report.terminal import TerminalReport
+
+    if not _is_xdist_worker(config):
+        _check_available(chosen)
+    config.pluginmanager.register(SuiteCollection(config, chosen.profile), "rnn_equiv_collection")
+    config.pluginmanager.register(TerminalReport(config, chosen), "rnn_equiv_terminal")
+
+
+def _check_available(chosen: Settings) -> None:
+    """Raise a usage error if an implementation is unknown, or what it needs is not installed."""
+    from pytest_rnnequiv.implementations import ImplementationError, check_available
+
+    try:
+        check_available(list(chosen.implementations or (DEFAULT_IMPLEMENTATION,)))
+    except ImplementationError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Put what the item counted into its report, which pytest makes next (pytest hook).
+
+    As user properties the counts travel through pytest-xdist and into the JUnit file. That holds for every
+    item: a project's own test which calls `assert_equivalent` is counted like a check of the suite.
+    """
+    tally = sys.modules.get("pytest_rnnequiv.tally")
+    if tally is not None:
+        tally.close(item, call)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that checked nothing but the default, if the user wants that (pytest hook)."""
+    config = session.config
+    chosen = settings(config)
+    if not chosen.require_implementation or config.option.collectonly or _is_xdist_worker(config):
+        return
+    from pytest_rnnequiv.report import LEDGER
+
+    passing = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if session.exitstatus in passing and not config.stash[LEDGER].checked_more_than(DEFAULT_IMPLEMENTATION):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was checked (pytest hook)."""
+    from pytest_rnnequiv.report import LEDGER
+
+    ledger = config.stash[LEDGER]
+    chosen = settings(config)
+    if ledger.entries or chosen.enabled or chosen.require_implementation:
+        from pytest_rnnequiv.report.terminal import write_summary
+
+        write_summary(terminalreporter, ledger, chosen)

@@ -1,0 +1,601 @@
+"""Hypothesis strategies for architectures, numbers and whole cases: they look for trouble and shrink to the readable.
+
+    from pytest_rnnequiv import strategies as rnn
+
+    @given(case=rnn.cases(M=rnn.sizes(max_value=64), activation="tanh"))
+    def test_port(case): ...
+
+Every argument is a keyword, and takes a plain value or a strategy of such values.
+
+A case has hundreds of numbers, and a draw for each would cost more than most implementations take to compute with
+them. So a case draws one string of bytes, and a byte stands for a float in a code book, simplest first: 0 is ``0.0``,
+1 is ``1.0``, 2 is ``-1.0``. Hypothesis shrinks bytes one by one towards 0, hence numbers towards zero and one. The
+first bytes are *knobs* (the scale of each block, sparsity, large values), of which 0 is the plain choice.
+
+The string has the same length for every architecture, so that a failing case keeps its bytes while its sizes shrink.
+Larger arrays repeat it, with *noise* added that is expanded from a seed; seed 0 is no noise. A failing case loses its
+noise first (its own bytes are as random), then its size, then byte after byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from hashlib import shake_128
+from itertools import accumulate
+from math import ceil, prod, sqrt
+from operator import attrgetter, itemgetter
+from random import Random
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from .activations import ACTIVATIONS, Activation
+from .case import Case
+from .spec import WEIGHT_NAMES, Spec, param_count, size
+
+__all__ = ["Shape", "activations", "cases", "inputs", "packs", "pool", "shapes", "sizes", "specs", "weights"]
+
+Array = npt.NDArray[Any]
+Weights = Sequence[Any]
+Size = int | SearchStrategy[int]
+Bool = bool | SearchStrategy[bool]
+Name = str | SearchStrategy[str]
+Function = str | Activation | None | SearchStrategy[Any]
+
+
+# ---- arguments: a plain value or a strategy ----
+
+
+class _Default(str):
+    """A default, which can be told from the same word said by the user."""
+
+
+_TANH, _LINEAR, _FLOAT32 = _Default("tanh"), _Default("linear"), _Default("float32")
+
+
+def _value(draw: DrawFn, argument: Any) -> Any:
+    return draw(argument) if isinstance(argument, SearchStrategy) else argument
+
+
+# Plain values are checked at once, where the user wrote them; the values of a strategy when they are drawn.
+
+
+def _plain(**arguments: Any) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if not isinstance(value, SearchStrategy)}
+
+
+def _check_sizes(**letters: Size | None) -> None:
+    for letter, value in _plain(**letters).items():
+        if value is not None:
+            size(letter, value)
+
+
+def _check_bools(**arguments: Bool) -> None:
+    for name, value in _plain(**arguments).items():
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} must be True, False or a strategy of these, not {value!r}")
+
+
+def _check_alone(name: str, what: str, **others: Any) -> None:
+    """Nobody says twice what `name` says."""
+    said = [other for other, value in others.items() if value is not None and not isinstance(value, _Default)]
+    if said:
+        raise ValueError(f"{name} already says {what}: leave out {' and '.join(said)}")
+
+
+# ---- sizes ----
+
+#: Sizes at which kernels change: vector lengths and their remainders, tiles, special cases of one row or column.
+EDGES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33)
+#: Samples and steps come from short ladders, since runtimes trace anew for every pair of them.
+SAMPLES = (1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 8)
+STEPS = (1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 7, 8, 9, 9, 16, 17, 20, 31, 33, 40)
+
+
+@lru_cache
+def _ladder(least: int, most: int) -> tuple[int, ...]:
+    """Sizes to choose from, in order; those that are to come more often stand in it more often."""
+    around_powers = {s for p in range(6, most.bit_length() + 1) for s in (2**p - 1, 2**p, 2**p + 1)}
+    edges = [s for s in {*EDGES, *around_powers, most} if least <= s <= most]
+    small = [s for s in edges if 2 <= s <= 9]
+    others = range(least, most + 1, ceil((most + 1 - least) / 1000))
+    often = ceil(2 * len(others) / len(edges))
+    return tuple(sorted([*others, *edges * often, *small * often]))
+
+
+def sizes(*, min_value: int = 1, max_value: int = 33) -> SearchStrategy[int]:
+    """Sizes from `min_value` to `max_value`, most of them where kernels change (1, 2, 3, ..., 31, 32, 33, 63, ...).
+
+    Every size may come; of a range longer than a thousand, a thousand evenly spread ones and those near powers of 2.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a bound is no whole number or less than 1, or `min_value` is more than `max_value`.
+    """
+    least, most = size("min_value", min_value), size("max_value", max_value)
+    if least > most:
+        raise ValueError(f"min_value must not be more than max_value, but {least} > {most}")
+    return st.sampled_from(_ladder(least, most))
+
+
+class Shape(NamedTuple):
+    """The five letters of a case: samples, steps, features, units, outputs."""
+
+    N: int
+    T: int
+    D: int
+    M: int
+    K: int
+
+
+def shapes(
+    *,
+    N: Size | None = None,
+    T: Size | None = None,
+    D: Size | None = None,
+    M: Size | None = None,
+    K: Size | None = None,
+) -> SearchStrategy[Shape]:
+    """``Shape(N, T, D, M, K)``, such that swapped axes show.
+
+    Of the letters left out, `D`, `M` and `K` are from 1 to 33 and differ from the others unless they are 1; `N` is mostly
+    more than 1; `T` is often 1, 2 or 3, sometimes long, and at most 40.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a letter is no whole number or less than 1.
+    """
+    _check_sizes(N=N, T=T, D=D, M=M, K=K)
+    return _shapes(N, T, D, M, K)
+
+
+@st.composite
+def _shapes(draw: DrawFn, N: Any, T: Any, D: Any, M: Any, K: Any) -> Shape:
+    D, M, K = _draw_sizes(draw, D, M, K)
+    return Shape(*_draw_run(draw, N, T), D, M, K)
+
+
+def _draw_sizes(draw: DrawFn, D: Any, M: Any, K: Any) -> tuple[int, int, int]:
+    drawn: dict[str, int] = {}
+    # those that the user chose come first: the others have to keep away from them
+    for letter, argument in sorted({"M": M, "D": D, "K": K}.items(), key=lambda item: item[1] is None):
+        if argument is None:
+            drawn[letter] = _apart(draw(sizes()), drawn.values())
+        else:
+            drawn[letter] = size(letter, _value(draw, argument))
+    return drawn["D"], drawn["M"], drawn["K"]
+
+
+def _apart(value: int, taken: Collection[int]) -> int:
+    """Move `value` to the nearest size that is not taken; but 1 stays, or nothing would shrink to (1, 1, 1)."""
+    if value == 1:
+        return 1
+    return min((s for s in range(2, EDGES[-1] + 1) if s not in taken), key=lambda s: abs(s - value))
+
+
+def _draw_run(draw: DrawFn, N: Any, T: Any) -> tuple[int, int]:
+    return (
+        size("N", _value(draw, st.sampled_from(SAMPLES) if N is None else N)),
+        size("T", _value(draw, st.sampled_from(STEPS) if T is None else T)),
+    )
+
+
+# ---- specs ----
+
+
+def activations() -> SearchStrategy[str]:
+    """Names of the activations that the oracle knows: every second one is ``"tanh"``."""
+    others = [name for name in ACTIVATIONS if name != "tanh"]
+    return st.sampled_from(["tanh"] * len(others) + others)
+
+
+def specs(
+    *,
+    D: Size | None = None,
+    M: Size | None = None,
+    K: Size | None = None,
+    activation: Function = _TANH,
+    head_activation: Function = _LINEAR,
+    dtype: Name = _FLOAT32,
+) -> SearchStrategy[Spec]:
+    """Architectures; sizes that are left out are drawn as :func:`shapes` draws them.
+
+    >>> specs(M=sizes(max_value=64), activation=activations())  # doctest: +SKIP
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is no whole number or less than 1, or an activation or dtype is unknown.
+    """
+    _check_sizes(D=D, M=M, K=K)
+    Spec(1, 1, 1, **_plain(activation=activation, head_activation=head_activation, dtype=dtype))
+    return _specs(D, M, K, {"activation": activation, "head_activation": head_activation, "dtype": dtype})
+
+
+@st.composite
+def _specs(draw: DrawFn, D: Any, M: Any, K: Any, options: dict[str, Any]) -> Spec:
+    D, M, K = _draw_sizes(draw, D, M, K)
+    return Spec(D, M, K, **{name: _value(draw, value) for name, value in options.items()})
+
+
+#: What a pool begins with: enough to show every mistake in its smallest form.
+_SMALLEST = ((1, 1, 1), (1, 2, 1), (2, 1, 1), (1, 1, 2))
+
+
+def pool(
+    *,
+    count: int = 24,
+    seed: int = 0,
+    max_size: int = 33,
+    activation: Function = _TANH,
+    head_activation: Function = _LINEAR,
+    dtype: Name = _FLOAT32,
+) -> SearchStrategy[Spec]:
+    """At most `count` different sizes ``(D, M, K)``, for implementations that take long to build a model.
+
+    The same arguments always give the same pool, so that Hypothesis can replay a failure; another `seed` gives another
+    pool. It goes from small to large and begins with ``D, M, K`` of ``1, 1, 1``, ``1, 2, 1``, ``2, 1, 1`` and
+    ``1, 1, 2``: drawn rarely, and there to shrink to. Strategies of activations or dtypes multiply the number of specs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `count` is less than 5, a size is no whole number or less than 1, or an activation or dtype is unknown.
+    """
+    size("count", count, least=len(_SMALLEST) + 1)
+    size("max_size", max_size, least=3)
+    options = {"activation": activation, "head_activation": head_activation, "dtype": dtype}
+    Spec(1, 1, 1, **_plain(**options))
+    return _pool(count, seed, max_size, options)
+
+
+@st.composite
+def _pool(draw: DrawFn, count: int, seed: int, max_size: int, options: dict[str, Any]) -> Spec:
+    # Two draws, since a failure then tries all of the smallest.
+    which = draw(st.sampled_from((*range(len(_SMALLEST)), *(len(_SMALLEST),) * 80)))
+    letters = (
+        _SMALLEST[which] if which < len(_SMALLEST) else draw(st.sampled_from(_pooled(count, seed, max_size)))
+    )
+    return Spec(*letters, **{name: _value(draw, value) for name, value in options.items()})
+
+
+@lru_cache
+def _pooled(count: int, seed: int, max_size: int) -> list[tuple[int, int, int]]:
+    """``(D, M, K)`` of a pool beside the smallest, in order."""
+    random, ladder = Random(seed), _ladder(1, max_size)
+    edges = [s for s in EDGES if 1 < s <= max_size]
+    pooled: set[tuple[int, int, int]] = set()
+    for _ in range(100 * count):  # few sizes may not give that many specs
+        if len(pooled) == count - len(_SMALLEST):
+            break
+        # first every edge has its turn at M, in which most kernels change
+        M = edges[len(pooled)] if len(pooled) < len(edges) else random.choice(ladder)
+        D, K = random.choice(ladder), random.choice(ladder)
+        if len({D, M, K}) == 3:
+            pooled.add((D, M, K))
+    return sorted(pooled, key=lambda letters: (param_count(*letters), letters))
+
+
+# ---- numbers ----
+
+#: The bytes of a case: how many each block has to itself, in the order in which they shrink away. Those of a block are
+#: read from the last to the first: sorted bytes, which Hypothesis likes, put the numbers into the first sample, step and
+#: unit, and the others can go. Odd lengths, so that the rows of a larger kernel, which repeats them, are not all equal.
+_BYTES_OF = {"knobs": 8, "mask": 5, "h0": 3, "bo": 3, "Wo": 7, "x": 19, "Wx": 13, "Wh": 17, "bh": 5}
+
+_SEEDS = st.integers(0, 2**16 - 1)
+_BYTES = st.binary(min_size=sum(_BYTES_OF.values()), max_size=sum(_BYTES_OF.values()))
+
+#: Scales of a block, divided by the root of its fan-in; knob 0 is the plain code book, as it stands. Those of ``Wh`` are
+#: about its spectral radius (the circular law), from contracting to chaotic. Odd numbers, so that nothing is exact.
+_SCALES: dict[str, tuple[float, ...]] = {
+    "x": (0.3, 0.9, 1.1, 2.7),
+    "Wx": (0.4, 0.9, 1.3, 2.3),
+    "Wh": (0.3, 0.6, 0.9, 1.1, 1.7, 2.6, 3.7),
+    "bh": (0.3, 0.7, 1.1),
+    "Wo": (0.4, 0.9, 2.3),
+    "bo": (0.3, 0.7, 1.1),
+}
+#: One case in ten has a block with large values among the others: knob -> block, factor.
+_LARGE = {
+    1: ("x", 1e2),
+    2: ("x", 1e5),
+    3: ("Wx", 1e3),
+    4: ("Wh", 1e2),
+    5: ("bh", 1e3),
+    6: ("bo", 1e6),
+    7: ("x", 1e30),
+}
+#: And one in eight a block that is half zeros.
+_SPARSE = {1: "x", 2: "Wx", 3: "Wh", 4: "Wo"}
+_OF = {"large": 70, "sparse": 32}
+_LARGE_CODES, _HELD_CODES = 232, 160
+
+
+@lru_cache
+def code_book(dtype: str) -> Array:
+    """The 256 floats that bytes stand for, simplest first, about standard normal, nearly all of full mantissa.
+
+    Returns
+    -------
+    (256,) array of float64
+        Each is a number of `dtype`, with its own subnormals and its own neighbours of 1.
+    """
+    info = np.finfo(dtype)
+    tiny, eps = float(info.tiny), float(info.eps)
+    simple = [0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 0.1, -0.1, 0.3, -0.3, 0.7, -0.7, 1.5, -1.5]
+    odd = [
+        -0.0,
+        tiny / 8,
+        -tiny / 3,
+        1.7 * tiny,
+        -1e-12 / 3,
+        1e-5 / 3,
+        -1e-3 / 3,
+        1 + eps,
+        eps / 2 - 1,
+        4.4,
+        -5.3,
+    ]
+    count = 256 - len(simple) - len(odd)
+    normal = NormalDist().inv_cdf
+    usual = [(-1) ** i * normal(0.5 + (i + 0.5) / (2 * count)) for i in range(count)]
+    book = np.array([*simple, *usual, *odd]).astype(dtype).astype(np.float64)
+    book.flags.writeable = False
+    return book
+
+
+def _noise(seed: int, length: int) -> npt.NDArray[np.uint8]:
+    """Bytes that make repeated bytes differ. From a hash, since NumPy's generators may change their streams."""
+    if seed == 0:
+        return np.zeros(length, np.uint8)
+    return np.frombuffer(shake_128(seed.to_bytes(2, "little")).digest(length), np.uint8)
+
+
+@lru_cache
+def _layout(blocks: tuple[tuple[str, int], ...]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Which byte each number of the blocks is read from, and whether it is a repeated one."""
+    ends = dict(zip(_BYTES_OF, accumulate(_BYTES_OF.values()), strict=True))
+    steps = [np.arange(length) for _, length in blocks]
+    index = [ends[name] - 1 - step % _BYTES_OF[name] for (name, _), step in zip(blocks, steps, strict=True)]
+    again = [step >= _BYTES_OF[name] for (name, _), step in zip(blocks, steps, strict=True)]
+    return np.concatenate(index), np.concatenate(again)
+
+
+def _fill(
+    blocks: dict[str, tuple[int, ...]], strings: list[bytes], seed: int, dtype: str
+) -> list[dict[str, Array]]:
+    """Give every block its numbers, once for each string of bytes."""
+    lengths = {name: prod(shape) for name, shape in blocks.items()}
+    drawn = np.frombuffer(b"".join(strings), np.uint8).reshape(len(strings), -1)
+    knobs = drawn[:, : _BYTES_OF["knobs"]].tolist()
+    index, again = _layout(tuple(lengths.items()))
+    codes = drawn[:, index] + _noise(seed, len(index)) * again
+    values = code_book(dtype)[codes]
+    filled = []
+    for row, row_codes, row_knobs in zip(values, codes, knobs, strict=True):
+        knob = dict(zip((*_SCALES, *_OF), row_knobs, strict=True))
+        large, factor = _LARGE.get(knob["large"] % _OF["large"], ("", 1.0))
+        sparse = _SPARSE.get(knob["sparse"] % _OF["sparse"])
+        arrays, start = {}, 0
+        for (name, shape), length in zip(blocks.items(), lengths.values(), strict=True):
+            block, code = row[start : start + length], row_codes[start : start + length]
+            start += length
+            if name == "mask":
+                arrays[name] = (code < _HELD_CODES).reshape(shape)
+                continue
+            choice = knob.get(name, 0) % (len(_SCALES.get(name, ())) + 1)
+            if choice:
+                block = block * (_SCALES[name][choice - 1] / (sqrt(shape[0]) if name[0] == "W" else 1.0))
+            if name == large:
+                block = np.where(code >= _LARGE_CODES, block * factor, block)
+            if name == sparse:
+                block = np.where(code % 2, 0.0, block)
+            arrays[name] = block.reshape(shape)
+        filled.append(arrays)
+    return filled
+
+
+def weights(*, spec: Spec | SearchStrategy[Spec] | None = None) -> SearchStrategy[tuple[Array, ...]]:
+    """``(Wx, Wh, bh, Wo, bo)`` of a spec, in the order of Keras's ``get_weights()``; without `spec`, of any.
+
+    Biases are neither all zero nor all equal, kernels asymmetric, and `Wh` contracting or expanding, as far as a shrunk
+    example does not need to show that it fails without.
+
+    Raises
+    ------
+    TypeError
+        If `spec` is no spec.
+    """
+    return cases(spec=spec, N=1, T=1).map(attrgetter("weights"))
+
+
+def inputs(
+    *, N: Size | None = None, T: Size | None = None, D: Size | None = None, dtype: Name = _FLOAT32
+) -> SearchStrategy[Array]:
+    """Inputs, ``(N, T, D)``: full-mantissa numbers of several scales, and zeros, subnormals and large ones among them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a letter is no whole number or less than 1, or `dtype` is unknown.
+    """
+    return cases(N=N, T=T, D=D, M=1, K=1, dtype=dtype).map(attrgetter("x"))
+
+
+# ---- cases ----
+
+
+def cases(
+    *,
+    spec: Spec | SearchStrategy[Spec] | None = None,
+    N: Size | None = None,
+    T: Size | None = None,
+    D: Size | None = None,
+    M: Size | None = None,
+    K: Size | None = None,
+    activation: Function = _TANH,
+    head_activation: Function = _LINEAR,
+    dtype: Name = _FLOAT32,
+    weights: Weights | SearchStrategy[Any] | None = None,
+    inputs: Array | SearchStrategy[Any] | None = None,
+    initial_state: Bool = False,
+    masked: Bool = False,
+) -> SearchStrategy[Case]:
+    """Whole cases: everything that is needed to run once.
+
+    Parameters
+    ----------
+    spec : Spec
+        The architecture, all of it. Left out, `D`, `M`, `K`, `activation`, `head_activation` and `dtype` describe it.
+    N, T, D, M, K : int
+        Letters that are left out are drawn as :func:`shapes` draws them.
+    activation, head_activation : str or Activation
+        :func:`activations` draws various ones.
+    dtype : {"float32", "float64"}
+    weights : sequence of arrays
+        ``(Wx, Wh, bh, Wo, bo)``, such as those of a trained model; needs `spec`.
+    inputs : (N, T, D) array
+        Instead of `N` and `T`.
+    initial_state : bool
+        Give the case an ``h0``.
+    masked : bool
+        Give the case a mask that holds some steps.
+
+    Each may also be a strategy of such values.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no such value, or two of them say the same thing.
+    """
+    return packs(
+        max_size=1,
+        spec=spec,
+        N=N,
+        T=T,
+        D=D,
+        M=M,
+        K=K,
+        activation=activation,
+        head_activation=head_activation,
+        dtype=dtype,
+        weights=weights,
+        inputs=inputs,
+        initial_state=initial_state,
+        masked=masked,
+    ).map(itemgetter(0))
+
+
+def packs(
+    *,
+    max_size: int = 16,
+    spec: Spec | SearchStrategy[Spec] | None = None,
+    N: Size | None = None,
+    T: Size | None = None,
+    D: Size | None = None,
+    M: Size | None = None,
+    K: Size | None = None,
+    activation: Function = _TANH,
+    head_activation: Function = _LINEAR,
+    dtype: Name = _FLOAT32,
+    weights: Weights | SearchStrategy[Any] | None = None,
+    inputs: Array | SearchStrategy[Any] | None = None,
+    initial_state: Bool = False,
+    masked: Bool = False,
+) -> SearchStrategy[list[Case]]:
+    """Lists of 1 to `max_size` cases that share spec, `N` and `T`, to be computed in one call; mostly full.
+
+    The other parameters are those of :func:`cases`. ``spec=pool()`` bounds the number of models that are to be built.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no such value, or two of them say the same thing.
+    """
+    size("max_size", max_size)
+    _check_sizes(N=N, T=T)
+    _check_bools(initial_state=initial_state, masked=masked)
+    if spec is not None:
+        if not isinstance(spec, (Spec, SearchStrategy)):
+            raise TypeError(f"spec must be a Spec or a strategy of specs, not {spec!r}")
+        model = {"D": D, "M": M, "K": K}
+        options = {"activation": activation, "head_activation": head_activation, "dtype": dtype}
+        _check_alone("spec", "what the model is", **model, **options)
+    elif weights is not None:
+        raise ValueError("weights belong to a model: give its spec beside them")
+    if inputs is not None:
+        _check_alone("inputs", "how many samples and steps there are", N=N, T=T)
+        if not isinstance(inputs, SearchStrategy) and np.ndim(inputs) != 3:
+            raise ValueError(f"inputs must have the shape (N, T, D), not {np.shape(inputs)}")
+    if isinstance(spec, Spec):  # then Case itself can check what is plain
+        blank = {name: np.zeros(shape) for name, shape in spec.weight_shapes.items()}
+        plain = _plain(weights=weights, inputs=inputs)
+        if plain.get("weights") is not None:
+            blank = _named(plain["weights"])
+        x = plain.get("inputs")
+        Case(spec, np.zeros((1, 1, spec.D)) if x is None else x, **blank)
+    if spec is None:
+        spec = specs(D=D, M=M, K=K, activation=activation, head_activation=head_activation, dtype=dtype)
+    return _packs(max_size, spec, N, T, weights, inputs, initial_state, masked)
+
+
+def _named(weights: Weights) -> dict[str, Any]:
+    if len(weights) != len(WEIGHT_NAMES):
+        raise ValueError(
+            f"weights must be the {len(WEIGHT_NAMES)} arrays {', '.join(WEIGHT_NAMES)}, not {len(weights)}"
+        )
+    return dict(zip(WEIGHT_NAMES, weights, strict=True))
+
+
+@st.composite
+def _packs(
+    draw: DrawFn,
+    most: int,
+    spec: Any,
+    N: Any,
+    T: Any,
+    weights: Any,
+    inputs: Any,
+    initial_state: Any,
+    masked: Any,
+) -> list[Case]:
+    # Bytes come before sizes. Hypothesis begins a run with examples that are as simple as can be after the first new
+    # choice; thus they are small cases with numbers in them, and not large ones full of zeros.
+    count = 1 if most == 1 else draw(st.sampled_from(_counts(most)))
+    strings = [draw(_BYTES) for _ in range(count)]
+    spec = _value(draw, spec)
+    if inputs is None:
+        N, T = _draw_run(draw, N, T)
+    initial_state, masked = _value(draw, initial_state), _value(draw, masked)
+    seed = draw(_SEEDS)
+    given: list[dict[str, Any]] = []
+    for _ in range(count):
+        own = {} if weights is None else _named(_value(draw, weights))
+        if inputs is not None:
+            own["x"] = np.asarray(_value(draw, inputs))
+            if given and own["x"].shape != given[0]["x"].shape:
+                raise ValueError("inputs of one pack must have one shape: draw them from a strategy of one")
+            N, T, _ = own["x"].shape
+        given.append(own)
+    blocks = {} if weights is not None else dict(spec.weight_shapes)
+    if inputs is None:
+        blocks["x"] = (N, T, spec.D)
+    if initial_state:
+        blocks["h0"] = (N, spec.M)
+    if masked:
+        blocks["mask"] = (N, T)
+    filled = _fill(blocks, strings, seed, spec.dtype)
+    return [Case(spec, **own, **arrays) for own, arrays in zip(given, filled, strict=True)]
+
+
+@lru_cache
+def _counts(most: int) -> tuple[int, ...]:
+    return (*range(1, most), *(most,) * (3 * most))

@@ -1,0 +1,1 @@
+"""The checks that ``--rnn-equiv`` runs, and what they share."""

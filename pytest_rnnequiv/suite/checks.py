@@ -1,0 +1,324 @@
+"""The checks that ``--rnn-equiv`` runs. Each is a pytest item for each implementation.
+
+A check is written once, as a function of a port and of what Hypothesis draws. How much it does is set for the whole run
+by :func:`configure`, which makes pytest's test functions of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .. import strategies as rnn
+from .. import tally
+from ..activations import ACTIVATIONS
+from ..assertion import assert_equivalent
+from ..case import Case
+from ..implementations import DEFAULT, expand, resolve
+from ..implementations.port import Port, Supports
+from ..implementations.runner import PortFailure, can_fork
+from ..notebook import notebook_case
+from ..plugin import settings as plugin_settings
+from ..recurrence import reference
+from ..spec import Spec, param_count
+from ..trajectory import BadAnswer, Trajectory
+from .verification import budget, expect, introduce, verify
+
+__all__ = ["CHECKS", "configure"]
+
+#: The name under which the fixture that users override is checked.
+FIXTURE = "rnn_implementation"
+
+#: Ways to run Keras that differ from ``keras-graph`` in who calls the layer, not in what it computes: they get the
+#: checks that show that, and leave the volume to it.
+SECONDARY = ("keras-call", "keras-predict")
+
+#: Profile -> seconds of one share, factor on the numbers of examples, models that are built, longest sequence.
+PROFILES: dict[str, tuple[float, float, int, int]] = {
+    "quick": (0.6, 0.25, 9, 120),
+    "default": (2.2, 1.0, 20, 300),
+    "thorough": (90.0, 60.0, 48, 1000),
+}
+_seconds, _factor, _models, _longest = PROFILES["default"]
+
+
+class Check:
+    """A check before it is configured: a function of a port and of Hypothesis's ``data``."""
+
+    def __init__(
+        self, function: Callable[..., None], examples: int, share: float, everywhere: bool, keras: bool
+    ) -> None:
+        self.function = function
+        self.examples = examples
+        self.share = share
+        self.everywhere = everywhere
+        self.keras = keras
+
+    def applies_to(self, names: list[str]) -> list[str]:
+        """Choose the implementations that the check is for."""
+        if self.keras:
+            names = [name for name in names if name.startswith("keras-")]
+        if self.everywhere:
+            return names
+        return [name for name in names if name not in SECONDARY] or (names[:1] if self.keras else [])
+
+    def item(self) -> Callable[..., None]:
+        """Return the test function for this run."""
+        if not self.examples:
+            return self.function
+        share, function = self.share * _seconds, self.function
+
+        def test(port: Port, data: st.DataObject) -> None:
+            introduce(port)
+            budget(min(share, 0.5 * _seconds) if port.name in SECONDARY else share)  # a check draws in any case: Hypothesis wants the same draws when it asks again
+            function(port, data)
+
+        test.__name__ = test.__qualname__ = function.__name__
+        test.__doc__ = function.__doc__
+        test.__module__ = function.__module__
+        drawn = given(data=st.data())(test)
+        own = settings(
+            max_examples=max(5, round(self.examples * _factor)),
+            deadline=None,  # the first case of a spec builds a model
+            suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.too_slow],
+        )
+        return own(drawn)
+
+
+CHECKS: dict[str, Check] = {}
+
+
+def check(
+    *, examples: int = 0, share: float = 1.0, everywhere: bool = False, keras: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a check.
+
+    Parameters
+    ----------
+    examples : int
+        How many examples the default profile draws; 0 for a check that draws nothing.
+    share : float
+        Its share of the time.
+    everywhere : bool
+        Whether it is worth running on every way to run Keras.
+    keras : bool
+        Whether it is about Keras's models, and not about ports.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        CHECKS[function.__name__] = Check(function, examples, share, everywhere, keras)
+        return function
+
+    return register
+
+
+def configure(profile: str) -> None:
+    """Make the test functions, for a run of the given profile and under Hypothesis's own settings."""
+    global _seconds, _factor, _models, _longest
+    _seconds, _factor, _models, _longest = PROFILES[profile]
+    for name, each in CHECKS.items():
+        globals()[name] = each.item()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each check on each implementation that was asked for."""
+    if "port" not in metafunc.fixturenames:
+        return
+    names = CHECKS[metafunc.function.__name__].applies_to(implementations(metafunc))
+    metafunc.parametrize("port", names, indirect=True, scope="session")
+
+
+def implementations(metafunc: pytest.Metafunc) -> list[str]:
+    """Names of what to check: the overridden fixture, and what the options name."""
+    asked = list(plugin_settings(metafunc.config).implementations)
+    definitions = metafunc.definition.session._fixturemanager.getfixturedefs(FIXTURE, metafunc.definition)
+    overridden = bool(definitions) and definitions[-1].func.__module__ != "pytest_rnnequiv.fixtures"
+    return ([FIXTURE] if overridden else []) + expand(asked or ([] if overridden else [DEFAULT]))
+
+
+@pytest.fixture(scope="session")
+def port(request: pytest.FixtureRequest) -> Iterator[Port]:
+    """The implementation that is checked."""
+    if request.param == FIXTURE:
+        try:
+            own = request.getfixturevalue(FIXTURE)
+        except pytest.FixtureLookupError as error:
+            pytest.fail(f"the fixture {FIXTURE} cannot be used: {error.msg or 'not found'}", pytrace=False)
+        ready = own if isinstance(own, Port) else Port(own, isolated=_isolate(request.config))
+    else:
+        ready = resolve(request.param)
+    yield ready
+    ready.close()
+
+
+def _isolate(config: pytest.Config) -> bool:
+    """Whether a port that lives in this process should run in a fork of it.
+
+    A debugger wants it here, and so does one that uses TensorFlow or JAX, whose threads do not survive a fork.
+    """
+    import sys
+
+    if config.getoption("usepdb", False) or config.getoption("trace", False):
+        return False
+    return can_fork() and not {"tensorflow", "jax"} & sys.modules.keys()
+
+
+# ----------------------------------------------------------------------------------------------------------- drawing
+
+
+def draw_pack(port: Port, data: st.DataObject, *, most: int = 16, **wanted: Any) -> list[Case]:
+    """Draw cases that the port supports, within what the check wants; skip where nothing is left."""
+    supports = port.supports
+    options: dict[str, Any] = {}
+    for letter, (low, high) in {"N": (1, 0), "T": (1, 0), "D": (1, 33), "M": (1, 33), "K": (1, 33)}.items():
+        own = wanted.pop(letter, None)
+        if own is not None:
+            low, high = own
+        elif getattr(supports, letter) is None:
+            continue
+        low, high = supports.range(letter, low, high or 40)
+        if low > high:
+            pytest.skip(f"{port.name} supports {supports.left_out()}")
+        options[letter] = low if low == high else rnn.sizes(min_value=low, max_value=high)
+    if port.fixed is not None:
+        spec, weights = port.fixed
+        options = {k: v for k, v in options.items() if k in "NT"} | {"spec": spec, "weights": weights}
+    elif port.name.startswith("keras-") and not options.keys() & set("DMK"):
+        small = wanted.pop("small", False)
+        options["spec"] = rnn.pool(count=_models, max_size=9 if small else 33, **wanted)
+    else:
+        wanted.pop("small", None)
+        options |= wanted
+    return data.draw(rnn.packs(max_size=most, **options), label="cases")
+
+
+def need(port: Port, what: bool, why: str) -> None:
+    """Skip a check that the port does not support."""
+    if not what:
+        pytest.skip(f"{port.name} {why}")
+
+
+# ------------------------------------------------------------------------------------------------------------ checks
+
+
+@check(examples=300, share=4.0, everywhere=True)
+def test_recurrence(port: Port, data: st.DataObject) -> None:
+    """Base, every step and the head, on generated weights and inputs."""
+    verify(port, draw_pack(port, data, most=2 if port.name in SECONDARY else 16))
+
+
+@check(examples=40)
+def test_long_sequences(port: Port, data: st.DataObject) -> None:
+    """Hundreds of steps, in chaotic recurrences as well."""
+    verify(port, draw_pack(port, data, most=1, small=True, T=(41, _longest), N=(1, 2), M=(1, 9)))
+
+
+@check(examples=60)
+def test_float64(port: Port, data: st.DataObject) -> None:
+    """Weights, inputs and states in double precision."""
+    need(port, "float64" in port.supports.dtypes and port.fixed is None, "declares float32 only")
+    verify(port, draw_pack(port, data, dtype="float64", small=True))
+
+
+@check(examples=120, share=1.5)
+def test_activations(port: Port, data: st.DataObject) -> None:
+    """The other activations."""
+    others = [name for name in port.supports.activations if name in ACTIVATIONS and name != "tanh"]
+    need(port, bool(others) and port.fixed is None, "declares tanh only")
+    verify(port, draw_pack(port, data, most=8, activation=st.sampled_from(others), small=True))
+
+
+@check(everywhere=True)
+def test_notebook(port: Port) -> None:
+    """The recurrent weights of the notebook: N=1, T=10, D=3, M=5, K=2."""
+    need(port, port.fixed is None, "has weights of its own")
+    example = notebook_case()
+    for letter in "NTDMK":
+        need(port, port.supports.includes(letter, getattr(example, letter)), f"supports {port.supports.left_out()}")
+    for seed in range(10):
+        verify(port, [notebook_case(seed)])
+
+
+@check(examples=25, everywhere=True)
+def test_nan(port: Port, data: st.DataObject) -> None:
+    """A NaN that goes in comes out, in its own sample and from its own step on."""
+    (case,) = draw_pack(port, data, most=1, small=True)
+    n, t, d = (data.draw(st.integers(0, size - 1)) for size in case.x.shape)
+    x = case.x.copy()
+    x[n, t, d] = np.nan
+    verify(port, [case.replace(x=x)])
+
+
+@check(examples=25, everywhere=True)
+def test_repeats(port: Port, data: st.DataObject) -> None:
+    """The same case gives the same answer, whatever was computed in between."""
+    pack = draw_pack(port, data, most=2, small=True)
+    case, other = pack[0], pack[-1]
+    if budget().over:
+        return
+    try:
+        first = _outputs(port.run(case))
+        port.run(other.replace(x=other.x[::-1, ::-1]))
+        again = _outputs(port.run(case))
+    except (PortFailure, BadAnswer, ValueError):
+        verify(port, [case])  # says what is wrong with it
+        return
+    same = first.shape == again.shape and np.array_equal(first, again, equal_nan=True)
+    sentence = ""
+    if not same:
+        sentence = (
+            "the same case, run again after another one, gives another answer "
+            f"({_first_difference(first, again)}): a state is kept between calls, or it is not deterministic"
+        )
+    expect(same, port, case, sentence)
+
+
+def _outputs(trajectory: Trajectory) -> Any:
+    return np.asarray(trajectory.outputs)
+
+
+def _first_difference(a: Any, b: Any) -> str:
+    if a.shape != b.shape:
+        return f"shape {a.shape}, then {b.shape}"
+    place = np.argwhere(~((a == b) | (np.isnan(a) & np.isnan(b))))
+    index = tuple(int(i) for i in place[0])
+    return f"outputs{list(index)}: {a[index]:.9g}, then {b[index]:.9g}"
+
+
+@check(examples=40, everywhere=True, keras=True)
+def test_model_as_built(port: Port, data: st.DataObject) -> None:
+    """The model without ``return_sequences``, as users build it, gives the last output of the one with its states."""
+    (case,) = draw_pack(port, data, most=1, small=True)
+    if budget().over:
+        return
+    last = port.runner.implementation.last_outputs(case)
+    assert_equivalent(case, Trajectory(last, port.run(case).states), port.precision)
+
+
+@check(examples=40, keras=True)
+def test_parameter_law(port: Port, data: st.DataObject) -> None:
+    """``M*(D+M+1)`` parameters in the RNN, ``K*(M+1)`` in the head; weight shapes and their order; what is trainable."""
+    from ..implementations.keras import build_simple_rnn
+
+    shape = data.draw(rnn.shapes(), label="shape")
+    _, T, D, M, K = shape
+    if budget().over:
+        return
+    model = build_simple_rnn(T=T, D=D, M=M, K=K)
+    layer, head = model.layers
+    spec = Spec(D, M, K)
+    shapes = [tuple(w.shape) for w in model.get_weights()]
+    law = f"M*(D+M+1) + K*(M+1) for {shape}"
+    tally.current().count()
+    assert layer.count_params() == M * (D + M + 1), f"the RNN of {law}"
+    assert head.count_params() == K * (M + 1), f"the head of {law}"
+    assert model.count_params() == param_count(D, M, K) == spec.param_count, law
+    assert shapes == [(D, M), (M, M), (M,), (M, K), (K,)] == list(spec.weight_shapes.values()), law
+    trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    assert trainable == param_count(D, M, K), f"trainable parameters: {law}"
+    assert not model.non_trainable_weights, f"non-trainable weights: {law}"

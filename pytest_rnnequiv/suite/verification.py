@@ -1,0 +1,151 @@
+"""Judge an implementation on drawn cases, within a budget, so that one bad port cannot use up the run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import tally
+from ..assertion import EquivalenceError
+from ..case import Case
+from ..diagnosis import explain
+from ..implementations.port import Port
+from ..implementations.runner import PortFailure
+from ..observation import Observation
+from ..oracle import Verdict
+from ..trajectory import BadAnswer, Trajectory
+
+__all__ = ["Budget", "budget", "expect", "verify"]
+
+#: Failing observations that a check keeps for the diagnosis, and the size (N*T*M) up to which they are worth keeping.
+KEPT, KEPT_SIZE = 4, 1000
+
+
+@dataclass
+class Budget:
+    """The time that one check may spend.
+
+    Looking for a failure ends when `seconds` are over; the rest of the examples pass by unseen, and the tally says how
+    many cases there were. Shrinking a failure ends `shrinking` seconds after it was found. Both end without an error:
+    Hypothesis sees examples that pass, and shows the smallest failure it has.
+    """
+
+    seconds: float = float("inf")
+    shrinking: float = 20.0
+    started: float = field(default_factory=time.perf_counter)
+    failed_at: float | None = None
+    failures: dict[bytes, EquivalenceError] = field(default_factory=dict)
+    seen: list[Observation] = field(default_factory=list)
+
+    @property
+    def over(self) -> bool:
+        """Whether new cases are still to be looked at."""
+        now = time.perf_counter()
+        if self.failed_at is None:
+            return now - self.started > self.seconds
+        return now - self.failed_at > self.shrinking
+
+
+_owner: tally.Tally | None = None
+_budget = Budget()
+
+
+def budget(seconds: float | None = None) -> Budget:
+    """Return the budget of the check that runs; the first call in a check opens it with that many seconds."""
+    global _owner, _budget
+    if tally.current() is not _owner:
+        _owner = tally.current()
+        _budget = Budget() if seconds is None else Budget(seconds)
+    return _budget
+
+
+def introduce(port: Port) -> None:
+    """Put the implementation's name and versions into the tally of the check."""
+    now = tally.current()
+    now.implementation = port.name
+    now.versions.update(port.versions())
+
+
+def verify(port: Port, cases: list[Case]) -> None:
+    """Judge an implementation on cases of one spec and shape.
+
+    Raises
+    ------
+    EquivalenceError
+        On the first case on which it is different, or gives no answer that can be judged.
+    """
+    introduce(port)
+    spent = budget()
+    key = _key(cases)
+    if key in spent.failures:  # Hypothesis asks again; a hanging port would hang again
+        _fail(spent.failures[key])
+    if spent.over:
+        return
+    answers: list[Trajectory | None]
+    try:
+        answers = list(port.run_many(cases))
+    except (PortFailure, BadAnswer):
+        answers = [None] * len(cases)  # one by one, to find the case that it was
+    for case, first in zip(cases, answers, strict=True):
+        try:
+            observation = port.observe(case, first)
+            verdict = observation.judge(port.precision)
+        except (PortFailure, BadAnswer) as problem:
+            observation = None
+            verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
+        tally.current().record(verdict)
+        if verdict.different:
+            failure = _failure(port, observation, case, verdict, spent)
+            spent.failures[key] = failure
+            _fail(failure)
+
+
+def _failure(
+    port: Port, observation: Observation | None, case: Case, verdict: Verdict, spent: Budget
+) -> EquivalenceError:
+    if spent.failed_at is None:
+        spent.failed_at = time.perf_counter()
+    if observation is None or verdict.place is None:
+        shown = case if observation is None else observation.case
+        return EquivalenceError(shown, verdict, precision=port.precision, name=port.name)
+    seen = [observation, *spent.seen]
+    if len(spent.seen) < KEPT and case.N * case.T * case.M <= KEPT_SIZE:
+        spent.seen.append(observation)
+
+    def explained() -> Any:
+        return explain(
+            seen, port.precision, run=port.run, any_weights=port.any_weights, any_length=port.any_length
+        )
+
+    return EquivalenceError(observation.case, verdict, explained, precision=port.precision, name=port.name)
+
+
+def _fail(failure: EquivalenceError) -> None:
+    # One place for all: Hypothesis takes failures from different lines for different bugs.
+    raise failure.with_traceback(None)
+
+
+def expect(condition: bool, port: Port, case: Case, sentence: str) -> None:
+    """Count something that needs no bound, and fail with a sentence where it does not hold.
+
+    Raises
+    ------
+    EquivalenceError
+    """
+    introduce(port)
+    tally.current().count(condition)
+    if not condition:
+        verdict = Verdict("different", problem=sentence, error_over_bound=float("inf"))
+        _fail(EquivalenceError(case, verdict, precision=port.precision, name=port.name))
+
+
+def _key(cases: list[Case]) -> bytes:
+    import hashlib
+
+    digest = hashlib.blake2b(digest_size=16)
+    for case in cases:
+        digest.update(repr(case).encode())
+        for array in case.numbers().values():
+            digest.update(array.tobytes())
+    return digest.digest()

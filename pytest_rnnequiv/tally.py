@@ -1,0 +1,226 @@
+"""What one pytest item did: the seam between the checks, which count, and the reports, which tell.
+
+A check writes::
+
+    from pytest_rnnequiv import tally
+
+    tally.current().record(verdict)
+
+and the plugin carries what was counted into the item's report. The module knows the standard library only, so
+that anything may import it. Outside of pytest the counting works too, and nobody reads it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+__all__ = ["CHECK", "PREFIX", "Tally", "VerdictLike", "close", "current", "take", "watch"]
+
+PREFIX = "rnn_equiv."
+"""How the names of the user properties begin that bear a tally."""
+
+CHECK = PREFIX + "check"
+"""The user property which names the check, and by which an item of the suite is known."""
+
+
+class VerdictLike(Protocol):
+    """What `Tally.record` reads of a verdict."""
+
+    @property
+    def status(self) -> str:
+        """One of ``"equivalent"``, ``"different"``, ``"inconclusive"``."""
+
+    @property
+    def way(self) -> str:
+        """How the verdict was reached, such as ``"induction"``."""
+
+    @property
+    def error_over_bound(self) -> float:
+        """The worst error as a fraction of what rounding may do."""
+
+
+@dataclass
+class Tally:
+    """What one item counted.
+
+    Attributes
+    ----------
+    implementation
+        What was checked; empty if a check knows none.
+    versions
+        The versions of what took part, by distribution name.
+    way
+        How many verdicts were reached in which way, such as ``{"induction": 200, "prefixes": 100}``.
+    cases
+        How many cases were judged. Hypothesis runs a failing case often, to shrink it; each run counts.
+    conclusive
+        How many of them had an answer, be it equivalent or different.
+    failures
+        How many were different.
+    worst_error_over_bound
+        The worst error of a conclusive case as a fraction of its bound; infinite if it was not a number.
+    seconds
+        How long the item ran. The plugin fills it in.
+    notes
+        Sentences for the summary.
+    """
+
+    implementation: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    way: dict[str, int] = field(default_factory=dict)
+    cases: int = 0
+    conclusive: int = 0
+    failures: int = 0
+    worst_error_over_bound: float = 0.0
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def inconclusive(self) -> int:
+        """How many cases had no answer."""
+        return self.cases - self.conclusive
+
+    def record(self, verdict: VerdictLike) -> None:
+        """Count one judged case.
+
+        Raises
+        ------
+        ValueError
+            If the status of `verdict` is none of the three: a typing error must not count as a success.
+        """
+        if verdict.status not in ("equivalent", "different", "inconclusive"):
+            raise ValueError(f"a verdict cannot be {verdict.status!r}")
+        if verdict.status != "inconclusive":
+            self.conclusive += 1
+            error = math.inf if math.isnan(verdict.error_over_bound) else verdict.error_over_bound
+            self.worst_error_over_bound = max(self.worst_error_over_bound, error)
+        if verdict.status == "different":
+            self.failures += 1
+        self.cases += 1
+        self.way[verdict.way] = self.way.get(verdict.way, 0) + 1
+        _notify(self)
+
+    def count(self, passed: bool = True, *, way: str = "") -> None:
+        """Count one case that was decided without a bound, such as a shape or a number of parameters."""
+        self.cases += 1
+        self.conclusive += 1
+        self.failures += not passed
+        if way:
+            self.way[way] = self.way.get(way, 0) + 1
+        _notify(self)
+
+    def add(self, other: Tally) -> None:
+        """Add up two tallies, as a table does."""
+        self.implementation = self.implementation or other.implementation
+        self.versions |= other.versions
+        for way, cases in other.way.items():
+            self.way[way] = self.way.get(way, 0) + cases
+        self.cases += other.cases
+        self.conclusive += other.conclusive
+        self.failures += other.failures
+        self.worst_error_over_bound = max(self.worst_error_over_bound, other.worst_error_over_bound)
+        self.seconds += other.seconds
+        self.notes += (note for note in other.notes if note not in self.notes)
+
+    def to_properties(self) -> list[tuple[str, object]]:
+        """Return the tally as user properties: flat, and of plain types which any report format takes."""
+        properties: list[tuple[str, object]] = [
+            ("implementation", self.implementation),
+            ("cases", self.cases),
+            ("conclusive", self.conclusive),
+            ("inconclusive", self.inconclusive),
+            ("failures", self.failures),
+            ("worst_error_over_bound", self.worst_error_over_bound),
+            ("seconds", self.seconds),
+        ]
+        properties += ((f"way.{way}", cases) for way, cases in self.way.items())
+        properties += ((f"version.{name}", version) for name, version in self.versions.items())
+        properties += (("note", note) for note in self.notes)
+        return [(PREFIX + name, value) for name, value in properties]
+
+    @classmethod
+    def from_properties(cls, properties: Iterable[tuple[str, Any]]) -> Tally | None:
+        """Return the tally that `properties` bear, or None if they bear none."""
+        tally, found = cls(), False
+        for name, value in properties:
+            if not name.startswith(PREFIX) or name == CHECK:
+                continue
+            found = True
+            kind, _, rest = name.removeprefix(PREFIX).partition(".")
+            if kind == "way":
+                tally.way[rest] = value
+            elif kind == "version":
+                tally.versions[rest] = value
+            elif kind == "note":
+                tally.notes.append(value)
+            elif kind != "inconclusive":
+                setattr(tally, kind, value)
+        return tally if found else None
+
+
+# A plain variable and not a context variable: pytest runs one item at a time in a process, and what an item
+# does in threads of its own (as TensorFlow's callbacks do) should count for it as well.
+_current: Tally | None = None
+_watcher: Callable[[Tally], None] | None = None
+
+
+def current() -> Tally:
+    """Return the tally of the item that runs now, and open it if nothing was counted yet.
+
+    It is opened by whoever counts first, so that a run in which nobody counts pays nothing.
+    """
+    global _current
+    if _current is None:
+        _current = Tally()
+    return _current
+
+
+def take() -> Tally | None:
+    """Return the tally that is open, and close it; None if nothing was counted."""
+    global _current
+    tally, _current = _current, None
+    return tally
+
+
+def watch(watcher: Callable[[Tally], None] | None) -> None:
+    """Have `watcher` called after each case, to show that something happens; None ends it."""
+    global _watcher
+    _watcher = watcher
+
+
+def _notify(tally: Tally) -> None:
+    if _watcher is not None:
+        _watcher(tally)
+
+
+class ItemLike(Protocol):
+    """What `close` needs of a `pytest.Item`."""
+
+    user_properties: list[tuple[str, object]]
+
+
+class PhaseLike(Protocol):
+    """What `close` needs of a `pytest.CallInfo`."""
+
+    when: Any
+    duration: float
+
+
+def close(item: ItemLike, phase: PhaseLike) -> None:
+    """Write what was counted into `item` once its call is over; after its teardown, forget what is left.
+
+    What fixtures count during the setup belongs to the item as well. An item that runs again (as
+    pytest-rerunfailures makes it) tells of its last run only.
+    """
+    if phase.when == "setup":
+        return
+    tally = take()
+    if tally is None or phase.when != "call":
+        return
+    tally.seconds = phase.duration
+    item.user_properties[:] = [
+        (name, value) for name, value in item.user_properties if not name.startswith(PREFIX) or name == CHECK
+    ] + tally.to_properties()
