@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .recurrence import reference as reference
     from .spec import Spec as Spec
     from .spec import param_count as param_count
+    from .suite.equivalence import EquivalenceSuite as EquivalenceSuite
     from .trajectory import Trajectory as Trajectory
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ _HOMES = {
     "Case": "case",
     "Diagnosis": "diagnosis",
     "EquivalenceError": "assertion",
+    "EquivalenceSuite": "suite.equivalence",
     "Precision": "precision",
     "Spec": "spec",
     "Supports": "implementations.port",

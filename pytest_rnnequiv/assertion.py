@@ -17,7 +17,7 @@ from .observation import Observation
 from .oracle import Verdict
 from .precision import Precision
 from .reproduction import script
-from .trajectory import BadAnswer, as_trajectory
+from .trajectory import BadAnswer, Trajectory, as_trajectory
 
 __all__ = ["EquivalenceError", "assert_equivalent"]
 
@@ -30,6 +30,8 @@ class EquivalenceError(AssertionError):
     case : Case
         What it was asked; the smallest that Hypothesis found, where Hypothesis looked.
     verdict : Verdict
+    trajectory : Trajectory or None
+        What it showed, if it showed anything.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class EquivalenceError(AssertionError):
         verdict: Verdict,
         explained: Callable[[], Diagnosis] | None = None,
         *,
+        trajectory: Trajectory | None = None,
         precision: Precision | None = None,
         name: str = "",
     ) -> None:
         super().__init__()
         self.case = case
         self.verdict = verdict
+        self.trajectory = trajectory
         self.name = name
         self.precision = precision or case.spec.precision
         self._explained = explained
@@ -126,6 +130,7 @@ def assert_equivalent(case: Case, actual: Any, precision: Precision | str | None
     TypeError
         If the arguments are not a case and an answer.
     """
+    __tracebackhide__ = True
     if not isinstance(case, Case):
         hint = "; the case comes first" if isinstance(actual, Case) else ""
         raise TypeError(f"assert_equivalent(case, actual) needs a Case, not {type(case).__name__}{hint}")
@@ -145,7 +150,9 @@ def assert_equivalent(case: Case, actual: Any, precision: Precision | str | None
     tally.current().record(verdict)
     if verdict.different:
         seen = [observation, *_remembered(observation)]
-        raise EquivalenceError(case, verdict, lambda: explain(seen, p), precision=p)
+        raise EquivalenceError(
+            case, verdict, lambda: explain(seen, p), trajectory=observation.trajectory, precision=p
+        )
 
 
 #: How many failing cases of a test are kept for the diagnosis.

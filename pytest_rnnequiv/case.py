@@ -207,3 +207,7 @@ class Case:
     def __repr__(self) -> str:
         extra = "".join(f", {name}" for name in ("h0", "mask") if getattr(self, name) is not None)
         return f"<case {self.spec}, N={self.N}, T={self.T}{extra}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        # How Hypothesis prints an example; the numbers are in the script of the failure.
+        printer.text(repr(self))

@@ -153,8 +153,9 @@ class SuiteCollection:
     # -- the command line
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection(self) -> None:
+    def pytest_collection(self, session: pytest.Session) -> None:
         """Take the suite's node ids out of the arguments before pytest looks for such files (pytest hook)."""
+        _share_root_conftest(session)
         self._early_conftests = frozenset(self.config.pluginmanager.get_plugins())
         args, ids = [], []
         for arg in self.config.args:
@@ -275,6 +276,18 @@ class SuiteCollection:
         if pyfuncitem.getparent(Suite) is not None and tally.current().cases == 0:
             pytest.fail(f"{pyfuncitem.name} judged no case at all, so it has shown nothing.", pytrace=False)
         return result
+
+
+def _share_root_conftest(session: pytest.Session) -> None:
+    """Let the whole session see the fixtures of the conftest in the root directory.
+
+    That is what pytest does, except for 9.1, where only what is collected below that directory sees them
+    (https://github.com/pytest-dev/pytest/issues/14683).
+    """
+    manager = session._fixturemanager
+    conftest = getattr(manager, "_pending_conftests", {}).pop(session.config.rootpath, None)
+    if conftest is not None:
+        manager.parsefactories(holder=conftest, node=session)
 
 
 def _insist(module: ModuleType) -> None:

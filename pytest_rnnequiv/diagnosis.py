@@ -214,7 +214,7 @@ def _telling(
     """Run the implementation on cases in which every mistake shows, as far as it takes them."""
     model = seen[0].case
     for number in range(3):
-        case = _generic(model, number, any_weights, any_length)
+        case = telling_case(model, number, any_weights, any_length)
         try:
             observation = observe(run, case, any_weights=any_weights, any_length=any_length)
         except Exception:
@@ -228,7 +228,7 @@ def _telling(
         yield observation
 
 
-def _generic(like: Case, number: int, any_weights: bool, any_length: bool) -> Case:
+def telling_case(like: Case, number: int, any_weights: bool = True, any_length: bool = True) -> Case:
     """Make up a case without symmetries: distinct sizes, all numbers different, some units saturated."""
     rng = np.random.default_rng(20 + number)
     spec = like.spec
@@ -281,7 +281,7 @@ class _Evidence:
         p = e.mistakes[0].precision
         if p is None:
             return False, 0.0
-        roundoff = p.unit + p.operand
+        roundoff = max(p.unit, p.operand) + p.unit / 4  # of two that round factors alike, the one with exact sums
         numbers = [np.asarray(t.outputs if t.states is None else t.states) for _, t, _ in self.whole]
         keep = KEPT_IN.get(p.name)
         if keep is not None and all(np.array_equal(a, keep(a), equal_nan=True) for a in numbers):

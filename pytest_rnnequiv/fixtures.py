@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-__all__ = ["build_simple_rnn", "rnn_implementation"]
+__all__ = ["_rnn_equiv_port", "build_simple_rnn", "rnn_implementation"]
 
 #: What ``rnn_implementation`` is unless a project says otherwise.
 DEFAULT = "keras-graph"
@@ -39,3 +39,17 @@ def rnn_implementation(request: pytest.FixtureRequest) -> Any:
     from .implementations import resolve
 
     return resolve(getattr(request, "param", DEFAULT))
+
+
+@pytest.fixture(scope="class")
+def _rnn_equiv_port(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The implementation that an ``EquivalenceSuite`` describes."""
+    from .implementations import ImplementationError
+    from .suite.equivalence import port_of
+
+    try:
+        port = port_of(request.cls)
+    except ImplementationError as error:
+        pytest.fail(f"{request.cls.__name__}: {error}", pytrace=False)
+    yield port
+    port.close()

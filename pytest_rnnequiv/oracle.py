@@ -141,29 +141,58 @@ def judge(case: Case, trajectory: Any, precision: Precision | str | None = None)
     """
     p = case.spec.precision if precision is None else Precision.of(precision)
     try:
-        shown = as_trajectory(trajectory).checked(case.N, case.T, case.M, case.K)
+        way, findings = inspect(case, as_trajectory(trajectory), p)
     except BadAnswer as problem:
         return Verdict("different", problem=str(problem), error_over_bound=float("inf"))
+    with np.errstate(all="ignore"):
+        return _verdict(case, way, findings)
+
+
+def inspect(case: Case, trajectory: Trajectory, p: Precision) -> tuple[str, list[Finding]]:
+    """Set every number of a trajectory beside what it should be.
+
+    Returns
+    -------
+    way : str
+    findings : list of Finding
+        Of the states, if they can be seen, and of the outputs.
+
+    Raises
+    ------
+    BadAnswer
+        If it is no trajectory of the case.
+    """
+    shown = trajectory.checked(case.N, case.T, case.M, case.K)
     outputs, states = shown.outputs, shown.states
-    through_head = states is None or as_trajectory(trajectory).through_head
+    through_head = states is None or trajectory.through_head
     if case.T == 1 and outputs.ndim == 2:
         outputs = outputs[:, None]
     every = outputs.ndim == 3
     if states is None and every and _has_identity_head(case):
         states = outputs
     with np.errstate(all="ignore"):
-        findings = []
         if states is not None:
-            findings.append(_steps(case, p, states, through_head))
-            findings.append(_head(case, p, states, outputs, every))
-            return _verdict(case, INDUCTION, findings)
-        findings.append(_trajectory(case, p, outputs, every))
-        return _verdict(case, EVERY_OUTPUT if every else LAST_OUTPUT, findings)
+            return INDUCTION, [
+                _steps(case, p, states, through_head),
+                _head(case, p, states, outputs, every),
+            ]
+        return EVERY_OUTPUT if every else LAST_OUTPUT, [_trajectory(case, p, outputs, every)]
 
 
 @dataclass(frozen=True)
-class _Finding:
-    """Numbers and what they should be; axes (N, steps, units), the steps being those from `first` on."""
+class Finding:
+    """Numbers and what they should be.
+
+    Attributes
+    ----------
+    what : {"state", "output"}
+    got, expected, radius : (N, T - first, units) arrays
+        What was shown, what it should be, and how far it may be from that.
+    first : int
+        The step that the arrays begin with.
+    certain_nan : bool array
+        Where NaN, and nothing else, is right.
+    """
 
     what: str
     got: Array
@@ -173,7 +202,7 @@ class _Finding:
     certain_nan: npt.NDArray[np.bool_]
 
     def ratio(self) -> tuple[Array, npt.NDArray[np.bool_]]:
-        """Error over bound, and which numbers are undetermined."""
+        """Return the error over its bound, and which numbers are undetermined."""
         # A held state may be infinite, and inf - inf is no error.
         error = np.where(self.got == self.expected, 0.0, np.abs(self.got - self.expected))
         # 0/0 is a number that had to be exact and is.
@@ -200,7 +229,7 @@ def _initial_state(case: Case) -> Array:
     return np.zeros((case.N, case.M)) if case.h0 is None else case.h0.astype(np.float64)
 
 
-def _steps(case: Case, p: Precision, states: Array, through_head: bool) -> _Finding:
+def _steps(case: Case, p: Precision, states: Array, through_head: bool) -> Finding:
     """Base and induction step, all at once: every state from its own predecessor."""
     previous = np.concatenate([_initial_state(case)[:, None], states[:, :-1]], axis=1)
     x = case.x.astype(np.float64)
@@ -216,10 +245,10 @@ def _steps(case: Case, p: Precision, states: Array, through_head: bool) -> _Find
         expected = np.where(held, previous, expected)
         radius = np.where(held, 0.0, radius)
         certain_nan = np.where(held, np.isnan(previous), certain_nan)
-    return _Finding("state", states, expected, radius, 0, np.broadcast_to(certain_nan, states.shape))
+    return Finding("state", states, expected, radius, 0, np.broadcast_to(certain_nan, states.shape))
 
 
-def _head(case: Case, p: Precision, states: Array, outputs: Array, every: bool) -> _Finding:
+def _head(case: Case, p: Precision, states: Array, outputs: Array, every: bool) -> Finding:
     """The head, on the states that were shown."""
     first = 0 if every else case.T - 1
     states = states[:, first:]
@@ -228,10 +257,10 @@ def _head(case: Case, p: Precision, states: Array, outputs: Array, every: bool) 
     y = case.spec.head_activation(seen @ Wo + bo).closed()
     certain_nan = np.isnan(states).any(-1, keepdims=True)
     got = outputs if every else outputs[:, None]
-    return _Finding("output", got, y.value, y.radius, first, np.broadcast_to(certain_nan, got.shape))
+    return Finding("output", got, y.value, y.radius, first, np.broadcast_to(certain_nan, got.shape))
 
 
-def _trajectory(case: Case, p: Precision, outputs: Array, every: bool) -> _Finding:
+def _trajectory(case: Case, p: Precision, outputs: Array, every: bool) -> Finding:
     """The outputs, under the bound that follows every error through the whole run."""
     first = 0 if every else case.T - 1
     expected, radius, scale = trajectory_bound(case, p, first)
@@ -243,7 +272,7 @@ def _trajectory(case: Case, p: Precision, outputs: Array, every: bool) -> _Findi
     radius = np.where(blunt, np.inf, radius)
     poisoned = np.asarray(np.maximum.accumulate(np.isnan(case.x).any(-1) & _active(case), axis=1))
     poisoned = poisoned[:, first:, None]
-    return _Finding("output", got, expected, radius, first, np.broadcast_to(poisoned, got.shape))
+    return Finding("output", got, expected, radius, first, np.broadcast_to(poisoned, got.shape))
 
 
 def _active(case: Case) -> npt.NDArray[np.bool_]:
@@ -339,7 +368,7 @@ def _with_source(paths: Array, sources: Array, old: Array, source: Array) -> tup
     return np.concatenate([paths, here], 1), np.concatenate([sources, source[:, None]], 1), old
 
 
-def _verdict(case: Case, way: str, findings: list[_Finding]) -> Verdict:
+def _verdict(case: Case, way: str, findings: list[Finding]) -> Verdict:
     step_broken = np.zeros((case.N, case.T), bool)
     worst, undetermined, place = 0.0, 0, None
     judged = case.N * case.T if way != LAST_OUTPUT else case.N
@@ -347,7 +376,7 @@ def _verdict(case: Case, way: str, findings: list[_Finding]) -> Verdict:
         ratio, unknown = finding.ratio()
         undetermined += int(unknown.sum())
         worst = max(worst, float(ratio.max(initial=0.0)))
-        broken = (ratio > 1).any(-1)
+        broken: npt.NDArray[np.bool_] = np.asarray((ratio > 1).any(-1))
         if not broken.any():
             continue
         step_broken[:, finding.first :] |= broken

@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 
-from pytest_rnnequiv.fixtures import build_simple_rnn, rnn_implementation
+from pytest_rnnequiv.fixtures import _rnn_equiv_port, build_simple_rnn, rnn_implementation
 
 __all__ = [
     "DEFAULT_IMPLEMENTATION",
     "PROFILES",
     "SUITE_FILE",
     "Settings",
+    "_rnn_equiv_port",
     "build_simple_rnn",
     "rnn_implementation",
     "settings",

@@ -7,11 +7,11 @@ by :func:`configure`, which makes pytest's test functions of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from .. import strategies as rnn
@@ -22,11 +22,13 @@ from ..case import Case
 from ..implementations import DEFAULT, expand, resolve
 from ..implementations.port import Port, Supports
 from ..implementations.runner import PortFailure, can_fork
+from ..mistakes import CATALOGUE, Mistake
 from ..notebook import notebook_case
 from ..plugin import settings as plugin_settings
 from ..recurrence import reference
 from ..spec import Spec, param_count
 from ..trajectory import BadAnswer, Trajectory
+from . import selfcheck
 from .verification import budget, expect, introduce, verify
 
 __all__ = ["CHECKS", "configure"]
@@ -38,13 +40,27 @@ FIXTURE = "rnn_implementation"
 #: checks that show that, and leave the volume to it.
 SECONDARY = ("keras-call", "keras-predict")
 
-#: Profile -> seconds of one share, factor on the numbers of examples, models that are built, longest sequence.
-PROFILES: dict[str, tuple[float, float, int, int]] = {
-    "quick": (0.6, 0.25, 9, 120),
-    "default": (2.2, 1.0, 20, 300),
-    "thorough": (90.0, 60.0, 48, 1000),
+
+
+class Profile(NamedTuple):
+    """How much the checks do."""
+
+    seconds: float
+    """For a check with a share of 1."""
+    factor: float
+    """On the numbers of examples."""
+    models: int
+    """Different sizes for implementations that take long to build a model."""
+    longest: int
+    """Steps of the longest sequence."""
+
+
+PROFILES = {
+    "quick": Profile(0.6, 0.25, 9, 120),
+    "default": Profile(2.2, 1.0, 20, 300),
+    "thorough": Profile(90.0, 60.0, 48, 1000),
 }
-_seconds, _factor, _models, _longest = PROFILES["default"]
+_profile = PROFILES["default"]
 
 
 class Check:
@@ -67,27 +83,58 @@ class Check:
             return names
         return [name for name in names if name not in SECONDARY] or (names[:1] if self.keras else [])
 
-    def item(self) -> Callable[..., None]:
-        """Return the test function for this run."""
+    def item(self, profile: Profile, **own: Any) -> Callable[..., None]:
+        """Return a test function of a port; `own` are settings of Hypothesis that go before the profile's."""
         if not self.examples:
             return self.function
-        share, function = self.share * _seconds, self.function
 
         def test(port: Port, data: st.DataObject) -> None:
-            introduce(port)
-            budget(min(share, 0.5 * _seconds) if port.name in SECONDARY else share)  # a check draws in any case: Hypothesis wants the same draws when it asks again
-            function(port, data)
+            __tracebackhide__ = True
+            self.run(profile, port, data)
 
-        test.__name__ = test.__qualname__ = function.__name__
-        test.__doc__ = function.__doc__
-        test.__module__ = function.__module__
-        drawn = given(data=st.data())(test)
-        own = settings(
-            max_examples=max(5, round(self.examples * _factor)),
-            deadline=None,  # the first case of a spec builds a model
-            suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.too_slow],
-        )
-        return own(drawn)
+        return self._drawn(test, profile, own)
+
+    def method(self, profile: Profile) -> Callable[..., None]:
+        """Return the same as a method of a test class."""
+
+        def plain(_: Any, _rnn_equiv_port: Port) -> None:
+            __tracebackhide__ = True
+            self.function(_rnn_equiv_port)
+
+        def test(_: Any, _rnn_equiv_port: Port, data: st.DataObject) -> None:
+            __tracebackhide__ = True
+            self.run(profile, _rnn_equiv_port, data)
+
+        return self._drawn(test, profile, {}) if self.examples else self._named(plain)
+
+    def run(self, profile: Profile, port: Port, data: st.DataObject) -> None:
+        """Run one example."""
+        __tracebackhide__ = True
+        global _profile
+        _profile = profile
+        introduce(port)
+        share = min(self.share, 0.5) if port.name in SECONDARY else self.share
+        # A check draws even when its time is over: Hypothesis wants the same draws when it asks again.
+        budget(share * profile.seconds, self.function.__name__)
+        self.function(port, data)
+
+    def _named(self, test: Callable[..., None]) -> Callable[..., None]:
+        test.__name__ = test.__qualname__ = self.function.__name__
+        test.__doc__ = self.function.__doc__
+        test.__module__ = self.function.__module__
+        return test
+
+    def _drawn(self, test: Callable[..., None], profile: Profile, own: dict[str, Any]) -> Callable[..., None]:
+        inherited = settings.default
+        assert inherited is not None
+        chosen: dict[str, Any] = {
+            "max_examples": max(5, round(self.examples * profile.factor)),
+            "deadline": None,  # the first case of a spec builds a model
+            "phases": [phase for phase in inherited.phases if phase is not Phase.explain],  # ours is the diagnosis
+            "suppress_health_check": [*inherited.suppress_health_check, HealthCheck.too_slow],
+        }
+        drawn: Callable[..., None] = settings(**chosen | own)(given(data=st.data())(self._named(test)))
+        return drawn
 
 
 CHECKS: dict[str, Check] = {}
@@ -117,17 +164,28 @@ def check(
     return register
 
 
-def configure(profile: str) -> None:
-    """Make the test functions, for a run of the given profile and under Hypothesis's own settings."""
-    global _seconds, _factor, _models, _longest
-    _seconds, _factor, _models, _longest = PROFILES[profile]
-    for name, each in CHECKS.items():
-        globals()[name] = each.item()
+def configure(profile: str, selfcheck: bool = False) -> None:
+    """Make the test functions, for a run of the given profile and under Hypothesis's own settings.
+
+    A selfcheck is a run of its own: the checks are then run on mistaken implementations, and on nothing else.
+    """
+    global _profile
+    _profile = PROFILES[profile]
+    for name in [*CHECKS, "test_selfcheck"]:
+        globals().pop(name, None)
+    if selfcheck:
+        globals()["test_selfcheck"] = selfcheck_item
+    else:
+        globals().update((name, each.item(_profile)) for name, each in CHECKS.items())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each check on each implementation that was asked for."""
     if "port" not in metafunc.fixturenames:
+        return
+    if "mistake" in metafunc.fixturenames:
+        metafunc.parametrize("port", implementations(metafunc)[:1], indirect=True, scope="session")
+        metafunc.parametrize("mistake", CATALOGUE, ids=str)
         return
     names = CHECKS[metafunc.function.__name__].applies_to(implementations(metafunc))
     metafunc.parametrize("port", names, indirect=True, scope="session")
@@ -137,7 +195,7 @@ def implementations(metafunc: pytest.Metafunc) -> list[str]:
     """Names of what to check: the overridden fixture, and what the options name."""
     asked = list(plugin_settings(metafunc.config).implementations)
     definitions = metafunc.definition.session._fixturemanager.getfixturedefs(FIXTURE, metafunc.definition)
-    overridden = bool(definitions) and definitions[-1].func.__module__ != "pytest_rnnequiv.fixtures"
+    overridden = definitions is not None and definitions[-1].func.__module__ != "pytest_rnnequiv.fixtures"
     return ([FIXTURE] if overridden else []) + expand(asked or ([] if overridden else [DEFAULT]))
 
 
@@ -168,6 +226,16 @@ def _isolate(config: pytest.Config) -> bool:
     return can_fork() and not {"tensorflow", "jax"} & sys.modules.keys()
 
 
+def selfcheck_item(port: Port, mistake: Mistake) -> None:
+    """A mistaken implementation, in the place of the one that is checked, is caught."""
+    hunts = {
+        name: each.item(_profile, phases=[Phase.generate], database=None)
+        for name, each in CHECKS.items()
+        if each.examples and not each.keras
+    }
+    selfcheck.catch(port, mistake, hunts)
+
+
 # ----------------------------------------------------------------------------------------------------------- drawing
 
 
@@ -190,7 +258,7 @@ def draw_pack(port: Port, data: st.DataObject, *, most: int = 16, **wanted: Any)
         options = {k: v for k, v in options.items() if k in "NT"} | {"spec": spec, "weights": weights}
     elif port.name.startswith("keras-") and not options.keys() & set("DMK"):
         small = wanted.pop("small", False)
-        options["spec"] = rnn.pool(count=_models, max_size=9 if small else 33, **wanted)
+        options["spec"] = rnn.pool(count=_profile.models, max_size=9 if small else 33, **wanted)
     else:
         wanted.pop("small", None)
         options |= wanted
@@ -215,7 +283,7 @@ def test_recurrence(port: Port, data: st.DataObject) -> None:
 @check(examples=40)
 def test_long_sequences(port: Port, data: st.DataObject) -> None:
     """Hundreds of steps, in chaotic recurrences as well."""
-    verify(port, draw_pack(port, data, most=1, small=True, T=(41, _longest), N=(1, 2), M=(1, 9)))
+    verify(port, draw_pack(port, data, most=1, small=True, T=(41, _profile.longest), N=(1, 2), M=(1, 9)))
 
 
 @check(examples=60)

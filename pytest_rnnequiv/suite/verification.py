@@ -47,15 +47,16 @@ class Budget:
         return now - self.failed_at > self.shrinking
 
 
-_owner: tally.Tally | None = None
+_owner: tuple[tally.Tally | None, str] = (None, "")
 _budget = Budget()
 
 
-def budget(seconds: float | None = None) -> Budget:
-    """Return the budget of the check that runs; the first call in a check opens it with that many seconds."""
+def budget(seconds: float | None = None, check: str = "") -> Budget:
+    """Return the budget of the check that runs; the first call for a check opens it with that many seconds."""
     global _owner, _budget
-    if tally.current() is not _owner:
-        _owner = tally.current()
+    running = tally.current()
+    if running is not _owner[0] or (seconds is not None and check != _owner[1]):
+        _owner = running, check
         _budget = Budget() if seconds is None else Budget(seconds)
     return _budget
 
@@ -75,6 +76,7 @@ def verify(port: Port, cases: list[Case]) -> None:
     EquivalenceError
         On the first case on which it is different, or gives no answer that can be judged.
     """
+    __tracebackhide__ = True
     introduce(port)
     spent = budget()
     key = _key(cases)
@@ -118,10 +120,18 @@ def _failure(
             seen, port.precision, run=port.run, any_weights=port.any_weights, any_length=port.any_length
         )
 
-    return EquivalenceError(observation.case, verdict, explained, precision=port.precision, name=port.name)
+    return EquivalenceError(
+        observation.case,
+        verdict,
+        explained,
+        trajectory=observation.trajectory,
+        precision=port.precision,
+        name=port.name,
+    )
 
 
 def _fail(failure: EquivalenceError) -> None:
+    __tracebackhide__ = True
     # One place for all: Hypothesis takes failures from different lines for different bugs.
     raise failure.with_traceback(None)
 
@@ -133,6 +143,7 @@ def expect(condition: bool, port: Port, case: Case, sentence: str) -> None:
     ------
     EquivalenceError
     """
+    __tracebackhide__ = True
     introduce(port)
     tally.current().count(condition)
     if not condition:

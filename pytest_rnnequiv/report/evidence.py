@@ -1,0 +1,83 @@
+"""What a failure leaves behind: the case as ``.npz``, a script, and a picture of the broken run."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..assertion import EquivalenceError
+from ..reproduction import script
+
+__all__ = ["attach", "errors_in", "leave"]
+
+
+def errors_in(error: BaseException) -> Iterator[EquivalenceError]:
+    """Find our errors in an exception, also in a group, as Hypothesis raises it for several bugs at once."""
+    if isinstance(error, EquivalenceError):
+        yield error
+    for inner in getattr(error, "exceptions", ()):
+        yield from errors_in(inner)
+
+
+def directory(config: pytest.Config, report: Path | None) -> Path | None:
+    """Where evidence goes: the report's directory, else pytest's cache; None where there is neither."""
+    if report is not None:
+        path = report / "failures"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+    cache = getattr(config, "cache", None)
+    return None if cache is None else Path(cache.mkdir("rnn_equiv"))
+
+
+def leave(error: EquivalenceError, where: Path, name: str) -> list[Path]:
+    """Write the evidence of one failure.
+
+    Returns
+    -------
+    list of Path
+        The case, the script, and the picture if matplotlib is installed. A case that no file can hold (an activation of the
+        user's own) has its script only.
+    """
+    stem = where / re.sub(r"[^\w.-]+", "-", name).strip("-")
+    written = []
+    case_file = stem.with_name(stem.name + ".npz")
+    try:
+        error.case.save(case_file)
+        written.append(case_file)
+    except ValueError:
+        case_file.unlink(missing_ok=True)
+    script_file = stem.with_name(stem.name + ".py")
+    script_file.write_text(script(error.case, case_file.name if written else None), encoding="utf-8")
+    written.append(script_file)
+    with contextlib.suppress(ImportError):
+        from .picture import draw
+
+        picture_file = stem.with_name(stem.name + ".png")
+        if draw(error, picture_file):
+            written.append(picture_file)
+    return written
+
+
+def attach(config: pytest.Config, report: Any, files: list[Path]) -> None:
+    """Name the files in pytest's report, and show the picture in pytest-html's."""
+    names = "\n".join(str(_short(config, path)) for path in files)
+    report.sections.append(("rnn-equiv: the failing case", names))
+    pictures = [path for path in files if path.suffix == ".png"]
+    if pictures and config.pluginmanager.hasplugin("html"):
+        with contextlib.suppress(ImportError):
+            from pytest_html import extras
+
+            images = [extras.png(base64.b64encode(path.read_bytes()).decode()) for path in pictures]
+            report.extras = [*getattr(report, "extras", []), *images]
+
+
+def _short(config: pytest.Config, path: Path) -> Path:
+    with contextlib.suppress(ValueError):
+        return path.relative_to(config.invocation_params.dir)
+    return path
