@@ -198,11 +198,15 @@ class Case:
         missing = {"spec", "x", *WEIGHT_NAMES} - arrays.keys()
         if missing:
             raise ValueError(f"{os.fspath(file)} is no case: it lacks {', '.join(sorted(missing))}")
-        header = json.loads(str(arrays.pop("spec")))
-        if header.pop("format", None) != 1:
-            raise ValueError(f"{os.fspath(file)} was written by a newer version of pytest-rnnequiv")
-        header.pop("cell", None)
-        return cls(Spec(**header), **arrays)
+        try:
+            header = dict(json.loads(str(arrays.pop("spec"))))
+            if header.pop("format", None) != 1:
+                raise ValueError("it was written by a newer version of pytest-rnnequiv")
+            header.pop("cell", None)
+            known = {name: arrays[name] for name in ("x", *WEIGHT_NAMES, "h0", "mask") if name in arrays}
+            return cls(Spec(**header), **known)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{os.fspath(file)} is no case: {error}") from error
 
     def __repr__(self) -> str:
         extra = "".join(f", {name}" for name in ("h0", "mask") if getattr(self, name) is not None)

@@ -29,12 +29,12 @@ import pytest
 from _pytest.fixtures import FixtureFunctionMarker, getfixturemarker
 
 from pytest_rnnequiv import tally
-from pytest_rnnequiv.plugin import SUITE_FILE
+from pytest_rnnequiv.plugin import SUITE_FILE, Settings
 
 __all__ = ["SUITE_MODULE", "RnnEquiv", "Suite", "SuiteCollection", "SuiteId", "parse_suite_id"]
 
 SUITE_MODULE = "pytest_rnnequiv.suite.checks"
-"""The module that holds the checks, and a function ``configure(profile)`` that says how much they do."""
+"""The module that holds the checks, and a function ``configure(profile, selfcheck)`` that says what they do."""
 
 _OVERRIDE = "rnn_implementation"
 """The fixture by which a ``conftest.py`` says what to check."""
@@ -53,7 +53,7 @@ class SuiteId(NamedTuple):
 
     def fits(self, names: list[str]) -> bool:
         """Tell whether the node with these names leads to what is meant, or belongs to it."""
-        for index, (meant, name) in enumerate(zip(self.names, names)):
+        for index, (meant, name) in enumerate(zip(self.names, names, strict=False)):
             last = index == len(self.names) - 1
             if last and self.parameters:
                 meant += self.parameters
@@ -105,6 +105,14 @@ class Suite(pytest.Module):
         """Return the module whose functions are collected (pytest calls this once or more)."""
         return self.owner.module_for(self)
 
+    def funcnamefilter(self, name: str) -> bool:
+        """Tell whether a function is a check, whatever the project's ``python_functions`` are."""
+        return name.startswith("test_")
+
+    def classnamefilter(self, name: str) -> bool:
+        """Tell whether a class holds checks, whatever the project's ``python_classes`` are."""
+        return name.startswith("Test")
+
     def names_of(self, node: pytest.Item | pytest.Collector) -> list[str]:
         """Return the names that lead from the suite to `node`, as in its node id."""
         chain = node.listchain()
@@ -134,13 +142,13 @@ class SuiteCollection:
     ----------
     config
         The run.
-    profile
-        How much the checks do.
+    chosen
+        What the user wants.
     """
 
-    def __init__(self, config: pytest.Config, profile: str) -> None:
+    def __init__(self, config: pytest.Config, chosen: Settings) -> None:
         self.config = config
-        self.profile = profile
+        self.chosen = chosen
         self._module: ModuleType | None = None
         self._modules: dict[Suite, ModuleType] = {}
         self._wanted: list[SuiteId] = []
@@ -242,7 +250,7 @@ class SuiteCollection:
         """
         if self._module is None:
             self._module = importlib.import_module(SUITE_MODULE)
-            self._module.configure(self.profile)
+            self._module.configure(self.chosen.profile, self.chosen.selfcheck)
             _insist(self._module)
         if suite not in self._modules:
             copy = ModuleType(self._module.__name__, self._module.__doc__)
@@ -291,14 +299,12 @@ def _share_root_conftest(session: pytest.Session) -> None:
 
 
 def _insist(module: ModuleType) -> None:
-    """Have the checks collected whatever the project's ``python_functions`` and ``python_classes`` are."""
+    """Have the methods of test classes collected whatever the project's ``python_functions`` are."""
     for name, value in vars(module).items():
         if isinstance(value, type) and name.startswith("Test"):
-            checks = [value, *(method for check, method in vars(value).items() if check.startswith("test"))]
-        else:
-            checks = [value] if name.startswith("test") and callable(value) else []
-        for check in checks:
-            check.__test__ = True
+            for check, method in vars(value).items():
+                if check.startswith("test"):
+                    method.__test__ = True
 
 
 def _introduce(suite: Suite, item: pytest.Item) -> None:

@@ -362,7 +362,7 @@ def describe(
     verdict : Verdict, optional
         The verdict, if it is known.
     """
-    verdict = verdict or judge(case, trajectory, precision)
+    verdict = judge(case, trajectory, precision) if verdict is None else verdict
     place = verdict.place
     if place is None or verdict.step_broken is None:
         return verdict.problem or ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -34,11 +35,32 @@ def rnn_implementation(request: pytest.FixtureRequest) -> Any:
     outputs, ``(N, K)`` or ``(N, T, K)``, or better a ``Trajectory(outputs=y, states=h)``. Session-scoped.
 
     As it stands it is Keras as installed (``keras-graph``), or the name or ``module:attribute`` that
-    ``pytest.mark.parametrize("rnn_implementation", [...], indirect=True)`` gives.
+    ``pytest.mark.parametrize("rnn_implementation", [...], indirect=True)`` gives: called with a case, it gives the
+    Trajectory. It is loaded when it is first used.
     """
-    from .implementations import resolve
+    return _WhenUsed(getattr(request, "param", DEFAULT))
 
-    return resolve(getattr(request, "param", DEFAULT))
+
+class _WhenUsed:
+    """A built-in implementation that is loaded when it is first used.
+
+    The suite asks for the fixture without knowing whether it is overridden; TensorFlow must not be loaded for that.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @cached_property
+    def _port(self) -> Any:
+        from .implementations import resolve
+
+        return resolve(self.name)
+
+    def __call__(self, case: Any) -> Any:
+        return self._port.run(case)
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._port, attribute)
 
 
 @pytest.fixture(scope="class")

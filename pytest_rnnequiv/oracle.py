@@ -15,7 +15,7 @@ right from wrong, the verdict is *inconclusive*, never a pass.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,7 @@ class Verdict:
     steps: int = 0
     undetermined: int = 0
     problem: str | None = None
-    step_broken: npt.NDArray[np.bool_] | None = None
+    step_broken: npt.NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
     @property
     def equivalent(self) -> bool:
@@ -105,6 +105,11 @@ class Verdict:
     def inconclusive(self) -> bool:
         """Nothing is wrong that can be seen, but not everything can be seen."""
         return self.status == "inconclusive"
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a verdict has three values: ask for .equivalent, .different or .inconclusive, or use assert_equivalent"
+        )
 
     def __str__(self) -> str:
         if self.problem and not self.place:
@@ -244,8 +249,18 @@ def _steps(case: Case, p: Precision, states: Array, through_head: bool) -> Findi
         held = ~case.mask[..., None]
         expected = np.where(held, previous, expected)
         radius = np.where(held, 0.0, radius)
+        # Its own number it holds to the bit; the one that it is given, as well as its arithmetic can.
+        radius[:, 0] = np.where(held[:, 0], _given(case, p, previous[:, 0], through_head), radius[:, 0])
         certain_nan = np.where(held, np.isnan(previous), certain_nan)
     return Finding("state", states, expected, radius, 0, np.broadcast_to(certain_nan, states.shape))
+
+
+def _given(case: Case, p: Precision, h0: Array, through_head: bool) -> Array:
+    """How far a state that is only stored, and perhaps shown through a head, may be from the case's own."""
+    coarser = p.unit > case.spec.precision.unit
+    rounding = (p.unit if coarser else 0.0) + (p.operand if through_head else 0.0)
+    radius = rounding * np.abs(h0) + np.where(h0 == 0, 0.0, p.tiny if coarser else 0.0)
+    return np.where(coarser & (np.abs(h0) * (1 + p.unit) > p.largest), np.inf, radius)
 
 
 def _head(case: Case, p: Precision, states: Array, outputs: Array, every: bool) -> Finding:
@@ -314,8 +329,8 @@ def trajectory_bound(case: Case, p: Precision, first: int = 0) -> tuple[Array, A
         if sharp:
             open_sum = cell.preactivation(x, Inexact(h, p), w)
             open_sum.magnitude = open_sum.magnitude + E @ abs_Wh
-            if w.Wh.radius is not None:
-                open_sum.radius = open_sum.radius + E @ w.Wh.radius
+            if (more := _rounding_of_factors(E, w.Wh)) is not None:
+                open_sum.radius = open_sum.radius + more
             a = open_sum.closed()
             travelled = paths @ Wh
             carried = np.einsum("nsi,nsij->nj", sources, np.abs(travelled)) + old @ abs_Wh
@@ -345,8 +360,10 @@ def trajectory_bound(case: Case, p: Precision, first: int = 0) -> tuple[Array, A
             carried = np.einsum("nsi,nsik->nk", sources, np.abs(paths @ Wo.value)) + old @ abs_Wo
             y = Inexact(h, p) @ Wo + bo
             y.magnitude = y.magnitude + E @ abs_Wo
+            if (more := _rounding_of_factors(E, Wo)) is not None:
+                y.radius = y.radius + more
             y = y.closed()
-            y = Inexact(y.value, p, y.radius + carried + (0 if Wo.radius is None else E @ Wo.radius))
+            y = Inexact(y.value, p, y.radius + carried)
         else:
             y = (cell.readout(Inexact(h, p, E), act) @ Wo + bo).closed()
         y = spec.head_activation(y).closed()
@@ -354,6 +371,19 @@ def trajectory_bound(case: Case, p: Precision, first: int = 0) -> tuple[Array, A
         radius.append(np.where(np.isnan(y.radius), np.inf, y.radius))
         scale.append(np.abs(h) @ abs_Wo + abs_bo)
     return np.stack(expected, 1), np.stack(radius, 1), np.stack(scale, 1)
+
+
+def _rounding_of_factors(error: Array, weight: Inexact) -> Array | None:
+    """What the uncertainty of both factors adds to an error on its way through a product; None for nothing."""
+    p = weight.precision
+    if weight.radius is None and not p.operand:
+        return None
+    absolute = np.abs(weight.value)
+    radius = p.operand * absolute
+    if weight.radius is not None:
+        radius = radius + weight.radius * (1 + p.operand)
+    added: Array = error @ (radius + p.operand * (absolute + radius))
+    return added
 
 
 def _with_source(paths: Array, sources: Array, old: Array, source: Array) -> tuple[Array, Array, Array]:

@@ -121,8 +121,7 @@ class Settings:
         default=False,
         metadata=_option(
             "--rnn-equiv-selfcheck",
-            "Run the suite against every mistake in the catalogue and say what was caught (implies "
-            "--rnn-equiv).",
+            "Run the suite against every mistake in the catalogue and say what was caught (implies --rnn-equiv).",
         ),
     )
 
@@ -229,7 +228,7 @@ def _start(config: pytest.Config, chosen: Settings) -> None:
 
     if not _is_xdist_worker(config):
         _check_available(chosen)
-    config.pluginmanager.register(SuiteCollection(config, chosen.profile), "rnn_equiv_collection")
+    config.pluginmanager.register(SuiteCollection(config, chosen), "rnn_equiv_collection")
     config.pluginmanager.register(TerminalReport(config, chosen), "rnn_equiv_terminal")
 
 

@@ -31,12 +31,12 @@ def reference(case: Case, dtype: Any = np.float64) -> Trajectory:
         ``outputs (N, T, K)`` and ``states (N, T, M)`` of every step.
     """
     spec = case.spec
-    x, Wo, bo = (a.astype(dtype) for a in (case.x, case.Wo, case.bo))
-    w = CellWeights(*(a.astype(dtype) for a in case.cell_weights))
-    h = np.zeros((case.N, case.M), dtype) if case.h0 is None else case.h0.astype(dtype)
     states = np.empty((case.N, case.T, case.M), dtype)
     outputs = np.empty((case.N, case.T, case.K), dtype)
     with np.errstate(all="ignore"):  # saturation, overflow and NaN are answers here, not accidents
+        x, Wo, bo = (a.astype(dtype) for a in (case.x, case.Wo, case.bo))
+        w = CellWeights(*(a.astype(dtype) for a in case.cell_weights))
+        h = np.zeros((case.N, case.M), dtype) if case.h0 is None else case.h0.astype(dtype)
         for t in range(case.T):
             new = spec.cell.step(x[:, t], h, w, spec.activation)
             h = new if case.mask is None else np.where(case.mask[:, t, None], new, h)

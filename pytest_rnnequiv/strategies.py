@@ -12,9 +12,9 @@ them. So a case draws one string of bytes, and a byte stands for a float in a co
 1 is ``1.0``, 2 is ``-1.0``. Hypothesis shrinks bytes one by one towards 0, hence numbers towards zero and one. The
 first bytes are *knobs* (the scale of each block, sparsity, large values), of which 0 is the plain choice.
 
-The string has the same length for every architecture, so that a failing case keeps its bytes while its sizes shrink.
-Larger arrays repeat it, with *noise* added that is expanded from a seed; seed 0 is no noise. A failing case loses its
-noise first (its own bytes are as random), then its size, then byte after byte.
+Each block has a few bytes of its own in the string, as many for every architecture, so that its first numbers stay
+what they are while sizes shrink. Larger blocks repeat them, with *noise* added that is expanded from a seed; seed 0 is
+no noise.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from operator import attrgetter, itemgetter
 from random import Random
 from statistics import NormalDist
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +59,18 @@ class _Default(str):
 _TANH, _LINEAR, _FLOAT32 = _Default("tanh"), _Default("linear"), _Default("float32")
 
 
-def _value(draw: DrawFn, argument: Any) -> Any:
-    return draw(argument) if isinstance(argument, SearchStrategy) else argument
+@lru_cache
+def _label(role: str) -> int:
+    return crc32(role.encode())
+
+
+def _value(draw: DrawFn, role: str, argument: Any) -> Any:
+    """Draw `argument` if it is a strategy.
+
+    Every role has a label of its own, for Hypothesis follows up an example with five copies in which one part stands in
+    for another of the same label. Of sixteen cases in a pack, fifteen would come again five times.
+    """
+    return draw(argument, label=_label(role)) if isinstance(argument, SearchStrategy) else argument
 
 
 # Plain values are checked at once, where the user wrote them; the values of a strategy when they are drawn.
@@ -124,6 +135,10 @@ def sizes(*, min_value: int = 1, max_value: int = 33) -> SearchStrategy[int]:
     return st.sampled_from(_ladder(least, most))
 
 
+# Strategies are made once: making one costs more than drawing from it.
+_SIZE, _SAMPLES, _STEPS = sizes(), st.sampled_from(SAMPLES), st.sampled_from(STEPS)
+
+
 class Shape(NamedTuple):
     """The five letters of a case: samples, steps, features, units, outputs."""
 
@@ -144,8 +159,8 @@ def shapes(
 ) -> SearchStrategy[Shape]:
     """``Shape(N, T, D, M, K)``, such that swapped axes show.
 
-    Of the letters left out, `D`, `M` and `K` are from 1 to 33 and differ from the others unless they are 1; `N` is mostly
-    more than 1; `T` is often 1, 2 or 3, sometimes long, and at most 40.
+    Of the letters left out, `D`, `M` and `K` are from 1 to 33 and differ from the others unless they are 1; `N` is
+    mostly more than 1; `T` is often 1, 2 or 3, sometimes long, and at most 40.
 
     Raises
     ------
@@ -167,9 +182,9 @@ def _draw_sizes(draw: DrawFn, D: Any, M: Any, K: Any) -> tuple[int, int, int]:
     # those that the user chose come first: the others have to keep away from them
     for letter, argument in sorted({"M": M, "D": D, "K": K}.items(), key=lambda item: item[1] is None):
         if argument is None:
-            drawn[letter] = _apart(draw(sizes()), drawn.values())
+            drawn[letter] = _apart(_value(draw, letter, _SIZE), drawn.values())
         else:
-            drawn[letter] = size(letter, _value(draw, argument))
+            drawn[letter] = size(letter, _value(draw, letter, argument))
     return drawn["D"], drawn["M"], drawn["K"]
 
 
@@ -182,8 +197,8 @@ def _apart(value: int, taken: Collection[int]) -> int:
 
 def _draw_run(draw: DrawFn, N: Any, T: Any) -> tuple[int, int]:
     return (
-        size("N", _value(draw, st.sampled_from(SAMPLES) if N is None else N)),
-        size("T", _value(draw, st.sampled_from(STEPS) if T is None else T)),
+        size("N", _value(draw, "N", _SAMPLES if N is None else N)),
+        size("T", _value(draw, "T", _STEPS if T is None else T)),
     )
 
 
@@ -222,11 +237,13 @@ def specs(
 @st.composite
 def _specs(draw: DrawFn, D: Any, M: Any, K: Any, options: dict[str, Any]) -> Spec:
     D, M, K = _draw_sizes(draw, D, M, K)
-    return Spec(D, M, K, **{name: _value(draw, value) for name, value in options.items()})
+    return Spec(D, M, K, **{name: _value(draw, name, value) for name, value in options.items()})
 
 
 #: What a pool begins with: enough to show every mistake in its smallest form.
 _SMALLEST = ((1, 1, 1), (1, 2, 1), (2, 1, 1), (1, 1, 2))
+# A draw of its own, and any of the others seldom: then a failure tries all of the smallest.
+_WHICH = st.sampled_from((*range(len(_SMALLEST)), *(len(_SMALLEST),) * 80))
 
 
 def pool(
@@ -253,17 +270,14 @@ def pool(
     size("max_size", max_size, least=3)
     options = {"activation": activation, "head_activation": head_activation, "dtype": dtype}
     Spec(1, 1, 1, **_plain(**options))
-    return _pool(count, seed, max_size, options)
+    return _pool(st.sampled_from(_pooled(count, seed, max_size)), options)
 
 
 @st.composite
-def _pool(draw: DrawFn, count: int, seed: int, max_size: int, options: dict[str, Any]) -> Spec:
-    # Two draws, since a failure then tries all of the smallest.
-    which = draw(st.sampled_from((*range(len(_SMALLEST)), *(len(_SMALLEST),) * 80)))
-    letters = (
-        _SMALLEST[which] if which < len(_SMALLEST) else draw(st.sampled_from(_pooled(count, seed, max_size)))
-    )
-    return Spec(*letters, **{name: _value(draw, value) for name, value in options.items()})
+def _pool(draw: DrawFn, rest: SearchStrategy[tuple[int, int, int]], options: dict[str, Any]) -> Spec:
+    which = _value(draw, "which", _WHICH)
+    letters = _SMALLEST[which] if which < len(_SMALLEST) else _value(draw, "rest", rest)
+    return Spec(*letters, **{name: _value(draw, name, value) for name, value in options.items()})
 
 
 @lru_cache
@@ -286,15 +300,15 @@ def _pooled(count: int, seed: int, max_size: int) -> list[tuple[int, int, int]]:
 # ---- numbers ----
 
 #: The bytes of a case: how many each block has to itself, in the order in which they shrink away. Those of a block are
-#: read from the last to the first: sorted bytes, which Hypothesis likes, put the numbers into the first sample, step and
-#: unit, and the others can go. Odd lengths, so that the rows of a larger kernel, which repeats them, are not all equal.
+#: read from the last to the first: sorted bytes, which Hypothesis tries, put the numbers into the first sample, step
+#: and unit, so that the others can go.
 _BYTES_OF = {"knobs": 8, "mask": 5, "h0": 3, "bo": 3, "Wo": 7, "x": 19, "Wx": 13, "Wh": 17, "bh": 5}
 
 _SEEDS = st.integers(0, 2**16 - 1)
 _BYTES = st.binary(min_size=sum(_BYTES_OF.values()), max_size=sum(_BYTES_OF.values()))
 
-#: Scales of a block, divided by the root of its fan-in; knob 0 is the plain code book, as it stands. Those of ``Wh`` are
-#: about its spectral radius (the circular law), from contracting to chaotic. Odd numbers, so that nothing is exact.
+#: Scales of a block, divided by the root of its fan-in; knob 0 is the plain code book, as it stands. Those of ``Wh``
+#: are about its spectral radius (the circular law), from contracting to chaotic. No powers of 2: nothing is exact.
 _SCALES: dict[str, tuple[float, ...]] = {
     "x": (0.3, 0.9, 1.1, 2.7),
     "Wx": (0.4, 0.9, 1.3, 2.3),
@@ -359,48 +373,40 @@ def _noise(seed: int, length: int) -> npt.NDArray[np.uint8]:
     return np.frombuffer(shake_128(seed.to_bytes(2, "little")).digest(length), np.uint8)
 
 
-@lru_cache
-def _layout(blocks: tuple[tuple[str, int], ...]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """Which byte each number of the blocks is read from, and whether it is a repeated one."""
-    ends = dict(zip(_BYTES_OF, accumulate(_BYTES_OF.values()), strict=True))
-    steps = [np.arange(length) for _, length in blocks]
-    index = [ends[name] - 1 - step % _BYTES_OF[name] for (name, _), step in zip(blocks, steps, strict=True)]
-    again = [step >= _BYTES_OF[name] for (name, _), step in zip(blocks, steps, strict=True)]
-    return np.concatenate(index), np.concatenate(again)
-
-
-def _fill(
-    blocks: dict[str, tuple[int, ...]], strings: list[bytes], seed: int, dtype: str
-) -> list[dict[str, Array]]:
+def _fill(blocks: dict[str, tuple[int, ...]], strings: list[bytes], seed: int, dtype: str) -> list[dict[str, Array]]:
     """Give every block its numbers, once for each string of bytes."""
-    lengths = {name: prod(shape) for name, shape in blocks.items()}
     drawn = np.frombuffer(b"".join(strings), np.uint8).reshape(len(strings), -1)
-    knobs = drawn[:, : _BYTES_OF["knobs"]].tolist()
-    index, again = _layout(tuple(lengths.items()))
-    codes = drawn[:, index] + _noise(seed, len(index)) * again
-    values = code_book(dtype)[codes]
-    filled = []
-    for row, row_codes, row_knobs in zip(values, codes, knobs, strict=True):
-        knob = dict(zip((*_SCALES, *_OF), row_knobs, strict=True))
-        large, factor = _LARGE.get(knob["large"] % _OF["large"], ("", 1.0))
-        sparse = _SPARSE.get(knob["sparse"] % _OF["sparse"])
-        arrays, start = {}, 0
-        for (name, shape), length in zip(blocks.items(), lengths.values(), strict=True):
-            block, code = row[start : start + length], row_codes[start : start + length]
-            start += length
-            if name == "mask":
-                arrays[name] = (code < _HELD_CODES).reshape(shape)
-                continue
-            choice = knob.get(name, 0) % (len(_SCALES.get(name, ())) + 1)
-            if choice:
-                block = block * (_SCALES[name][choice - 1] / (sqrt(shape[0]) if name[0] == "W" else 1.0))
-            if name == large:
-                block = np.where(code >= _LARGE_CODES, block * factor, block)
-            if name == sparse:
-                block = np.where(code % 2, 0.0, block)
-            arrays[name] = block.reshape(shape)
-        filled.append(arrays)
+    noise = _noise(seed, sum(prod(shape) for shape in blocks.values()))
+    ends = dict(zip(_BYTES_OF, accumulate(_BYTES_OF.values()), strict=True))
+    knobs = [dict(zip((*_SCALES, *_OF), row, strict=True)) for row in drawn[:, : ends["knobs"]].tolist()]
+    filled: list[dict[str, Array]] = [{} for _ in strings]
+    start = 0
+    for name, shape in blocks.items():
+        own, length = _BYTES_OF[name], prod(shape)
+        step = np.arange(length)
+        # each repetition begins one later, or all rows would be equal where a row is as long as a repetition
+        codes = drawn[:, ends[name] - 1 - (step + step // own) % own]
+        codes[:, own:] += noise[start + own : start + length]
+        start += length
+        values = code_book(dtype)[codes]
+        for arrays, knob, value, code in zip(filled, knobs, values, codes, strict=True):
+            numbers = code < _HELD_CODES if name == "mask" else _tuned(name, shape, value, code, knob)
+            arrays[name] = numbers.reshape(shape)
     return filled
+
+
+def _tuned(name: str, shape: tuple[int, ...], values: Array, codes: Array, knob: dict[str, int]) -> Array:
+    """Turn the knobs of a case at one of its blocks."""
+    scales = _SCALES.get(name, ())
+    scale = knob.get(name, 0) % (len(scales) + 1)
+    if scale:
+        values = values * (scales[scale - 1] / (sqrt(shape[0]) if name in ("Wx", "Wh", "Wo") else 1.0))
+    large, factor = _LARGE.get(knob["large"] % _OF["large"], ("", 1.0))
+    if name == large:
+        values = np.where(codes >= _LARGE_CODES, values * factor, values)
+    if name == _SPARSE.get(knob["sparse"] % _OF["sparse"]):
+        values = np.where(codes % 2, 0.0, values)
+    return values
 
 
 def weights(*, spec: Spec | SearchStrategy[Spec] | None = None) -> SearchStrategy[tuple[Array, ...]]:
@@ -431,6 +437,9 @@ def inputs(
 
 
 # ---- cases ----
+
+#: Cases in a pack. Hypothesis allows a test 8192 bytes.
+MOST_CASES = 64
 
 
 def cases(
@@ -520,7 +529,8 @@ def packs(
     TypeError, ValueError
         If an argument is no such value, or two of them say the same thing.
     """
-    size("max_size", max_size)
+    if size("max_size", max_size) > MOST_CASES:
+        raise ValueError(f"max_size must be at most {MOST_CASES}, or Hypothesis runs out of entropy, not {max_size}")
     _check_sizes(N=N, T=T)
     _check_bools(initial_state=initial_state, masked=masked)
     if spec is not None:
@@ -529,22 +539,19 @@ def packs(
         model = {"D": D, "M": M, "K": K}
         options = {"activation": activation, "head_activation": head_activation, "dtype": dtype}
         _check_alone("spec", "what the model is", **model, **options)
-    elif weights is not None:
-        raise ValueError("weights belong to a model: give its spec beside them")
+    elif weights is not None or inputs is not None:
+        raise ValueError("weights and inputs belong to a model: give its spec beside them")
     if inputs is not None:
         _check_alone("inputs", "how many samples and steps there are", N=N, T=T)
-        if not isinstance(inputs, SearchStrategy) and np.ndim(inputs) != 3:
-            raise ValueError(f"inputs must have the shape (N, T, D), not {np.shape(inputs)}")
     if isinstance(spec, Spec):  # then Case itself can check what is plain
         blank = {name: np.zeros(shape) for name, shape in spec.weight_shapes.items()}
-        plain = _plain(weights=weights, inputs=inputs)
-        if plain.get("weights") is not None:
-            blank = _named(plain["weights"])
-        x = plain.get("inputs")
-        Case(spec, np.zeros((1, 1, spec.D)) if x is None else x, **blank)
+        plain = {name: value for name, value in _plain(weights=weights, inputs=inputs).items() if value is not None}
+        x = plain.get("inputs", np.zeros((1, 1, spec.D)))
+        Case(spec, x, **(_named(plain["weights"]) if "weights" in plain else blank))
     if spec is None:
         spec = specs(D=D, M=M, K=K, activation=activation, head_activation=head_activation, dtype=dtype)
-    return _packs(max_size, spec, N, T, weights, inputs, initial_state, masked)
+    more = st.sampled_from((False, *(True,) * (4 * max_size)))
+    return _packs(max_size, more, spec, N, T, weights, inputs, initial_state, masked)
 
 
 def _named(weights: Weights) -> dict[str, Any]:
@@ -559,6 +566,7 @@ def _named(weights: Weights) -> dict[str, Any]:
 def _packs(
     draw: DrawFn,
     most: int,
+    more: SearchStrategy[bool],
     spec: Any,
     N: Any,
     T: Any,
@@ -569,22 +577,26 @@ def _packs(
 ) -> list[Case]:
     # Bytes come before sizes. Hypothesis begins a run with examples that are as simple as can be after the first new
     # choice; thus they are small cases with numbers in them, and not large ones full of zeros.
-    count = 1 if most == 1 else draw(st.sampled_from(_counts(most)))
-    strings = [draw(_BYTES) for _ in range(count)]
-    spec = _value(draw, spec)
+    strings = [_value(draw, "bytes 0", _BYTES)]
+    # One string and one answer each, so that any of the cases can go.
+    while len(strings) < most and _value(draw, f"more than {len(strings)}", more):
+        strings.append(_value(draw, f"bytes {len(strings)}", _BYTES))
+    spec = _value(draw, "spec", spec)
     if inputs is None:
         N, T = _draw_run(draw, N, T)
-    initial_state, masked = _value(draw, initial_state), _value(draw, masked)
-    seed = draw(_SEEDS)
+    initial_state, masked = _value(draw, "initial_state", initial_state), _value(draw, "masked", masked)
+    seed = _value(draw, "seed", _SEEDS)
     given: list[dict[str, Any]] = []
-    for _ in range(count):
-        own = {} if weights is None else _named(_value(draw, weights))
+    for i in range(len(strings)):
+        own = {} if weights is None else _named(_value(draw, f"weights {i}", weights))
         if inputs is not None:
-            own["x"] = np.asarray(_value(draw, inputs))
-            if given and own["x"].shape != given[0]["x"].shape:
-                raise ValueError("inputs of one pack must have one shape: draw them from a strategy of one")
-            N, T, _ = own["x"].shape
+            own["x"] = np.asarray(_value(draw, f"inputs {i}", inputs))
         given.append(own)
+    if inputs is not None:
+        drawn = {own["x"].shape for own in given}
+        if len(drawn) > 1:
+            raise ValueError(f"inputs of one pack must have one shape, not {' and '.join(map(str, drawn))}")
+        N, T = (*drawn.pop(), 0, 0)[:2]
     blocks = {} if weights is not None else dict(spec.weight_shapes)
     if inputs is None:
         blocks["x"] = (N, T, spec.D)
@@ -594,8 +606,3 @@ def _packs(
         blocks["mask"] = (N, T)
     filled = _fill(blocks, strings, seed, spec.dtype)
     return [Case(spec, **own, **arrays) for own, arrays in zip(given, filled, strict=True)]
-
-
-@lru_cache
-def _counts(most: int) -> tuple[int, ...]:
-    return (*range(1, most), *(most,) * (3 * most))

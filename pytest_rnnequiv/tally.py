@@ -66,6 +66,8 @@ class Tally:
         How long the item ran. The plugin fills it in.
     notes
         Sentences for the summary.
+    facts
+        What else a check has to tell of itself, for reports that know it.
     """
 
     implementation: str = ""
@@ -77,6 +79,7 @@ class Tally:
     worst_error_over_bound: float = 0.0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
 
     @property
     def inconclusive(self) -> int:
@@ -116,6 +119,7 @@ class Tally:
         """Add up two tallies, as a table does."""
         self.implementation = self.implementation or other.implementation
         self.versions |= other.versions
+        self.facts |= other.facts
         for way, cases in other.way.items():
             self.way[way] = self.way.get(way, 0) + cases
         self.cases += other.cases
@@ -138,6 +142,7 @@ class Tally:
         ]
         properties += ((f"way.{way}", cases) for way, cases in self.way.items())
         properties += ((f"version.{name}", version) for name, version in self.versions.items())
+        properties += ((f"fact.{name}", fact) for name, fact in self.facts.items())
         properties += (("note", note) for note in self.notes)
         return [(PREFIX + name, value) for name, value in properties]
 
@@ -154,6 +159,8 @@ class Tally:
                 tally.way[rest] = value
             elif kind == "version":
                 tally.versions[rest] = value
+            elif kind == "fact":
+                tally.facts[rest] = value
             elif kind == "note":
                 tally.notes.append(value)
             elif kind != "inconclusive":

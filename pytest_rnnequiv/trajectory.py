@@ -83,6 +83,8 @@ def as_trajectory(answer: Any) -> Trajectory:
 
 
 def _floats(what: str, answer: Any) -> npt.NDArray[np.float64]:
+    if answer is None:
+        raise BadAnswer(f"{what} are None, expected an array of floats (is a `return` missing?)")
     try:
         array = np.asarray(answer)
     except Exception as error:

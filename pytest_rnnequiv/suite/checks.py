@@ -19,7 +19,7 @@ from .. import tally
 from ..activations import ACTIVATIONS
 from ..assertion import assert_equivalent
 from ..case import Case
-from ..implementations import DEFAULT, expand, resolve
+from ..implementations import DEFAULT, ImplementationError, expand, resolve
 from ..implementations.port import Port, Supports
 from ..implementations.runner import PortFailure, can_fork
 from ..mistakes import CATALOGUE, Mistake
@@ -195,21 +195,27 @@ def implementations(metafunc: pytest.Metafunc) -> list[str]:
     """Names of what to check: the overridden fixture, and what the options name."""
     asked = list(plugin_settings(metafunc.config).implementations)
     definitions = metafunc.definition.session._fixturemanager.getfixturedefs(FIXTURE, metafunc.definition)
-    overridden = definitions is not None and definitions[-1].func.__module__ != "pytest_rnnequiv.fixtures"
+    own = definitions[-1] if definitions else None
+    overridden = own is not None and own.func.__module__ != "pytest_rnnequiv.fixtures"
+    if own is not None and own.scope != "session":
+        raise pytest.UsageError(
+            f"the fixture {FIXTURE} must live as long as the run: write @pytest.fixture(scope='session') before it"
+        )
     return ([FIXTURE] if overridden else []) + expand(asked or ([] if overridden else [DEFAULT]))
 
 
 @pytest.fixture(scope="session")
-def port(request: pytest.FixtureRequest) -> Iterator[Port]:
+def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Port]:
     """The implementation that is checked."""
-    if request.param == FIXTURE:
-        try:
-            own = request.getfixturevalue(FIXTURE)
-        except pytest.FixtureLookupError as error:
-            pytest.fail(f"the fixture {FIXTURE} cannot be used: {error.msg or 'not found'}", pytrace=False)
-        ready = own if isinstance(own, Port) else Port(own, isolated=_isolate(request.config))
-    else:
+    if request.param != FIXTURE:
         ready = resolve(request.param)
+    elif isinstance(rnn_implementation, Port):
+        ready = rnn_implementation
+    else:
+        try:
+            ready = Port(rnn_implementation, isolated=_isolate(request.config))
+        except ImplementationError as error:
+            pytest.fail(f"the fixture {FIXTURE}: {error}", pytrace=False)
     yield ready
     ready.close()
 

@@ -1,0 +1,154 @@
+"""How many cases are verified in a second: the plugin's graph path against the notebook's way.
+
+    python benchmarks/throughput.py [--seconds 30] [--pack 16]
+
+The notebook's way, for each case: build the model, ``predict``, compute the recurrence in a NumPy loop, ``allclose``.
+The plugin's way, for each pack of cases: draw it with Hypothesis, run Keras on it, judge every step of every case. Both
+get cases from the same strategy and build their models with the same function; both start with TensorFlow loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from pytest_rnnequiv import Case, judge, strategies
+from pytest_rnnequiv.implementations.keras import KerasGraph, _graph, _retracing, build_simple_rnn, load
+
+QUIET = settings(
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],
+    max_examples=100,
+)
+
+
+class Clock:
+    """Seconds by what they were spent on."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def on(self, what: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[what] += time.perf_counter() - started
+
+
+def notebook_way(cases: list[Case]) -> Clock:
+    """Verify the cases one after the other, as the notebook does."""
+    clock = Clock()
+    for case in cases:
+        with clock.on("build + trace"):
+            model = build_simple_rnn(case.T, case.D, case.M, case.K)
+            model.set_weights(case.weights)
+        with clock.on("run"), _retracing():  # predict traces, every time: the model is new
+            actual = model.predict(case.x, verbose=0)
+        with clock.on("judge"):
+            Wx, Wh, bh, Wo, bo = case.weights
+            for n in range(case.N):
+                h = np.zeros(case.M, np.float32)
+                for t in range(case.T):
+                    h = np.tanh(case.x[n, t] @ Wx + h @ Wh + bh)
+                np.allclose(actual[n], h @ Wo + bo, atol=1e-5)
+    return clock
+
+
+def plugin_way(seconds: float, pack: int) -> tuple[int, int, float, Clock]:
+    """Verify cases for so many seconds; returns cases, conclusive ones, seconds, and where they went."""
+    clock, keras = Clock(), KerasGraph()
+    traced: dict[object, int] = {}
+    count = conclusive = 0
+
+    @QUIET
+    @given(strategies.packs(max_size=pack, spec=strategies.pool()))
+    def verify(cases: list[Case]) -> None:
+        nonlocal count, conclusive
+        started = time.perf_counter()
+        answers = keras.run_many(cases)
+        elapsed = time.perf_counter() - started
+        graph = _graph(cases[0].spec, True, False, False)
+        traces = graph.one.experimental_get_tracing_count() + graph.pack.experimental_get_tracing_count()
+        new = traced.get(cases[0].spec) != traces
+        traced[cases[0].spec] = traces
+        clock.seconds["build + trace" if new else "run"] += elapsed
+        with clock.on("judge"):
+            verdicts = [judge(case, answer) for case, answer in zip(cases, answers, strict=True)]
+        assert not any(verdict.different for verdict in verdicts)
+        count += len(cases)
+        conclusive += sum(verdict.equivalent for verdict in verdicts)
+
+    started = time.perf_counter()
+    rounds = 0
+    while time.perf_counter() - started < seconds:
+        seed(rounds)(verify)()
+        rounds += 1
+    elapsed = time.perf_counter() - started
+    clock.seconds["draw"] = elapsed - sum(clock.seconds.values())
+    return count, conclusive, elapsed, clock
+
+
+def sample(count: int) -> list[Case]:
+    """Draw cases for the notebook's way; drawing is free for it."""
+    cases: list[Case] = []
+
+    @QUIET
+    @seed(0)
+    @given(strategies.packs(max_size=1, spec=strategies.pool()))
+    def collect(pack: list[Case]) -> None:
+        cases.extend(pack)
+
+    collect()
+    return [cases[i] for i in np.linspace(0, len(cases) - 1, count).astype(int)]
+
+
+def main() -> None:
+    """Measure both ways and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=30, help="how long the plugin's way runs")
+    parser.add_argument("--pack", type=int, default=16, help="cases in a pack")
+    parser.add_argument("--notebook-cases", type=int, default=40)
+    options = parser.parse_args()
+
+    load()
+    notebook_way(sample(3))  # what TensorFlow does once in a process
+    sampled = sample(options.notebook_cases)
+    slow = notebook_way(sampled)
+    slow_total = sum(slow.seconds.values())
+    slow_each = slow_total / len(sampled)
+    count, conclusive, elapsed, fast = plugin_way(options.seconds, options.pack)
+    fast_each = elapsed / count
+    warm_each = (elapsed - fast.seconds["build + trace"]) / count
+
+    versions = ", ".join(f"{name} {version}" for name, version in KerasGraph().versions().items())
+    print(
+        f"Python {platform.python_version()}, {versions}; float32, N, T, D, M, K as drawn, D, M, K from a pool of 24"
+    )
+    print()
+    print(f"{'':24}{'cases':>8}{'ms/case':>10}{'cases/s':>10}{'ratio':>8}")
+    for name, cases, each in (
+        ("the notebook's way", len(sampled), slow_each),
+        (f"graph, packs of {options.pack}", count, fast_each),
+        ("  without build + trace", count, warm_each),
+    ):
+        print(f"{name:24}{cases:>8}{each * 1e3:>10.3f}{1 / each:>10.1f}{slow_each / each:>8.0f}")
+    print()
+    print(f"{'share of the time':24}{'draw':>8}{'build + trace':>15}{'run':>8}{'judge':>8}")
+    for name, clock, total in (("the notebook's way", slow, slow_total), ("graph", fast, elapsed)):
+        shares = [clock.seconds.get(what, 0.0) / total for what in ("draw", "build + trace", "run", "judge")]
+        print(f"{name:24}{shares[0]:>8.0%}{shares[1]:>15.0%}{shares[2]:>8.0%}{shares[3]:>8.0%}")
+    print()
+    print(f"conclusive: {conclusive} of {count}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,259 @@
+"""Numbers that know how far a correct implementation may be from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_rnnequiv import Precision
+from pytest_rnnequiv.activations import ACTIVATIONS
+from pytest_rnnequiv.inexact import Inexact, choose
+
+SEED = st.integers(0, 2**32 - 1)
+KINDS: dict[str, Any] = {
+    "float32": np.float32,
+    "float16": np.float16,
+    "float64": np.float64,
+    "bfloat16": ml_dtypes.bfloat16,
+}
+GRADUAL = replace(Precision.float32, subnormals=True)
+
+
+def tree(parts: list[Any], rng: np.random.Generator) -> Any:
+    """Add up in a random order and grouping."""
+    parts = [parts[i] for i in rng.permutation(len(parts))]
+    while len(parts) > 1:
+        i = int(rng.integers(len(parts) - 1))
+        parts[i] = parts[i] + parts.pop(i + 1)
+    return parts[0]
+
+
+def numbers(rng: np.random.Generator, *shape: int, kind: Any = np.float32) -> Any:
+    """Numbers of many sizes, which cancel now and then."""
+    a = rng.standard_normal(shape) * 2.0 ** rng.integers(-6, 6, shape)
+    return np.where(rng.random(shape) < 0.1, 0, a).astype(kind)
+
+
+def inside(got: Any, number: Inexact) -> bool:
+    closed = number.closed()
+    return bool((np.abs(np.asarray(got, np.float64) - closed.value) <= closed.radius).all())
+
+
+def product(a: Any, b: Any, rng: np.random.Generator) -> Any:
+    return tree([a[:, i, None] * b[i] for i in range(len(b))], rng)
+
+
+@pytest.mark.parametrize("name", KINDS)
+@settings(max_examples=60)
+@given(seed=SEED, n=st.integers(1, 12), m=st.integers(1, 12))
+def test_a_sum_in_any_order_is_within_its_radius(name: str, seed: int, n: int, m: int) -> None:
+    rng = np.random.default_rng(seed)
+    kind, p = KINDS[name], Precision.of(name)
+    x, Wx, h, Wh, b = (numbers(rng, *s, kind=kind) for s in ((3, n), (n, 2), (3, m), (m, 2), (2,)))
+    parts = [x[:, i, None] * Wx[i] for i in range(n)] + [h[:, i, None] * Wh[i] for i in range(m)]
+    got = tree([*parts, np.broadcast_to(b, (3, 2))], rng)
+    assert got.dtype == kind
+    a = Inexact(x, p) @ Inexact(Wx, p) + Inexact(h, p) @ Inexact(Wh, p) + Inexact(b, p)
+    assert a.terms == n + m + 1
+    assert inside(got, a)
+    assert np.allclose(a.value, np.float64(x) @ np.float64(Wx) + np.float64(h) @ np.float64(Wh) + np.float64(b))
+
+
+def test_the_worst_sum_nearly_fills_the_radius() -> None:
+    # 1 followed by halves of its round-off, each of which is lost: as bad as it gets
+    n, u = 1000, 2.0**-24
+    x = np.full((1, n), u, np.float32)
+    x[0, 0] = 1
+    got = np.float32(0)
+    for term in x[0]:
+        got = np.float32(got + term)
+    p = Precision.float32
+    a = (Inexact(x, p) @ Inexact(np.ones((n, 1)), p)).closed()
+    error = abs(float(got) - float(a.value[0, 0]))
+    assert error == (n - 1) * u
+    assert 0.99 * a.radius[0, 0] < error <= a.radius[0, 0]
+
+
+@settings(max_examples=60)
+@given(seed=SEED, name=st.sampled_from(sorted(ACTIVATIONS)))
+def test_two_layers_of_sums_and_activations_stay_within(seed: int, name: str) -> None:
+    rng = np.random.default_rng(seed)
+    p, f = Precision.float32, ACTIVATIONS[name]
+    x, W, V, b = numbers(rng, 4, 3), numbers(rng, 3, 5), numbers(rng, 5, 2), numbers(rng, 2)
+    hidden = f(product(x, W, rng)).astype(np.float32)
+    got = product(hidden, V, rng) + b
+    number = f(Inexact(x, p) @ Inexact(W, p))
+    assert inside(hidden, number)
+    assert inside(got, number @ Inexact(V, p) + Inexact(b, p))
+
+
+@settings(max_examples=60)
+@given(seed=SEED)
+def test_products_and_sums_of_inexact_numbers_stay_within(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p = Precision.float32
+    a, b, c = (numbers(rng, 3, 4).astype(np.float64) for _ in range(3))
+    ra, rb = (np.abs(numbers(rng, 3, 4)) * 1e-3 for _ in range(2))
+    moved_a = (a + ra * rng.uniform(-1, 1, a.shape)).astype(np.float32)
+    moved_b = (b + rb * rng.uniform(-1, 1, a.shape)).astype(np.float32)
+    # rounding to float32 moves a little farther
+    ra, rb = ra + np.abs(moved_a) * 2.0**-24, rb + np.abs(moved_b) * 2.0**-24
+    A, B, C = Inexact(a, p, ra), Inexact(b, p, rb), Inexact(c, p)
+    with np.errstate(under="ignore"):
+        assert inside(moved_a * moved_b, A * B)
+        assert inside(moved_a * moved_b + c.astype(np.float32), A * B + C)
+        assert inside(moved_a + moved_b, A + B)
+        assert inside(moved_a * np.float32(c) * moved_b, A * C * B)
+
+
+def test_a_number_stays_closed_and_a_sum_open() -> None:
+    p = Precision.float32
+    a = Inexact([1.0, 2.0], p)
+    assert a.closed() is a
+    assert a.radius is None
+    total = a + a + a
+    assert (total.terms, total.magnitude.tolist()) == (3, [3, 6])
+    closed = total.closed()
+    assert closed.terms == 0
+    assert closed.closed() is closed
+    assert closed.radius == pytest.approx(4 * 2.0**-24 * np.array([3, 6]), rel=1e-5)
+
+
+def test_the_radius_of_a_sum_is_the_sum_of_the_radii_and_its_rounding() -> None:
+    p = Precision.float64
+    total = (Inexact([1.0], p, np.array([0.25])) + Inexact([2.0], p, np.array([0.5]))).closed()
+    assert total.radius == pytest.approx([0.75])
+    assert total.radius > 0.75
+
+
+@settings(max_examples=40)
+@given(seed=SEED)
+def test_choose_takes_the_radius_with_the_value(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p = Precision.float32
+    a, b = numbers(rng, 5), numbers(rng, 5)
+    chosen = choose(a > 0, Inexact(a, p, np.full(5, 0.5)), Inexact(b, p))
+    assert np.array_equal(chosen.value, np.where(a > 0, a, b))
+    assert np.array_equal(chosen.radius, np.where(a > 0, 0.5, 0.0))
+    assert np.array_equal(choose(a > 0, a, b), np.where(a > 0, a, b))
+    open_sum = Inexact(a, p) + Inexact(b, p)
+    assert (choose(a > 0, open_sum, Inexact(b, p)).radius[a > 0] >= open_sum.closed().radius[a > 0]).all()
+
+
+def to_bits(a: Any, bits: int) -> Any:
+    """Round to so many bits of mantissa."""
+    mantissa, exponent = np.frexp(np.asarray(a, np.float64))
+    return np.ldexp(np.round(mantissa * 2.0**bits), exponent - bits)
+
+
+@settings(max_examples=60)
+@given(seed=SEED, n=st.integers(1, 9))
+def test_factors_may_be_rounded_before_they_are_multiplied(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    p = Precision.tf32
+    x, W = numbers(rng, 3, n), numbers(rng, n, 4)
+    got = product(to_bits(x, 11).astype(np.float32), to_bits(W, 11).astype(np.float32), rng)
+    assert inside(got, Inexact(x, p) @ Inexact(W, p))
+    single = Inexact(x[:, :4][:, :1], p) * Inexact(W[:1, :1], p)
+    assert inside(np.float32(to_bits(x[:, :1], 11)) * np.float32(to_bits(W[:1, :1], 11)), single)
+
+
+def test_rounded_factors_are_seen_where_they_were_not_declared() -> None:
+    rng = np.random.default_rng(0)
+    x, W = rng.standard_normal((8, 6)), rng.standard_normal((6, 8))
+    got = to_bits(x, 11) @ to_bits(W, 11)
+    assert inside(got, Inexact(x, Precision.tf32) @ Inexact(W, Precision.tf32))
+    assert not inside(got, Inexact(x, Precision.float32) @ Inexact(W, Precision.float32))
+
+
+@settings(max_examples=40)
+@given(seed=SEED)
+def test_the_radius_of_a_weight_goes_into_the_product(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p = Precision.float32
+    x, W = numbers(rng, 3, 4), numbers(rng, 4, 2)
+    r = np.full(W.shape, 0.01)
+    number = Inexact(x, p) @ Inexact(W, p, r)
+    moved = W + r * rng.choice([-1, 1], W.shape) * 0.9999
+    assert inside(product(x, moved.astype(np.float32), rng), number)
+    farther = W + 1.5 * r * np.sign(x[:1].T)
+    if np.abs(x[0]).max() > 1e-3:
+        closed = number.closed()
+        assert (np.abs(np.float64(x) @ farther - closed.value) > closed.radius)[0].all()
+
+
+# ---- the ends of the range ----
+
+
+def flush(a: Any) -> Any:
+    return np.where(np.abs(a) < np.finfo(np.float32).tiny, np.float32(0), a)
+
+
+@settings(max_examples=80)
+@given(seed=SEED, shift=st.integers(-140, -50))
+def test_flushing_subnormals_stays_within_unless_that_is_ruled_out(seed: int, shift: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = (rng.standard_normal((3, 5)) * 2.0**shift).astype(np.float32)
+    W = (rng.standard_normal((5, 2)) * 2.0 ** rng.integers(-76, 3, (5, 2))).astype(np.float32)
+    with np.errstate(under="ignore"):
+        gradual = product(x, W, rng)
+        parts = [flush(flush(x)[:, i, None] * flush(W)[i]) for i in range(5)]
+        flushed = flush(sum(parts[1:], parts[0]))
+    p = Precision.float32
+    assert inside(gradual, Inexact(x, p) @ Inexact(W, p))
+    assert inside(flushed, Inexact(x, p) @ Inexact(W, p))
+    assert inside(gradual, Inexact(x, GRADUAL) @ Inexact(W, GRADUAL))
+
+
+def test_gradual_underflow_can_be_asked_for() -> None:
+    x = np.array([[2.0**-130]])
+    for f in ("linear", "relu"):
+        lax = ACTIVATIONS[f](Inexact(x, Precision.float32)).closed()
+        strict = ACTIVATIONS[f](Inexact(x, GRADUAL)).closed()
+        assert lax.radius >= x
+        assert strict.radius < 0.01 * x
+
+
+def test_a_sum_that_may_overflow_has_no_bound() -> None:
+    p = Precision.float32
+    big = Inexact(np.array([[3e38, 3e38, -3e38]]), p)
+    total = (big @ Inexact(np.ones((3, 1)), p)).closed()
+    assert total.value == pytest.approx(3e38)
+    assert np.isinf(total.radius).all()  # in one order it is infinite, in another it is not
+    assert np.isinf(ACTIVATIONS["tanh"](total).radius).all()
+    small = (Inexact(np.array([[1e38, 1e38, -1e38]]), p) @ Inexact(np.ones((3, 1)), p)).closed()
+    assert np.isfinite(small.radius).all()
+
+
+def test_a_factor_out_of_range_has_no_bound_even_beside_a_zero() -> None:
+    p = Precision.float16
+    with np.errstate(invalid="ignore"):
+        number = (Inexact(np.array([[1e5]]), p) @ Inexact(np.zeros((1, 1)), p)).closed()
+    assert not np.isfinite(number.radius).any()
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert np.isnan(np.float16(1e5) * np.float16(0))
+    fits = (Inexact(np.array([[6e4]]), p) @ Inexact(np.zeros((1, 1)), p)).closed()
+    assert np.isfinite(fits.radius).all()
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_adds_its_own_error_to_that_of_its_argument(name: str) -> None:
+    f, p = ACTIVATIONS[name], Precision.float32
+    a = np.array([-2.0, -0.3, 0.4, 1.7])
+    exact, wide = f(Inexact(a, p)), f(Inexact(a, p, np.full(4, 0.1)))
+    assert exact.radius == pytest.approx(f.ulps * p.unit * np.abs(f(a)) + f.floor * p.unit, rel=1e-6, abs=1e-37)
+    spread = np.maximum(f(a + 0.1) - f(a), f(a) - f(a - 0.1))
+    assert (wide.radius >= spread).all()
+    assert (wide.radius <= (spread + exact.radius + 0.1 * f.ulps * p.unit) * (1 + 1e-12)).all()
+
+
+def test_numpy_leaves_arithmetic_to_it() -> None:
+    number = Inexact(np.ones((2, 2)), Precision.float32)
+    with pytest.raises((TypeError, AttributeError)):
+        np.ones((2, 2)) @ number

@@ -1,0 +1,194 @@
+"""Asking an implementation in the strongest way that it allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from samples import generic
+
+from pytest_rnnequiv import Case, Trajectory, reference
+from pytest_rnnequiv import strategies as rnn
+from pytest_rnnequiv.mistakes import by_name
+from pytest_rnnequiv.observation import LONGEST, PREFIXES, Observation, observe
+
+
+class Recorder:
+    """An implementation that remembers what it was asked."""
+
+    def __init__(self, show: Callable[[Trajectory], Any]) -> None:
+        self.show = show
+        self.asked: list[Case] = []
+
+    def __call__(self, case: Case) -> Any:
+        self.asked.append(case)
+        return self.show(reference(case, np.float32))
+
+
+def states(shown: Trajectory) -> Any:
+    return shown
+
+
+def every(shown: Trajectory) -> Any:
+    return shown.outputs
+
+
+def last(shown: Trajectory) -> Any:
+    return shown.outputs[:, -1]
+
+
+def test_who_shows_states_is_asked_once() -> None:
+    run, case = Recorder(states), generic()
+    seen = observe(run, case)
+    assert run.asked == [case]
+    assert seen.way is None
+    assert seen.judge().way == "induction"
+    assert seen.judge().equivalent
+    assert [asked for asked, _ in seen.runs] == [case]
+
+
+def test_who_shows_every_output_is_asked_for_its_states_by_an_identity_head() -> None:
+    run, case = Recorder(every), generic(T=6)
+    seen = observe(run, case)
+    assert len(run.asked) == 2
+    assert np.array_equal(run.asked[1].Wo, np.eye(4))
+    assert not run.asked[1].bo.any()
+    assert seen.judge().way == PREFIXES
+    assert seen.judge().equivalent
+    assert np.array_equal(seen.trajectory.states, reference(case, np.float32).states)
+    assert [asked for asked, _ in seen.runs] == run.asked
+
+
+def test_who_shows_its_last_output_is_asked_for_every_prefix() -> None:
+    run, case = Recorder(last), generic(T=6, h0=True, mask=True)
+    seen = observe(run, case)
+    assert [asked.T for asked in run.asked] == [6, 1, 2, 3, 4, 5, 6]
+    assert [asked.K for asked in run.asked] == [2, 4, 4, 4, 4, 4, 4]
+    assert seen.judge().way == PREFIXES
+    assert seen.judge().equivalent
+    assert seen.judge().steps == 18
+    assert np.array_equal(seen.trajectory.states, reference(case, np.float32).states)
+
+
+@pytest.mark.parametrize(
+    ("options", "show", "way"),
+    [
+        ({"any_weights": False}, every, "every output"),
+        ({"any_weights": False}, last, "last output"),
+        ({"any_length": False}, last, "last output"),
+        ({"any_length": False}, every, PREFIXES),
+    ],
+)
+def test_nobody_is_asked_for_what_it_does_not_take(options: dict[str, bool], show: Any, way: str) -> None:
+    run, case = Recorder(show), generic()
+    seen = observe(run, case, **options)
+    assert seen.judge().way == way
+    assert all(asked.T == case.T for asked in run.asked)
+    if not options.get("any_weights", True):
+        assert run.asked == [case]
+
+
+def test_long_cases_are_not_run_on_every_prefix() -> None:
+    run, case = Recorder(last), generic(T=LONGEST + 1, radius=0.5)
+    seen = observe(run, case)
+    assert len(run.asked) == 1
+    assert seen.judge().way == "last output"
+
+
+def test_what_was_seen_already_is_not_asked_again() -> None:
+    case = generic()
+    run = Recorder(last)
+    seen = observe(run, case, first=Trajectory(last(reference(case, np.float32))))
+    assert all(asked.K == case.M for asked in run.asked)
+    assert seen.judge().equivalent
+
+
+@pytest.mark.parametrize("spoilt", [0, 1, 3, 6])
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (None, "None"),
+        (np.zeros((7, 7), np.float32), "have shape (7, 7)"),
+        (np.zeros((3, 2), int), "have dtype int64"),
+        ("text", "have dtype <U4"),
+    ],
+)
+def test_a_bad_answer_is_told_wherever_it_comes(spoilt: int, answer: Any, sentence: str) -> None:
+    run = Recorder(last)
+
+    def spoiling(case: Case) -> Any:
+        right = run(case)
+        return answer if len(run.asked) == spoilt + 1 else right
+
+    seen = observe(spoiling, generic(T=6))
+    verdict = seen.judge()
+    assert verdict.different
+    assert verdict.problem is not None
+    assert sentence in verdict.problem
+    assert len(run.asked) == spoilt + 1
+    assert seen.case is run.asked[-1]
+
+
+def test_who_changes_its_mind_about_what_it_shows_is_judged_by_what_it_showed() -> None:
+    case = generic()
+
+    def fickle(asked: Case) -> Any:
+        shown = reference(asked, np.float32)
+        return shown.outputs if asked.K == asked.M else shown.outputs[:, -1]
+
+    assert observe(fickle, case).judge().equivalent
+
+
+def test_of_one_run() -> None:
+    case = generic()
+    shown = reference(case, np.float32)
+    seen = Observation.of(case, shown)
+    assert seen.runs == ((case, shown),)
+    assert seen.judge().equivalent
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("show", [every, last])
+def test_chaos_is_conclusive_once_the_states_were_made_to_show(seed: int, show: Any) -> None:
+    case = generic(seed, T=50, M=12, radius=3.0, scale=0.3)
+    assert observe(Recorder(show), case).judge().equivalent
+    late = by_name("bh-doubled")
+    assert observe(lambda asked: show(late.run(asked)), case).judge().different
+
+
+@settings(max_examples=40)
+@given(case=rnn.cases(T=st.integers(1, 8), activation=rnn.activations(), masked=st.booleans(), initial_state=st.booleans()))
+def test_the_correct_is_never_different_in_any_way(case: Case) -> None:
+    for show in (states, every, last):
+        assert not observe(Recorder(show), case).judge().different
+
+
+def test_a_wrong_head_is_seen_beside_right_states() -> None:
+    case, wrong = generic(), by_name("bo-dropped")
+    verdict = observe(lambda asked: last(wrong.run(asked)), case).judge()
+    assert verdict.different
+    assert verdict.place is not None
+    assert (verdict.place.what, verdict.place.t) == ("output", case.T - 1)
+    # one that spoils the identity head as well spoils what looks like states
+    for name in ("Wo-dropped", "activation-on-head"):
+        assert observe(lambda asked, m=by_name(name): last(m.run(asked)), case).judge().different  # type: ignore[misc]
+
+
+def test_an_identity_head_rounds_what_it_shows_where_factors_are_rounded() -> None:
+    case = generic(T=4)
+
+    def rounding(asked: Case) -> Any:
+        """A port of TF32: exact but for the head, which rounds the states that go through it."""
+        shown = reference(asked)
+        mantissa, exponent = np.frexp(shown.states)
+        rounded = np.ldexp(np.round(mantissa * 2.0**11), exponent - 11)
+        return rounded[:, -1] @ asked.Wo.astype(float) + asked.bo
+
+    seen = observe(rounding, case)
+    assert seen.trajectory.through_head
+    assert seen.judge("tf32").equivalent  # type: ignore[arg-type]
+    assert seen.judge().different

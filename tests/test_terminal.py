@@ -1,0 +1,361 @@
+"""What a run tells: the header, the summary, the progress; and the tally from which it knows."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from pytest_rnnequiv import tally
+from pytest_rnnequiv.tally import Tally
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+PRELUDE = """
+import pytest
+
+from pytest_rnnequiv import tally
+
+
+class Verdict:
+    def __init__(self, status, error_over_bound=0.0):
+        self.status, self.way, self.error_over_bound = status, "induction", error_over_bound
+
+
+def configure(profile, selfcheck):
+    pass
+
+
+def record(status="equivalent", error=0.25, cases=10, implementation="keras-graph"):
+    counted = tally.current()
+    counted.implementation = implementation
+    for _ in range(cases):
+        counted.record(Verdict(status, error))
+"""
+
+
+def summary(result: pytest.RunResult) -> list[str]:
+    """Return the lines of our section."""
+    lines = result.outlines
+    start = next(number for number, line in enumerate(lines) if re.fullmatch("=+ rnn-equiv =+", line))
+    end = next(number for number in range(start + 1, len(lines)) if lines[number].startswith("==="))
+    return lines[start + 1 : end]
+
+
+class TestHeader:
+    def test_names_implementations_versions_and_profile(self, project: Project) -> None:
+        args = ("--rnn-equiv-impl=pytest", "--rnn-equiv-impl=no_such_port:run", "--rnn-equiv-profile=quick")
+        result = project.run("--rnn-equiv", *args)
+        (line,) = (line for line in result.outlines if line.startswith("rnn-equiv:"))
+        assert line == f"rnn-equiv: pytest (pytest {pytest.__version__}), no_such_port:run; profile quick"
+
+    def test_is_silent_without_the_flag(self, project: Project) -> None:
+        project.write({"test_own.py": "def test_own(): pass"})
+        assert "rnn-equiv: " not in project.run().stdout.str()
+        assert "= rnn-equiv =" not in project.run().stdout.str()
+
+
+class TestSummary:
+    def test_lists_the_checks_of_one_implementation(self, project: Project) -> None:
+        project.write_suite(
+            PRELUDE
+            + "def test_recurrence():\n    record(cases=200, error=0.61)\n"
+            + "    tally.current().versions = {'keras': '3.15.1'}\n"
+            + "def test_a_later_one():\n    record('inconclusive', cases=3)\n    record()\n"
+        )
+        assert summary(project.run("--rnn-equiv")) == [
+            "               cases   conclusive  error/bound  time",
+            "keras-graph      213  210 (3 not)         0.61  0.0s",
+            "  recurrence     200          200         0.61  0.0s",
+            "  a_later_one     13   10 (3 not)         0.25  0.0s",
+            "keras 3.15.1",
+        ]
+
+    def test_adds_up_several(self, project: Project) -> None:
+        project.write_suite(
+            PRELUDE
+            + "@pytest.mark.parametrize('name', ['keras', 'onnx'])\n"
+            + "def test_recurrence(name):\n    record(implementation=name)\n"
+        )
+        assert summary(project.run("--rnn-equiv")) == [
+            "              cases  conclusive  error/bound  time",
+            "keras            10          10         0.25  0.0s",
+            "  recurrence     10          10         0.25  0.0s",
+            "onnx             10          10         0.25  0.0s",
+            "  recurrence     10          10         0.25  0.0s",
+            "total            20          20         0.25  0.0s",
+        ]
+
+    def test_is_short_unless_verbose(self, project: Project) -> None:
+        checks = "".join(f"def test_{number}():\n    record()\n" for number in range(30))
+        project.write_suite(PRELUDE + checks + "def test_unsure():\n    record('inconclusive')\n    record()\n")
+        assert summary(project.run("--rnn-equiv")) == [
+            "             cases    conclusive  error/bound  time",
+            "keras-graph    320  310 (10 not)         0.25  0.0s",
+            "  unsure        20   10 (10 not)         0.25  0.0s",
+            "-v shows each check",
+        ]
+        assert len(summary(project.run("--rnn-equiv", "-v"))) == 33
+
+    def test_is_one_line_when_quiet(self, project: Project) -> None:
+        project.write_suite(
+            PRELUDE
+            + "def test_one():\n    record()\n    record('inconclusive', cases=1)\n"
+            + "    tally.current().versions = {'keras': '3.15.1'}\n"
+            + "def test_two():\n    pytest.skip('not now')\n"
+        )
+        result = project.run("--rnn-equiv", "-q")
+        assert result.outlines[1:2] == ["rnn-equiv: 11 cases, 1 inconclusive, error/bound 0.25, 0.0s, keras 3.15.1"]
+        assert len(result.outlines) == 3
+
+    @pytest.mark.parametrize("columns", [60, 80, 120])
+    def test_keeps_within_the_terminal(self, project: Project, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        project.write_suite(PRELUDE + f"def test_{'long_' * 20}name():\n    record()\n")
+        lines = summary(project.run("--rnn-equiv"))
+        assert max(map(len, lines)) < columns
+        assert re.match(r"  l.*\.\.\..*_name ", lines[2]), "both ends of a name that is too long are there"
+
+    def test_counts_skips_by_reason(self, project: Project) -> None:
+        project.write_suite(
+            PRELUDE
+            + "@pytest.mark.parametrize('number', range(3))\n"
+            + "def test_masks(number):\n    pytest.skip('no masks in C')\n"
+            + "@pytest.mark.skip(reason='too slow')\ndef test_long(): pass\n"
+        )
+        result = project.run("--rnn-equiv")
+        result.assert_outcomes(skipped=4)
+        assert summary(result) == ["3 checks skipped: no masks in C", "1 check skipped: too slow"]
+
+    def test_shows_notes_once(self, project: Project) -> None:
+        check = "def test_{}():\n    record()\n    tally.current().notes.append('mind the gap')\n"
+        project.write_suite(PRELUDE + check.format("a") + check.format("b"))
+        assert summary(project.run("--rnn-equiv")).count("mind the gap") == 1
+
+    def test_says_when_no_check_ran(self, project: Project) -> None:
+        project.write({"test_own.py": "def test_own(): pass"})
+        assert summary(project.run("--rnn-equiv", "-m", "not rnn_equiv")) == ["no check of the suite ran"]
+        project.run("--rnn-equiv", "-m", "not rnn_equiv", "-q").stdout.fnmatch_lines(["no check of the suite ran"])
+
+    def test_is_absent_when_only_listing(self, project: Project) -> None:
+        assert "= rnn-equiv =" not in project.run("--rnn-equiv", "--collect-only").stdout.str()
+
+    def test_counts_own_property_tests(self, project: Project) -> None:
+        project.write({"test_port.py": PRELUDE + "def test_port():\n    record(implementation='')\n"})
+        assert summary(project.run()) == [
+            "                           cases  conclusive  error/bound  time",
+            "own tests                     10          10         0.25  0.0s",
+            "  test_port.py::test_port     10          10         0.25  0.0s",
+        ]
+
+    def test_counts_what_is_imported_late(self, project: Project) -> None:
+        test = "def test_port():\n    from pytest_rnnequiv import tally\n    tally.current().count()\n"
+        project.write({"test_port.py": test})
+        result = project.run_apart("-q")
+        result.stdout.fnmatch_lines(["rnn-equiv: 1 case, *"])
+
+    def test_after_an_interruption(self, project: Project) -> None:
+        project.write_suite(
+            PRELUDE
+            + "def test_one():\n    record()\n"
+            + "def test_two():\n    record(cases=3)\n    raise KeyboardInterrupt\n"
+        )
+        result = project.run_apart("--rnn-equiv")
+        assert result.ret == pytest.ExitCode.INTERRUPTED
+        lines = [line for line in result.outlines if line.startswith(("  one  ", "interrupted after"))]
+        assert lines[0].split()[:3] == ["one", "10", "10"]
+        assert lines[1:] == ["interrupted after 3 cases of one more"]
+
+    def test_failures_are_red(self, project: Project) -> None:
+        project.write_suite(PRELUDE + "def test_one():\n    record('different', 3e7)\n    assert False\n")
+        result = project.run("--rnn-equiv", "--color=yes")
+        result.stdout.fnmatch_lines(["?[[]31m  one *3e+07*"])
+
+
+class TestEmptyChecks:
+    """A green dot that checked nothing is a bug."""
+
+    def test_a_check_without_a_case_fails(self, project: Project) -> None:
+        project.write_suite(PRELUDE + "def test_one():\n    pass\ndef test_two():\n    record()\n")
+        result = project.run("--rnn-equiv")
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines(["test_one judged no case at all, so it has shown nothing."])
+
+    def test_a_case_in_a_fixture_counts(self, project: Project) -> None:
+        fixture = "@pytest.fixture\ndef prepared():\n    record()\n"
+        project.write_suite(PRELUDE + fixture + "def test_one(prepared):\n    pass\n")
+        project.run("--rnn-equiv").assert_outcomes(passed=1)
+
+    def test_what_a_teardown_counts_is_not_the_next_items(self, project: Project) -> None:
+        fixture = "@pytest.fixture\ndef after():\n    yield\n    record()\n"
+        project.write_suite(PRELUDE + fixture + "def test_a(after):\n    record()\ndef test_b():\n    pass\n")
+        project.run("--rnn-equiv").assert_outcomes(passed=1, failed=1)
+
+    def test_skips_and_expected_failures_may_be_empty(self, project: Project) -> None:
+        project.write_suite(
+            PRELUDE
+            + "def test_one():\n    pytest.skip('no')\n"
+            + "@pytest.mark.xfail(strict=True, reason='known')\ndef test_two():\n    assert False\n"
+        )
+        project.run("--rnn-equiv").assert_outcomes(skipped=1, xfailed=1)
+
+    def test_own_tests_may_be_empty(self, project: Project) -> None:
+        project.write({"test_own.py": "def test_own(): pass"})
+        project.run("--rnn-equiv").assert_outcomes(passed=6)
+
+    @pytest.mark.parametrize("args", [[], ["-q"]], ids=str)
+    def test_a_pass_without_an_answer_is_pointed_out(self, project: Project, args: list[str]) -> None:
+        project.write_suite(PRELUDE + "def test_one():\n    record('inconclusive')\n")
+        result = project.run("--rnn-equiv", *args)
+        result.assert_outcomes(passed=1)
+        loud = "PASSED, BUT NOTHING WAS SHOWN: rnn_equiv.py::test_one: 10 cases, none conclusive"
+        assert loud in result.outlines
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are a matter of POSIX")
+class TestProgress:
+    SUITE = (
+        PRELUDE
+        + """
+import time
+
+from pytest_rnnequiv.report.terminal import progress
+
+
+@pytest.fixture(scope="session")
+def runtime(pytestconfig):
+    progress(pytestconfig).say("loading the runtime ...")
+
+
+def test_long(runtime, capfd):
+    print("out of the check")
+    for _ in range(20):
+        record(cases=1)
+        time.sleep(0.05)
+    assert capfd.readouterr().out == "out of the check\\n"
+
+
+def test_short():
+    record()
+"""
+    )
+
+    def run_in_terminal(self, project: Project, *args: str) -> str:
+        """Run pytest in a pseudo-terminal; return what it wrote there."""
+        import pty
+
+        command = [sys.executable, "-m", "pytest", "-p", "fake_plugin", "--rnn-equiv", *args]
+        controller, terminal = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+        for name in ("NO_COLOR", "PY_COLORS"):
+            environment.pop(name, None)
+        with subprocess.Popen(command, stdout=terminal, stderr=terminal, cwd=project.path, env=environment):
+            os.close(terminal)
+            written = b""
+            try:
+                while chunk := os.read(controller, 4096):
+                    written += chunk
+            except OSError:  # how Linux says that the other end is closed
+                pass
+        os.close(controller)
+        return written.decode()
+
+    @pytest.mark.parametrize("args", [[], ["-v"]], ids=str)
+    def test_comes_and_goes(self, project: Project, args: list[str]) -> None:
+        project.write_suite(self.SUITE)
+        written = self.run_in_terminal(project, *args)
+        messages = re.findall("\x1b7\x1b\\[\\?7l (.*?)\x1b\\[K\x1b\\[\\?7h\x1b8", written)
+        assert messages[0] == "loading the runtime ..."
+        assert len(messages) >= 3
+        assert all(re.fullmatch(r"keras-graph: \d+ cases?", message) for message in messages[1:])
+        # What is left without the messages, and without colours, is what pytest writes on its own.
+        rest = re.sub("\x1b7.*?\x1b8", "", written)
+        assert "\x1b[K" in rest
+        lines = re.sub("\x1b\\[[0-9;]*[mK]", "", rest).split("\r\n")
+        expected = r"rnn_equiv.py::test_long PASSED +\[ 50%\]" if args else r"rnn_equiv.py \.\. +\[100%\]"
+        assert any(re.fullmatch(expected, line) for line in lines), lines
+
+    @pytest.mark.parametrize("args", [["-q"], ["--color=no"], ["-p", "no:terminal"]], ids=str)
+    def test_stays_away(self, project: Project, args: list[str]) -> None:
+        project.write_suite(self.SUITE.replace("range(20)", "range(1)"))
+        assert "\x1b7" not in self.run_in_terminal(project, *args)
+
+    def test_stays_away_without_a_terminal(self, project: Project) -> None:
+        project.write_suite(self.SUITE.replace("range(20)", "range(1)"))
+        result = project.run_apart("--rnn-equiv", "--color=yes")
+        result.assert_outcomes(passed=2)
+        assert "\x1b7" not in result.stdout.str()
+
+
+class Verdict(NamedTuple):
+    """As much of a verdict as a tally reads."""
+
+    status: str
+    error_over_bound: float = 0.0
+    way: str = "induction"
+
+
+class TestTally:
+    def test_counts_verdicts(self) -> None:
+        counted = Tally()
+        for verdict in (
+            Verdict("equivalent", 0.5),
+            Verdict("different", 7.0),
+            Verdict("inconclusive", 99.0, "trajectory"),
+        ):
+            counted.record(verdict)
+        assert (counted.cases, counted.conclusive, counted.inconclusive, counted.failures) == (3, 2, 1, 1)
+        assert counted.worst_error_over_bound == 7.0
+        assert counted.way == {"induction": 2, "trajectory": 1}
+
+    def test_no_number_is_the_worst_error(self) -> None:
+        counted = Tally()
+        counted.record(Verdict("different", math.nan))
+        counted.record(Verdict("equivalent", 0.5))
+        assert counted.worst_error_over_bound == math.inf
+
+    def test_refuses_another_status(self) -> None:
+        counted = Tally()
+        with pytest.raises(ValueError, match="'equal'"):
+            counted.record(Verdict("equal"))
+        assert counted == Tally()
+
+    def test_properties_there_and_back(self) -> None:
+        counted = Tally(
+            "keras-graph",
+            {"keras": "3.15.1"},
+            {"induction": 2},
+            3,
+            2,
+            1,
+            0.5,
+            1.5,
+            ["one", "two"],
+            {"caught after": "3"},
+        )
+        properties = counted.to_properties()
+        assert all(name.startswith("rnn_equiv.") for name, _ in properties)
+        assert all(isinstance(value, str | int | float) for _, value in properties)
+        foreign: list[tuple[str, object]] = [("mine", 1), (tally.CHECK, "recurrence")]
+        assert Tally.from_properties([*foreign, *properties]) == counted
+        assert Tally.from_properties(foreign) is None
+
+    def test_an_item_that_runs_again_tells_of_its_last_run(self, project: Project) -> None:
+        project.write(
+            {
+                "conftest.py": """
+                    from _pytest.runner import runtestprotocol
+
+                    def pytest_runtest_protocol(item, nextitem):
+                        runtestprotocol(item, log=False, nextitem=nextitem)
+                """
+            }
+        )
+        project.write_suite(PRELUDE + "def test_one():\n    record()\n")
+        assert summary(project.run("--rnn-equiv"))[1].split()[:2] == ["keras-graph", "10"]

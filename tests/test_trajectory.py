@@ -1,0 +1,130 @@
+"""What an implementation shows, brought into one form, or a sentence about why that cannot be done."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from pytest_rnnequiv import Trajectory
+from pytest_rnnequiv.trajectory import BadAnswer, as_trajectory
+
+N, T, M, K = 2, 5, 4, 3
+
+
+class Tensor:
+    """What frameworks return: no array, but it can become one."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.asarray(self.array, dtype)
+
+
+class Unwilling:
+    """A tensor that cannot become an array, such as one on another device."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise RuntimeError("it is on the GPU")
+
+
+def outputs(*shape: int, dtype: Any = np.float32) -> Any:
+    return np.ones(shape, dtype)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        outputs(N, K),
+        outputs(N, T, K),
+        outputs(N, K, dtype=np.float64),
+        outputs(N, K, dtype=np.float16),
+        outputs(N, K, dtype=ml_dtypes.bfloat16),
+        outputs(N, K, dtype=np.longdouble),
+        outputs(N, K).astype(">f4"),
+        outputs(N, K).tolist(),
+        outputs(K, N).T,
+        outputs(2 * N, K)[::2],
+        Tensor(outputs(N, K)),
+        [Tensor(outputs(K)) for _ in range(N)],
+    ],
+    ids=lambda answer: f"{type(answer).__name__}-{getattr(answer, 'dtype', '')}",
+)
+def test_arrays_of_floats_are_welcome_in_every_form(answer: Any) -> None:
+    shown = as_trajectory(answer).checked(N, T, M, K)
+    assert shown.outputs.dtype == np.float64
+    assert (shown.outputs == 1).all()
+    assert shown.states is None
+
+
+def test_a_trajectory_stays_itself_and_keeps_its_states() -> None:
+    shown = Trajectory(outputs(N, K), outputs(N, T, M))
+    assert as_trajectory(shown) is shown
+    checked = shown.checked(N, T, M, K)
+    assert checked.states is not None
+    assert checked.states.shape == (N, T, M)
+
+
+def test_none_is_no_answer() -> None:
+    with pytest.raises(BadAnswer, match=re.escape("the implementation returned None") + ".*is a `return` missing"):
+        as_trajectory(None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (np.ones((N, K), int), "the outputs have dtype int64, expected floats (float16, float32 or float64)"),
+        (np.ones((N, K), bool), "the outputs have dtype bool, expected floats"),
+        (np.ones((N, K), complex), "the outputs have dtype complex128, expected floats"),
+        ("text", "the outputs have dtype <U4, expected floats"),
+        (np.array([[1.0, None]], object), "the outputs are an array of Python objects, expected an array of floats"),
+        ([[1.0, None]], "the outputs are a list of Python objects, expected an array of floats (rows of unequal length?)"),
+        ({"y": 1.0}, "the outputs are a dict of Python objects, expected an array of floats"),
+        ([[1.0], [1.0, 2.0]], "the outputs cannot be made an array (ValueError: "),
+        (Unwilling(), "the outputs cannot be made an array (RuntimeError: it is on the GPU)"),
+        (outputs(0, K), f"the outputs are empty (shape (0, {K}))"),
+        ([], "the outputs are empty (shape (0,))"),
+        (1.0, "the outputs have shape (), expected (N, K) = (2, 3) (the last step) or (N, T, K) = (2, 5, 3) (every step)"),
+        (outputs(N, K + 1), "the outputs have shape (2, 4), expected"),
+        (outputs(T, N, K), "(every step); N and T are swapped (time-major?)"),
+        (outputs(N, K, T), "; the last two axes are swapped"),
+        (outputs(K, N), "; it is transposed"),
+        (outputs(N, T - 1, K), "; there is a step missing"),
+        (outputs(N, T + 1, K), "; there is a step too many (the initial state?)"),
+    ],
+)
+def test_what_is_no_answer_gets_its_sentence(answer: Any, message: str) -> None:
+    with pytest.raises(BadAnswer, match=re.escape(message)):
+        as_trajectory(answer).checked(N, T, M, K)
+
+
+@pytest.mark.parametrize("shape", [(K,), (T, K)])
+def test_one_sample_without_its_axis(shape: tuple[int, ...]) -> None:
+    with pytest.raises(BadAnswer, match="; the sample axis is missing"):
+        as_trajectory(outputs(*shape)).checked(1, T, M, K)
+    with pytest.raises(BadAnswer, match=r"\(every step\)$"):
+        as_trajectory(outputs(*shape)).checked(N, T, M, K)
+
+
+@pytest.mark.parametrize(
+    ("states", "message"),
+    [
+        (outputs(N, M), "the states have shape (2, 4), expected (N, T, M) = (2, 5, 4)"),
+        (outputs(N, T + 1, M), "the states have shape (2, 6, 4), expected (N, T, M) = (2, 5, 4); there is a step too many"),
+        (outputs(T, N, M), "; N and T are swapped (time-major?)"),
+        (outputs(N, T, M, dtype=int), "the states have dtype int64, expected floats"),
+        ([], "the states are empty"),
+    ],
+)
+def test_states_are_checked_as_well(states: Any, message: str) -> None:
+    with pytest.raises(BadAnswer, match=re.escape(message)):
+        Trajectory(outputs(N, K), states).checked(N, T, M, K)
+
+
+def test_a_trajectory_without_outputs_is_no_answer() -> None:
+    with pytest.raises(BadAnswer, match="the outputs are an object, expected an array of floats|the outputs are None"):
+        Trajectory(None, outputs(N, T, M)).checked(N, T, M, K)
