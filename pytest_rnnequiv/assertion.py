@@ -13,7 +13,7 @@ from typing import Any
 from . import tally
 from .case import Case
 from .diagnosis import Diagnosis, explain
-from .observation import Observation
+from .observation import PREFIXES, Observation
 from .oracle import Verdict
 from .precision import Precision
 from .reproduction import script
@@ -61,6 +61,14 @@ class EquivalenceError(AssertionError):
             self._diagnosis = Diagnosis((), "") if self._explained is None else self._explained()
         return self._diagnosis
 
+    @property
+    def brief(self) -> str:
+        """The failure in one line, for lists of failures."""
+        if self.verdict.place is None:
+            return self.verdict.problem or "not the recurrence"
+        explanations = self.diagnosis.explanations
+        return explanations[0].says if explanations else f"first broken at {self.verdict.place}"
+
     def __str__(self) -> str:
         if self._text is None:
             self._text = "\n".join(self._lines())
@@ -80,12 +88,14 @@ class EquivalenceError(AssertionError):
             diagnosis = self.diagnosis
             if diagnosis.explanations:
                 row("diagnosis", str(diagnosis.explanations[0]))
-                row("how so", diagnosis.how)
+                row("usual cause", diagnosis.how)
                 if diagnosis.others:
                     row("or", f"what was seen fits as well: {diagnosis.others}")
             else:
                 row("diagnosis", "no mistake of the catalogue explains it")
             p = v.place
+            if v.way == PREFIXES:
+                row("asked", "with an identity head (K = M, Wo = I, bo = 0), so that its outputs are its states")
             row("first broken", str(p))
             row("got", f"{p.got:.9g}")
             row("expected", f"{p.expected:.9g} +- {p.bound:.2g}")

@@ -10,7 +10,7 @@ the start of a session that asked for them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,12 @@ def _directory(text: str) -> Path:
     if not text:
         raise ValueError("the name of a directory is missing.")
     return Path(text)
+
+
+def _known_failure(text: str) -> str | Path:
+    if not text:
+        raise ValueError("the name of a file is missing.")
+    return text if ": " in text or text.startswith("#") else Path(text)
 
 
 def _option(
@@ -126,6 +132,18 @@ class Settings:
     )
 
 
+    known_failures: tuple[str | Path, ...] = field(
+        default=(),
+        metadata=_option(
+            "--rnn-equiv-known-failures",
+            "A file of checks that are known to fail, one a line as CHECK[IMPLEMENTATION]: REASON, or such a line "
+            "itself; may be given several times. Strict: they must fail.",
+            metavar="FILE",
+            parse=_known_failure,
+        ),
+    )
+
+
 _SETTINGS = pytest.StashKey[Settings]()
 
 
@@ -163,6 +181,8 @@ def _read(config: pytest.Config, option: Field[Any]) -> Any:
         parsed = tuple(map(parse, value)) if isinstance(value, list) else parse(value)
     except ValueError as error:
         raise pytest.UsageError(f"{source}: {error}") from None
+    if isinstance(parsed, tuple):
+        return tuple(base / each if isinstance(each, Path) else each for each in parsed)
     return base / parsed if isinstance(parsed, Path) else parsed
 
 
@@ -228,6 +248,10 @@ def _start(config: pytest.Config, chosen: Settings) -> None:
 
     if not _is_xdist_worker(config):
         _check_available(chosen)
+    if chosen.known_failures:
+        from pytest_rnnequiv.suite.known_failures import KnownFailures
+
+        config.pluginmanager.register(KnownFailures.read(chosen.known_failures), "rnn_equiv_known_failures")
     config.pluginmanager.register(SuiteCollection(config, chosen), "rnn_equiv_collection")
     config.pluginmanager.register(TerminalReport(config, chosen), "rnn_equiv_terminal")
 
@@ -242,9 +266,11 @@ def _check_available(chosen: Settings) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Put what the item counted into its report, which pytest makes next (pytest hook).
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put what the item counted into its report, and keep the evidence of a failure (pytest hook).
 
     As user properties the counts travel through pytest-xdist and into the JUnit file. That holds for every
     item: a project's own test which calls `assert_equivalent` is counted like a check of the suite.
@@ -252,12 +278,22 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     tally = sys.modules.get("pytest_rnnequiv.tally")
     if tally is not None:
         tally.close(item, call)
+    report = yield
+    if call.excinfo is not None and "pytest_rnnequiv.assertion" in sys.modules:
+        from pytest_rnnequiv.report import evidence
+
+        evidence.keep(item, settings(item.config).report, call.excinfo.value, report)
+    return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run that checked nothing but the default, if the user wants that (pytest hook)."""
+    """Write the report, and fail a run that checked nothing but the default, if the user wants that (pytest hook)."""
     config = session.config
     chosen = settings(config)
+    if chosen.report is not None and not config.option.collectonly and not _is_xdist_worker(config):
+        from pytest_rnnequiv.report import LEDGER, summary_json
+
+        summary_json.write(config.stash[LEDGER], chosen.profile, chosen.report)
     if not chosen.require_implementation or config.option.collectonly or _is_xdist_worker(config):
         return
     from pytest_rnnequiv.report import LEDGER

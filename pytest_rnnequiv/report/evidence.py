@@ -14,7 +14,7 @@ import pytest
 from ..assertion import EquivalenceError
 from ..reproduction import script
 
-__all__ = ["attach", "errors_in", "leave"]
+__all__ = ["errors_in", "keep", "leave"]
 
 
 def errors_in(error: BaseException) -> Iterator[EquivalenceError]:
@@ -62,6 +62,39 @@ def leave(error: EquivalenceError, where: Path, name: str) -> list[Path]:
         if draw(error, picture_file):
             written.append(picture_file)
     return written
+
+
+def keep(item: pytest.Item, chosen: Path | None, error: BaseException, report: Any) -> None:
+    """Leave the evidence of a failed item, and name it in the item's report."""
+    config = item.config
+    found = list(errors_in(error))
+    if found and item.get_closest_marker("rnn_equiv"):
+        shorten(report, found[0])
+    where = directory(config, chosen) if found else None
+    if where is None:
+        return
+    for number, each in enumerate(found):
+        name = report.nodeid + (f"-{number + 1}" if len(found) > 1 else "")
+        attach(config, report, leave(each, where, name))
+
+
+def shorten(report: Any, error: EquivalenceError) -> None:
+    """Leave the message only: the frames between a check and its failure are ours, and tell the user nothing.
+
+    pytest's short summary, one line for each failure, gets the diagnosis.
+    """
+    shown = report.longrepr
+    if not hasattr(shown, "chain") or not hasattr(shown, "reprcrash"):
+        return  # --tb=native, line or no
+    last = shown.chain[-1][0]
+    for entry in last.reprentries[-1:]:
+        entry.lines = [line for line in entry.lines if line.startswith("E")]
+        entry.reprfuncargs = entry.reprlocals = None
+    last.reprentries = last.reprentries[-1:]
+    shown.chain = shown.chain[-1:]
+    shown.reprtraceback = last
+    if shown.reprcrash is not None:
+        shown.reprcrash.message = error.brief
 
 
 def attach(config: pytest.Config, report: Any, files: list[Path]) -> None:

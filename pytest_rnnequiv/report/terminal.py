@@ -208,7 +208,9 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
             _write_line(reporter, f"rnn-equiv: {_in_words(_sum(ledger.counted))}", _markup(_total(ledger)))
     else:
         reporter.section("rnn-equiv")
-        if ledger.counted:
+        if settings.selfcheck:
+            _write_selfcheck(reporter, ledger)
+        elif ledger.counted:
             _write_table(reporter, ledger, room=_MOST_LINES - 1 - len(remarks))
     for remark in remarks:
         _write_line(reporter, remark.text, remark.markup)
@@ -216,7 +218,8 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
 
 def _write_table(reporter: pytest.TerminalReporter, ledger: Ledger, room: int) -> None:
     rows = _rows(ledger)
-    versions = _list(_sum(ledger.counted).versions)
+    whole = _sum(ledger.counted)
+    versions = _list(whole.versions)
     folded = reporter.verbosity == 0 and 1 + len(rows) + bool(versions) > room
     if folded:
         rows = [row for row in rows if row.kind != "check" or _is_remarkable(row)]
@@ -229,12 +232,44 @@ def _write_table(reporter: pytest.TerminalReporter, ledger: Ledger, room: int) -
         line += "".join(f"  {number:>{width}}" for number, width in zip(numbers, widths[1:], strict=True))
         _write_line(reporter, line, {"bold": True} if row is None else _markup(row))
     more = "-v shows each check" if folded else ""
-    _write_line(reporter, "; ".join(filter(None, (versions, more))), {"light": True})
+    _write_line(reporter, "; ".join(filter(None, (_judged_by(whole), versions, more))), {"light": True})
+
+
+def _judged_by(counted: Tally) -> str:
+    ways = {way or "no trajectory at all": cases for way, cases in counted.way.items()}
+    if len(ways) < 2:
+        return "".join(f"judged by {way}" for way in ways)
+    return "judged by " + ", ".join(f"{way} ({cases})" for way, cases in ways.items())
 
 
 def _write_line(reporter: pytest.TerminalReporter, line: str, markup: Markup) -> None:
     if line:
         reporter.write_line(line, **markup)
+
+
+def _write_selfcheck(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
+    """Write what was caught of the catalogue of mistakes, after how many cases, by which check, and what it was named."""
+    tallies = [entry.tally for entry in ledger.counted if entry.tally is not None and "mistake" in entry.tally.facts]
+    keys = ("mistake", "caught after", "by", "named")
+    cells = [list(keys)]
+    for counted in tallies:
+        facts = counted.facts
+        missed = f"NOT CAUGHT in {_plural(counted.cases, 'case')}"
+        row = [facts.get(key, "") for key in keys]
+        if "caught after" not in facts:
+            row[1] = missed
+        elif facts["named"] == facts["mistake"]:
+            row[3] = "rightly"
+        cells.append(row)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for index, cell_row in enumerate(cells):
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(cell_row, widths, strict=True)).rstrip()
+        missed_markup: Markup = {"red": True} if "NOT CAUGHT" in line else {}
+        _write_line(reporter, line, {"bold": True} if index == 0 else missed_markup)
+    caught = [counted.facts for counted in tallies if "caught after" in counted.facts]
+    named = sum(facts["named"] == facts["mistake"] for facts in caught)
+    total = f"{len(caught)} of {len(tallies)} mistakes caught, {named} of {len(caught)} named rightly"
+    _write_line(reporter, total, {"green" if len(caught) == len(tallies) else "red": True})
 
 
 def _rows(ledger: Ledger) -> list[_Row]:

@@ -91,6 +91,8 @@ def catch(port: Port, mistake: Mistake, hunts: dict[str, Callable[..., None]]) -
     if reason:
         pytest.skip(f"no mistake here: {reason}")
     counted = tally.current()
+    counted.implementation = port.name
+    counted.facts["mistake"] = mistake.name
     mistaken = Port(Mistaken(port, mistake, visible(port)))
     for name, hunt in hunts.items():
         try:
@@ -103,7 +105,6 @@ def catch(port: Port, mistake: Mistake, hunts: dict[str, Callable[..., None]]) -
                 raise
             _tell(counted, mistake, name, found)
             return
-    counted.facts["caught after"] = "-"
     raise AssertionError(
         f"{mistake.name} slipped through {counted.cases} cases, {counted.conclusive} of them conclusive: "
         f"an implementation {mistake.says} would pass"
@@ -114,7 +115,6 @@ def _tell(counted: tally.Tally, mistake: Mistake, check: str, found: Equivalence
     names = found.diagnosis.names
     counted.failures = 0  # it had to fail
     counted.worst_error_over_bound = 0.0
-    counted.facts["mistake"] = mistake.name
     counted.facts["caught after"] = str(counted.cases)
     counted.facts["by"] = check.removeprefix("test_")
     counted.facts["named"] = mistake.name if mistake.name in names else (names[0] if names else "-")

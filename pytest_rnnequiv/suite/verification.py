@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from .. import tally
 from ..assertion import EquivalenceError
@@ -12,7 +14,7 @@ from ..case import Case
 from ..diagnosis import explain
 from ..implementations.port import Port
 from ..implementations.runner import PortFailure
-from ..observation import Observation
+from ..observation import PREFIXES, Observation
 from ..oracle import Verdict
 from ..trajectory import BadAnswer, Trajectory
 
@@ -66,6 +68,10 @@ def introduce(port: Port) -> None:
     now = tally.current()
     now.implementation = port.name
     now.versions.update(port.versions())
+    left_out = port.supports.left_out()
+    note = f"{port.name} was asked for {left_out}: that is what it supports"
+    if left_out and note not in now.notes:
+        now.notes.append(note)
 
 
 def verify(port: Port, cases: list[Case]) -> None:
@@ -120,11 +126,18 @@ def _failure(
             seen, port.precision, run=port.run, any_weights=port.any_weights, any_length=port.any_length
         )
 
+    shown = observation
+    if observation.way == PREFIXES and verdict.place.what == "state":
+        # The run in which the port itself gave the broken numbers, as its outputs.
+        steps = verdict.place.t + 1
+        states = np.asarray(observation.trajectory.states)[:, :steps]
+        shown = Observation.of(case.with_identity_head().prefix(steps), Trajectory(states))
+        verdict = replace(shown.judge(port.precision), way=PREFIXES)
     return EquivalenceError(
-        observation.case,
+        shown.case,
         verdict,
         explained,
-        trajectory=observation.trajectory,
+        trajectory=shown.trajectory,
         precision=port.precision,
         name=port.name,
     )
