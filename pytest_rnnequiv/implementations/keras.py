@@ -34,7 +34,9 @@ from ..cells import SimpleRNN
 from ..precision import Precision
 from ..spec import Spec, size
 from ..trajectory import Trajectory
+from . import ImplementationError
 from ._quiet import quiet_import
+from .port import Supports
 
 __all__ = ["KerasCall", "KerasGraph", "KerasImplementation", "KerasPredict", "build_simple_rnn", "load"]
 
@@ -127,15 +129,62 @@ def build_simple_rnn(
         )
     D, M, K = size("D", D), size("M", M), size("K", K)
     T, N = (None if value is None else size(letter, value) for letter, value in (("T", T), ("N", N)))
-    policy = keras.dtype_policies.get(options.get("dtype"))
+    rnn = keras.layers.SimpleRNN(M, **options)
     return keras.Sequential(
         [
             # the inputs keep the weights' precision: a narrower Input would round what a wider layer gets
-            keras.Input((T, D), batch_size=N, dtype=policy.variable_dtype),
-            keras.layers.SimpleRNN(M, **options),
-            keras.layers.Dense(K, activation=head_activation, dtype=policy),
+            keras.Input((T, D), batch_size=N, dtype=rnn.variable_dtype),
+            rnn,
+            keras.layers.Dense(K, activation=head_activation, dtype=rnn.dtype_policy),
         ]
     )
+
+
+def read_model(model: Any) -> tuple[Spec, tuple[npt.NDArray[Any], ...]]:
+    """Read architecture and weights off a Keras model, or a file that Keras saved.
+
+    Parameters
+    ----------
+    model : keras.Model or path
+        ``SimpleRNN -> Dense``, whatever the number of steps; a path is loaded by ``keras.saving.load_model``.
+
+    Returns
+    -------
+    spec, weights
+        ``weights`` in the order of ``get_weights()``; a bias that the model does without is zeros.
+
+    Raises
+    ------
+    ImplementationError
+        If it is no such model, or the file cannot be loaded; the message says what was found.
+    """
+    _, keras = load()
+    if isinstance(model, (str, os.PathLike)):
+        file = os.fspath(model)
+        try:
+            model = keras.saving.load_model(file, compile=False)
+        except Exception as error:
+            raise ImplementationError(f"the model {file} cannot be loaded: {type(error).__name__}: {error}") from error
+    layers = [each for each in getattr(model, "layers", ()) if type(each).__name__ != "InputLayer"]
+    if [type(each).__name__ for each in layers] != ["SimpleRNN", "Dense"]:
+        found = " -> ".join(type(each).__name__ for each in layers) or type(model).__name__
+        raise ImplementationError(f"the model must be SimpleRNN -> Dense, and it is {found}")
+    rnn, dense = layers
+    for option in ("go_backwards", "stateful"):
+        if getattr(rnn, option):
+            raise ImplementationError(f"the model's SimpleRNN has {option}=True, which is not covered")
+    names = [getattr(layer.activation, "__name__", "?") for layer in layers]
+    try:
+        spec = Spec(rnn.input.shape[-1], rnn.units, dense.units, names[0], rnn.variable_dtype, names[1])
+    except ValueError as error:
+        raise ImplementationError(f"the model's layers are not covered: {error}") from None
+    given = iter(model.get_weights())
+    uses = {"bh": rnn.use_bias, "bo": dense.use_bias}
+    weights = tuple(
+        next(given) if uses.get(name, True) else np.zeros(shape, spec.dtype)
+        for name, shape in spec.weight_shapes.items()
+    )
+    return spec, weights
 
 
 @cache
@@ -215,12 +264,14 @@ class KerasImplementation:
     """
 
     name: ClassVar[str]
-    supports: ClassVar[dict[str, Any]] = {
-        "activations": tuple(ACTIVATIONS),
-        "dtypes": ("float32", "float64"),
-        "initial_state": True,
-        "masks": True,
-    }
+    dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
+
+    @property
+    def supports(self) -> Supports:
+        """What the installed Keras can be asked: it has learned activations over the years."""
+        _, keras = load()
+        known = tuple(name for name in ACTIVATIONS if hasattr(keras.activations, name))
+        return Supports(activations=known, dtypes=self.dtypes, initial_state=True, masks=True)
 
     @property
     def precision(self) -> Precision | None:
@@ -295,7 +346,7 @@ class KerasPredict(KerasImplementation):
     """
 
     name = "keras-predict"
-    supports: ClassVar[dict[str, Any]] = {**KerasImplementation.supports, "dtypes": ("float32",)}
+    dtypes: ClassVar[tuple[str, ...]] = ("float32",)
 
     def _answer(self, case: Case, every: bool) -> Any:
         _, keras = load()

@@ -234,9 +234,11 @@ def fixed_model(model: Any) -> tuple[Spec, tuple[Any, ...]]:
         return model.spec, model.weights
     if isinstance(model, tuple) and len(model) == 2 and isinstance(model[0], Spec):
         spec, weights = model
-        # a case of zeros checks the shapes
-        Case(spec, np.zeros((1, 1, spec.D)), *weights)
-        return spec, tuple(np.asarray(w, spec.dtype) for w in weights)
+        try:
+            case = Case(spec, np.zeros((1, 1, spec.D)), *weights)
+        except (TypeError, ValueError) as error:
+            raise ImplementationError(f"model = (spec, weights): {error}") from None
+        return spec, case.weights
     from .keras import read_model
 
     return read_model(model)
