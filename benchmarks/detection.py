@@ -199,8 +199,7 @@ def seen_by_habit(mistake: Mistake, trials: int) -> float:
         inputs = [first.x, *(rng.normal(size=first.x.shape) for _ in range(2))]
         cases = [first.replace(x=x) for x in inputs]
         seen += not all(
-            np.allclose(mistake.run(case).outputs[:, -1], reference(case).outputs[:, -1], atol=1e-5)
-            for case in cases
+            np.allclose(mistake.run(case).outputs[:, -1], reference(case).outputs[:, -1], atol=1e-5) for case in cases
         )
     return seen / trials
 
@@ -292,9 +291,7 @@ def main() -> None:
     )
     for row in rows:
         for way, seed_, found in row.wrong:
-            print(
-                f"misnamed: {row.mistake.name} ({way}, seed {seed_}): {' or '.join(found.names[:6]) or found}"
-            )
+            print(f"misnamed: {row.mistake.name} ({way}, seed {seed_}): {' or '.join(found.names[:6]) or found}")
     if options.pairs:
         right_pairs, tried, wrong = pairs(options.pairs)
         print(f"pairs: named rightly {right_pairs} of {tried}")

@@ -130,9 +130,7 @@ def main() -> None:
     warm_each = (elapsed - fast.seconds["build + trace"]) / count
 
     versions = ", ".join(f"{name} {version}" for name, version in KerasGraph().versions().items())
-    print(
-        f"Python {platform.python_version()}, {versions}; float32, N, T, D, M, K as drawn, D, M, K from a pool of 24"
-    )
+    print(f"Python {platform.python_version()}, {versions}; float32, N, T, D, M, K as drawn, D, M, K from a pool of 24")
     print()
     print(f"{'':24}{'cases':>8}{'ms/case':>10}{'cases/s':>10}{'ratio':>8}")
     for name, cases, each in (

@@ -160,9 +160,7 @@ def assert_equivalent(case: Case, actual: Any, precision: Precision | str | None
     tally.current().record(verdict)
     if verdict.different:
         seen = [observation, *_remembered(observation)]
-        raise EquivalenceError(
-            case, verdict, lambda: explain(seen, p), trajectory=observation.trajectory, precision=p
-        )
+        raise EquivalenceError(case, verdict, lambda: explain(seen, p), trajectory=observation.trajectory, precision=p)
 
 
 #: How many failing cases of a test are kept for the diagnosis.

@@ -144,9 +144,7 @@ class Case:
     def with_identity_head(self) -> Case:
         """Return the case with ``K = M, Wo = I, bo = 0``, whose output *is* its state (exactly, in any precision)."""
         M = self.spec.M
-        return self.replace(
-            spec=self.spec.replace(K=M, head_activation="linear"), Wo=np.eye(M), bo=np.zeros(M)
-        )
+        return self.replace(spec=self.spec.replace(K=M, head_activation="linear"), Wo=np.eye(M), bo=np.zeros(M))
 
     # ---- keeping and showing ----
 

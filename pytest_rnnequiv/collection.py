@@ -31,13 +31,16 @@ from _pytest.fixtures import FixtureFunctionMarker, getfixturemarker
 from pytest_rnnequiv import tally
 from pytest_rnnequiv.plugin import SUITE_FILE, Settings
 
-__all__ = ["SUITE_MODULE", "RnnEquiv", "Suite", "SuiteCollection", "SuiteId", "parse_suite_id"]
+__all__ = ["OVERRIDE", "SUITE_MODULE", "RnnEquiv", "Suite", "SuiteCollection", "SuiteId", "parse_suite_id"]
 
 SUITE_MODULE = "pytest_rnnequiv.suite.checks"
 """The module that holds the checks, and a function ``configure(profile, selfcheck)`` that says what they do."""
 
-_OVERRIDE = "rnn_implementation"
+OVERRIDE = "rnn_implementation"
 """The fixture by which a ``conftest.py`` says what to check."""
+
+_OWN_PLUGIN = "pytest_rnnequiv.plugin"
+"""What defines that fixture in the first place."""
 
 
 class SuiteId(NamedTuple):
@@ -84,14 +87,17 @@ def _has_copy(config: pytest.Config, directory: Path) -> bool:
     """Tell whether `directory` has, or may turn out to have, a copy of the suite of its own."""
     conftest = directory / "conftest.py"
     module = config.pluginmanager.get_plugin(str(conftest))
-    return conftest.is_file() if module is None else _defines_fixture(module, _OVERRIDE)
+    return conftest.is_file() if module is None else overrides_implementation(module)
 
 
-def _defines_fixture(module: ModuleType, name: str) -> bool:
-    for attribute, value in vars(module).items():
+def overrides_implementation(plugin: object) -> bool:
+    """Tell whether a plugin, such as a ``conftest.py``, says what to check."""
+    if not isinstance(plugin, ModuleType) or plugin.__name__ == _OWN_PLUGIN:
+        return False
+    for attribute, value in vars(plugin).items():
         marker = getfixturemarker(value)
         # Not every answer is one: a mock says yes to everything.
-        if isinstance(marker, FixtureFunctionMarker) and (marker.name or attribute) == name:
+        if isinstance(marker, FixtureFunctionMarker) and (marker.name or attribute) == OVERRIDE:
             return True
     return False
 
@@ -207,9 +213,7 @@ class SuiteCollection:
         if not report.passed:
             self._broken |= suite is not None
         elif suite is not None:
-            report.result = [
-                node for node in report.result if _applies(node) and self._is_wanted(suite, node)
-            ]
+            report.result = [node for node in report.result if _applies(node) and self._is_wanted(suite, node)]
             for node in report.result:
                 if isinstance(node, pytest.Item):
                     _introduce(suite, node)
@@ -228,7 +232,7 @@ class SuiteCollection:
         """
         path = directory.path / "conftest.py"
         conftest = self.config.pluginmanager.get_plugin(str(path))
-        if conftest is None or not _defines_fixture(conftest, _OVERRIDE):
+        if conftest is None or not overrides_implementation(conftest):
             return
         inside = directory.path.is_relative_to(self.config.rootpath)
         if directory.path == self.config.rootpath or (not inside and conftest in self._early_conftests):

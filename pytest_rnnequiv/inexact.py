@@ -107,9 +107,7 @@ class Inexact:
         return Inexact(a * b, self.precision, carried, 1, np.abs(a * b))
 
     def __add__(self, other: Inexact) -> Inexact:
-        (ma, na), (mb, nb) = (
-            (s.magnitude, s.terms) if s.terms else (np.abs(s.value), 1) for s in (self, other)
-        )
+        (ma, na), (mb, nb) = ((s.magnitude, s.terms) if s.terms else (np.abs(s.value), 1) for s in (self, other))
         radius = self.radius
         if other.radius is not None:
             radius = other.radius if radius is None else radius + other.radius

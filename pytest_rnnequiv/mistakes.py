@@ -643,7 +643,8 @@ def _(case: Case) -> Case | None:
 
 def _rational(a: Array) -> Array:
     a = np.clip(a, -3, 3)
-    return a * (27 + a * a) / (27 + 9 * a * a)
+    value: Array = a * (27 + a * a) / (27 + 9 * a * a)
+    return value
 
 
 def _lambert(a: Array) -> Array:

@@ -414,9 +414,7 @@ def _verdict(case: Case, way: str, findings: list[Finding]) -> Verdict:
             t = int(broken.any(0).argmax())
             n = int(broken[:, t].argmax())
             unit = int(ratio[n, t].argmax())
-            got, expected, radius = (
-                float(a[n, t, unit]) for a in (finding.got, finding.expected, finding.radius)
-            )
+            got, expected, radius = (float(a[n, t, unit]) for a in (finding.got, finding.expected, finding.radius))
             if finding.certain_nan[n, t, unit]:
                 expected = float("nan")
             place = Place(finding.what, n, t + finding.first, unit, got, expected, radius)

@@ -28,6 +28,7 @@ __all__ = [
     "build_simple_rnn",
     "rnn_implementation",
     "settings",
+    "to_check",
 ]
 
 DEFAULT_IMPLEMENTATION = "keras"
@@ -130,7 +131,6 @@ class Settings:
             "Run the suite against every mistake in the catalogue and say what was caught (implies --rnn-equiv).",
         ),
     )
-
 
     known_failures: tuple[str | Path, ...] = field(
         default=(),
@@ -247,7 +247,7 @@ def _start(config: pytest.Config, chosen: Settings) -> None:
     from pytest_rnnequiv.report.terminal import TerminalReport
 
     if not _is_xdist_worker(config):
-        _check_available(chosen)
+        _check_available(config, chosen)
     if chosen.known_failures:
         from pytest_rnnequiv.suite.known_failures import KnownFailures
 
@@ -256,12 +256,22 @@ def _start(config: pytest.Config, chosen: Settings) -> None:
     config.pluginmanager.register(TerminalReport(config, chosen), "rnn_equiv_terminal")
 
 
-def _check_available(chosen: Settings) -> None:
+def to_check(config: pytest.Config, chosen: Settings) -> list[str]:
+    """Return the names of what is checked, unless a conftest that is not known yet says otherwise."""
+    from pytest_rnnequiv.collection import OVERRIDE, overrides_implementation
+
+    overridden = any(map(overrides_implementation, config.pluginmanager.get_plugins()))
+    named = [OVERRIDE] if overridden else []
+    return [*named, *chosen.implementations] or [DEFAULT_IMPLEMENTATION]
+
+
+def _check_available(config: pytest.Config, chosen: Settings) -> None:
     """Raise a usage error if an implementation is unknown, or what it needs is not installed."""
+    from pytest_rnnequiv.collection import OVERRIDE
     from pytest_rnnequiv.implementations import ImplementationError, check_available
 
     try:
-        check_available(list(chosen.implementations or (DEFAULT_IMPLEMENTATION,)))
+        check_available([name for name in to_check(config, chosen) if name != OVERRIDE])
     except ImplementationError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -93,9 +93,7 @@ class Precision:
             most ``s/2``: that is the radius that enters the bound, times ``1 + 2^-20`` for the rounding of the
             quantiser's own division.
         """
-        radius = {
-            name: np.asarray(scale, dtype=np.float64) * (0.5 * (1 + 2.0**-20)) for name, scale in scales.items()
-        }
+        radius = {name: np.asarray(scale, dtype=np.float64) * (0.5 * (1 + 2.0**-20)) for name, scale in scales.items()}
         return replace(self, name=f"{self.name}, quantised weights", radius={**self.radius, **radius})
 
     def gamma(self, terms: int) -> float:
@@ -109,9 +107,7 @@ class Precision:
 
 
 def _ieee(name: str, bits: int, kind: Any) -> Precision:
-    return Precision(
-        name=name, unit=2.0**-bits, tiny=float(np.finfo(kind).tiny), largest=float(np.finfo(kind).max)
-    )
+    return Precision(name=name, unit=2.0**-bits, tiny=float(np.finfo(kind).tiny), largest=float(np.finfo(kind).max))
 
 
 Precision.float64 = _ieee("float64", 53, np.float64)
@@ -123,6 +119,5 @@ Precision.tf32 = replace(Precision.float32, name="tf32", operand=2.0**-11)
 Precision.bfloat16 = replace(Precision.float32, name="bfloat16", unit=2.0**-8)
 
 KNOWN: dict[str, Precision] = {
-    p.name: p
-    for p in (Precision.float32, Precision.float64, Precision.tf32, Precision.bfloat16, Precision.float16)
+    p.name: p for p in (Precision.float32, Precision.float64, Precision.tf32, Precision.bfloat16, Precision.float16)
 }

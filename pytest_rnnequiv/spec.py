@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .activations import Activation, activation
 from .cells import SimpleRNN
@@ -75,6 +75,19 @@ class Spec:
     dtype: str = "float32"
     head_activation: Activation = field(default="linear")  # type: ignore[assignment]
     cell: SimpleRNN = field(default_factory=SimpleRNN)
+
+    if TYPE_CHECKING:  # names are welcome where the attribute is an Activation
+
+        def __init__(
+            self,
+            D: int,
+            M: int,
+            K: int,
+            activation: str | Activation | None = "tanh",
+            dtype: str = "float32",
+            head_activation: str | Activation | None = "linear",
+            cell: SimpleRNN = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         for letter in "DMK":

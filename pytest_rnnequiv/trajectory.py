@@ -76,8 +76,7 @@ def as_trajectory(answer: Any) -> Trajectory:
     """
     if answer is None:
         raise BadAnswer(
-            "the implementation returned None, expected an array of outputs or a Trajectory "
-            "(is a `return` missing?)"
+            "the implementation returned None, expected an array of outputs or a Trajectory (is a `return` missing?)"
         )
     return answer if isinstance(answer, Trajectory) else Trajectory(answer)
 

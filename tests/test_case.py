@@ -158,7 +158,9 @@ def test_special_numbers_survive_the_file(tmp_path: Path) -> None:
 def test_what_no_file_can_hold_is_not_saved(tmp_path: Path) -> None:
     own = Activation("mine", np.tanh)
     for option in ("activation", "head_activation"):
-        with pytest.raises(ValueError, match="a case with the activation 'mine' cannot be saved: it is not one by name"):
+        with pytest.raises(
+            ValueError, match="a case with the activation 'mine' cannot be saved: it is not one by name"
+        ):
             generic(**{option: own}).save(tmp_path / "case.npz")
     case = generic()
     wrong = case.replace(spec=case.spec.replace(cell=BiasAfterActivation()))

@@ -58,9 +58,7 @@ class TestModel:
         assert [w.shape for w in model.get_weights()] == [(D, M), (M, M), (M,), (M, K), (K,)]
         assert [w.shape for w in model.get_weights()] == list(spec.weight_shapes.values())
         assert [w.name for w in model.weights] == ["kernel", "recurrent_kernel", "bias", "kernel", "bias"]
-        assert (
-            model.count_params() == spec.param_count == param_count(D, M, K) == M * (D + M + 1) + K * (M + 1)
-        )
+        assert model.count_params() == spec.param_count == param_count(D, M, K) == M * (D + M + 1) + K * (M + 1)
         assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == param_count(D, M, K)
         assert model.non_trainable_weights == []
 
@@ -107,9 +105,7 @@ class TestModel:
 
     @pytest.mark.parametrize("option", ["layers", "time_major", "return_state", "units"])
     def test_an_unknown_option(self, option: str) -> None:
-        with pytest.raises(
-            TypeError, match=rf"no option '{option}': expected .*use_bias.*go_backwards.*dtype"
-        ):
+        with pytest.raises(TypeError, match=rf"no option '{option}': expected .*use_bias.*go_backwards.*dtype"):
             build_simple_rnn(**{option: 1})
 
     @pytest.mark.parametrize(("letter", "value"), [("T", 0), ("D", 0), ("M", -1), ("K", True)])
@@ -135,12 +131,8 @@ NOTEBOOK, WIDE = Spec(3, 5, 2), Spec(2, 3, 4, dtype="float64")
 class TestThreeWays:
     @pytest.mark.parametrize("mask", [False, True], ids=["", "mask"])
     @pytest.mark.parametrize("h0", [False, True], ids=["", "h0"])
-    @pytest.mark.parametrize(
-        "spec", [NOTEBOOK, Spec(3, 5, 2, "relu", head_activation="sigmoid"), WIDE], ids=str
-    )
-    def test_they_are_the_recurrence(
-        self, keras: KerasImplementation, spec: Spec, h0: bool, mask: bool
-    ) -> None:
+    @pytest.mark.parametrize("spec", [NOTEBOOK, Spec(3, 5, 2, "relu", head_activation="sigmoid"), WIDE], ids=str)
+    def test_they_are_the_recurrence(self, keras: KerasImplementation, spec: Spec, h0: bool, mask: bool) -> None:
         if spec.dtype not in keras.supports["dtypes"]:
             pytest.skip("model.predict rounds its inputs to float32")
         case = case_of(spec, h0=h0, mask=mask)
@@ -164,13 +156,9 @@ class TestThreeWays:
 
     def test_many_cases_of_all_kinds_come_back_in_order(self, keras: KerasImplementation) -> None:
         cases = [
-            case_of(spec, N, T, seed=N + T)
-            for spec in (NOTEBOOK, Spec(1, 2, 1))
-            for N, T in [(2, 3), (1, 2), (2, 3)]
+            case_of(spec, N, T, seed=N + T) for spec in (NOTEBOOK, Spec(1, 2, 1)) for N, T in [(2, 3), (1, 2), (2, 3)]
         ]
-        assert all(
-            judge(case, answer).equivalent for case, answer in zip(cases, keras.run_many(cases), strict=True)
-        )
+        assert all(judge(case, answer).equivalent for case, answer in zip(cases, keras.run_many(cases), strict=True))
 
     def test_nothing_is_written_into(self, keras: KerasImplementation) -> None:
         case = case_of(NOTEBOOK).writable()
@@ -202,9 +190,7 @@ class TestWhatKerasCannotRun:
         own = Activation("cube root", np.cbrt)
         with pytest.raises(NotImplementedError, match="'cube root' is none of them"):
             keras.run(case_of(Spec(3, 5, 2, own)))
-        with pytest.raises(
-            NotImplementedError, match="'tanh' is none of them"
-        ):  # another function of that name
+        with pytest.raises(NotImplementedError, match="'tanh' is none of them"):  # another function of that name
             keras.run(case_of(Spec(3, 5, 2, Activation("tanh", np.cbrt))))
 
     def test_another_cell(self, keras: KerasImplementation) -> None:
@@ -274,9 +260,7 @@ class TestWhereKerasDeparts:
         assert judge(case, called).equivalent
         assert judge(case, predicted).different
         assert judge(case.replace(x=case.x.astype(np.float32)), predicted).equivalent
-        with pytest.raises(
-            NotImplementedError, match=r"rounds its inputs to keras.config.floatx\(\), float32"
-        ):
+        with pytest.raises(NotImplementedError, match=r"rounds its inputs to keras.config.floatx\(\), float32"):
             KerasPredict().run(case)
 
     @pytest.mark.parametrize("way", [KerasCall, KerasGraph])
@@ -363,9 +347,7 @@ class TestImport:
         assert (ran.code, ran.out, ran.err) == (0, "", "")
 
     def test_unless_the_user_wants_to_hear_it(self) -> None:
-        ran = python(
-            "from pytest_rnnequiv.implementations.keras import load; load()", TF_CPP_MIN_LOG_LEVEL="0"
-        )
+        ran = python("from pytest_rnnequiv.implementations.keras import load; load()", TF_CPP_MIN_LOG_LEVEL="0")
         assert ran.code == 0
         assert "I0000" in ran.err or ": I tensorflow" in ran.err
 
@@ -389,9 +371,7 @@ class TestImport:
 
     def test_a_broken_tensorflow(self, tmp_path: Path) -> None:
         (tmp_path / "tensorflow").mkdir()
-        (tmp_path / "tensorflow" / "__init__.py").write_text(
-            "raise AttributeError('built for another NumPy')"
-        )
+        (tmp_path / "tensorflow" / "__init__.py").write_text("raise AttributeError('built for another NumPy')")
         ran = python("from pytest_rnnequiv.implementations.keras import load; load()", tmp_path)
         sentence = ran.err.splitlines()[-1]
         assert sentence.startswith("ImportError: the Keras implementations need keras and its backend")

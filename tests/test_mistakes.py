@@ -79,7 +79,14 @@ def test_it_says_what_it_is_and_how_people_come_to_make_it(mistake: Mistake) -> 
     assert not mistake.says.endswith(".")
     assert len(mistake.how) > 5
     assert mistake.group in (
-        "weights", "bias", "recurrence", "time", "state", "activation", "head", "numbers",
+        "weights",
+        "bias",
+        "recurrence",
+        "time",
+        "state",
+        "activation",
+        "head",
+        "numbers",
     )
 
 
@@ -131,8 +138,12 @@ def test_it_is_the_recurrence_of_the_mistaken_case(mistake: Mistake) -> None:
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(
     pack=rnn.packs(
-        max_size=1, T=st.integers(1, 6), M=rnn.sizes(max_value=9), activation=rnn.activations(),
-        initial_state=st.booleans(), masked=st.booleans(),
+        max_size=1,
+        T=st.integers(1, 6),
+        M=rnn.sizes(max_value=9),
+        activation=rnn.activations(),
+        initial_state=st.booleans(),
+        masked=st.booleans(),
     )
 )
 def test_on_drawn_cases_each_is_the_recurrence_of_its_mistaken_case(pack: list[Case]) -> None:
@@ -197,7 +208,10 @@ def test_it_is_made_in_double_precision_as_well(mistake: Mistake) -> None:
         ("NaN-swallowed", generic()),
         ("flushed-to-zero", generic()),
         ("inputs-clipped", generic(scale=0.01)),
-        ("weights-to-6-decimals", generic().replace(**{n: np.ones(s) for n, s in generic().spec.weight_shapes.items()})),
+        (
+            "weights-to-6-decimals",
+            generic().replace(**{n: np.ones(s) for n, s in generic().spec.weight_shapes.items()}),
+        ),
         ("starts-at-one", generic(h0=True).replace(h0=np.ones((3, 4)))),
         ("computed-in-tf32", generic(dtype="float64")),
     ],

@@ -139,15 +139,11 @@ FORMULAS: dict[str, dict[str, Function]] = {
         "tanh": lambda a: a.dtype.type(0.5) * np.tanh(a.dtype.type(0.5) * a) + a.dtype.type(0.5),
     },
     "hard_sigmoid": {
-        "a/6 + 1/2": lambda a: np.clip(
-            a / a.dtype.type(6) + a.dtype.type(0.5), a.dtype.type(0), a.dtype.type(1)
-        ),
+        "a/6 + 1/2": lambda a: np.clip(a / a.dtype.type(6) + a.dtype.type(0.5), a.dtype.type(0), a.dtype.type(1)),
         "a (1/6) + 1/2": lambda a: np.clip(
             a * a.dtype.type(1 / 6) + a.dtype.type(0.5), a.dtype.type(0), a.dtype.type(1)
         ),
-        "relu6(a + 3) / 6": lambda a: (
-            np.clip(a + a.dtype.type(3), a.dtype.type(0), a.dtype.type(6)) / a.dtype.type(6)
-        ),
+        "relu6(a + 3) / 6": lambda a: np.clip(a + a.dtype.type(3), a.dtype.type(0), a.dtype.type(6)) / a.dtype.type(6),
     },
     "hard_tanh": {"clip": lambda a: np.clip(a, a.dtype.type(-1), a.dtype.type(1))},
     "softsign": {"a / (1 + |a|)": lambda a: a / (a.dtype.type(1) + np.abs(a))},

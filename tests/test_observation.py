@@ -161,7 +161,9 @@ def test_chaos_is_conclusive_once_the_states_were_made_to_show(seed: int, show: 
 
 
 @settings(max_examples=40)
-@given(case=rnn.cases(T=st.integers(1, 8), activation=rnn.activations(), masked=st.booleans(), initial_state=st.booleans()))
+@given(
+    case=rnn.cases(T=st.integers(1, 8), activation=rnn.activations(), masked=st.booleans(), initial_state=st.booleans())
+)
 def test_the_correct_is_never_different_in_any_way(case: Case) -> None:
     for show in (states, every, last):
         assert not observe(Recorder(show), case).judge().different

@@ -112,9 +112,7 @@ def test_states_are_judged_by_induction() -> None:
     assert not verdict.inconclusive
     assert verdict.place is verdict.problem is None
     assert 0 < verdict.error_over_bound <= 1
-    assert re.fullmatch(
-        r"equivalent \(induction\): 15 steps, worst error 0\.\d+ of its bound", str(verdict)
-    )
+    assert re.fullmatch(r"equivalent \(induction\): 15 steps, worst error 0\.\d+ of its bound", str(verdict))
 
 
 def test_outputs_only_are_judged_by_the_trajectory() -> None:
@@ -495,11 +493,17 @@ def test_subnormals_may_be_flushed_unless_gradual_underflow_is_promised() -> Non
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (lambda y: None, "the implementation returned None, expected an array of outputs or a Trajectory (is a `return` missing?)"),
+        (
+            lambda y: None,
+            "the implementation returned None, expected an array of outputs or a Trajectory (is a `return` missing?)",
+        ),
         (lambda y: y.astype(int), "the outputs have dtype int64, expected floats (float16, float32 or float64)"),
         (lambda y: y.astype(object), "the outputs are an array of Python objects, expected an array of floats"),
         (lambda y: y[:0], "the outputs are empty (shape (0, 2))"),
-        (lambda y: y.T, "the outputs have shape (2, 3), expected (N, K) = (3, 2) (the last step) or (N, T, K) = (3, 5, 2) (every step); it is transposed"),
+        (
+            lambda y: y.T,
+            "the outputs have shape (2, 3), expected (N, K) = (3, 2) (the last step) or (N, T, K) = (3, 5, 2) (every step); it is transposed",
+        ),
         (lambda y: Trajectory(y, y), "the states have shape (3, 2), expected (N, T, M) = (3, 5, 4)"),
         (lambda y: "wrong", "the outputs have dtype <U5, expected floats (float16, float32 or float64)"),
     ],

@@ -49,7 +49,8 @@ def test_every_precision_is_found_by_its_name() -> None:
 @pytest.mark.parametrize("name", ["float8", "", None, 32, ["float32"]])
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones(name: object) -> None:
     with pytest.raises(
-        ValueError, match="unknown precision .*: expected a Precision or one of float32, float64, tf32, bfloat16, float16"
+        ValueError,
+        match="unknown precision .*: expected a Precision or one of float32, float64, tf32, bfloat16, float16",
     ):
         Precision.of(name)  # type: ignore[arg-type]
 

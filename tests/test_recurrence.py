@@ -44,7 +44,10 @@ def by_hand(case: Case, n: int) -> tuple[list[list[float]], list[list[float]]]:
 @settings(max_examples=60)
 @given(
     case=rnn.cases(
-        T=st.integers(1, 4), D=rnn.sizes(max_value=5), M=rnn.sizes(max_value=5), initial_state=st.booleans(),
+        T=st.integers(1, 4),
+        D=rnn.sizes(max_value=5),
+        M=rnn.sizes(max_value=5),
+        initial_state=st.booleans(),
         masked=st.booleans(),
     )
 )
@@ -72,9 +75,7 @@ def test_the_notebook_step_by_step() -> None:
 
 
 def test_one_step_of_one_unit() -> None:
-    case = generic(N=1, T=2, D=1, M=1, K=1).replace(
-        x=[[[2], [3]]], Wx=[[0.5]], Wh=[[-1]], bh=[0.25], Wo=[[4]], bo=[1]
-    )
+    case = generic(N=1, T=2, D=1, M=1, K=1).replace(x=[[[2], [3]]], Wx=[[0.5]], Wh=[[-1]], bh=[0.25], Wo=[[4]], bo=[1])
     first = math.tanh(2 * 0.5 + 0.25)
     second = math.tanh(3 * 0.5 - first + 0.25)
     shown = reference(case)

@@ -73,7 +73,11 @@ def holds_subnormal(case):
 
 SHARES = {
     "D, M, K distinct": (lambda c: len({c.D, c.M, c.K}) == 3, 0.9, 1),
-    "D, M, K distinct or 1": (lambda c: max(Counter(s for s in (c.D, c.M, c.K) if s > 1).values(), default=1) == 1, 1, 1),
+    "D, M, K distinct or 1": (
+        lambda c: max(Counter(s for s in (c.D, c.M, c.K) if s > 1).values(), default=1) == 1,
+        1,
+        1,
+    ),
     "N > 1": (lambda c: c.N > 1, 0.8, 0.98),
     "T = 1": (lambda c: c.T == 1, 0.05, 0.3),
     "T in 1, 2, 3": (lambda c: c.T <= 3, 0.35, 0.65),
@@ -332,7 +336,11 @@ WRONG = [
     (lambda: rnn.cases(M=0), ValueError, "M must be at least 1, not 0"),
     (lambda: rnn.cases(T=True), ValueError, "T must be at least 1, not True"),
     (lambda: rnn.cases(D=(1, 4)), TypeError, "D must be a whole number, not (1, 4)"),
-    (lambda: rnn.cases(activation="tnh"), ValueError, "unknown activation 'tnh': expected an Activation or one of elu,"),
+    (
+        lambda: rnn.cases(activation="tnh"),
+        ValueError,
+        "unknown activation 'tnh': expected an Activation or one of elu,",
+    ),
     (lambda: rnn.specs(head_activation="x"), ValueError, "unknown activation 'x'"),
     (lambda: rnn.specs(dtype="float16"), ValueError, "dtype must be 'float32' or 'float64', not 'float16'"),
     (lambda: rnn.inputs(dtype="int8"), ValueError, "dtype must be 'float32' or 'float64', not 'int8'"),
@@ -357,7 +365,11 @@ WRONG = [
     (lambda: rnn.cases(masked="no"), TypeError, "masked must be True, False or a strategy of these, not 'no'"),
     (lambda: rnn.cases(initial_state=1), TypeError, "initial_state must be True, False or a strategy of these, not 1"),
     (lambda: rnn.packs(max_size=0), ValueError, "max_size must be at least 1, not 0"),
-    (lambda: rnn.packs(max_size=65), ValueError, "max_size must be at most 64, or Hypothesis runs out of entropy, not 65"),
+    (
+        lambda: rnn.packs(max_size=65),
+        ValueError,
+        "max_size must be at most 64, or Hypothesis runs out of entropy, not 65",
+    ),
     (lambda: rnn.pool(count=4), ValueError, "count must be at least 5, not 4"),
     (lambda: rnn.pool(max_size=2), ValueError, "max_size must be at least 3, not 2"),
     (lambda: rnn.pool(activation="x"), ValueError, "unknown activation 'x'"),

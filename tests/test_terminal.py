@@ -60,8 +60,20 @@ class TestHeader:
         assert "rnn-equiv: " not in project.run().stdout.str()
         assert "= rnn-equiv =" not in project.run().stdout.str()
 
+    def test_names_the_overridden_fixture_without_the_default(self, project: Project) -> None:
+        project.write(
+            {"conftest.py": "import pytest\n@pytest.fixture(scope='session')\ndef rnn_implementation(): ...\n"}
+        )
+        result = project.run("--rnn-equiv")
+        (line,) = (line for line in result.outlines if line.startswith("rnn-equiv:"))
+        assert line == "rnn-equiv: rnn_implementation; profile default"
+
 
 class TestSummary:
+    def test_says_by_which_ways_it_was_judged(self, project: Project) -> None:
+        project.write_suite(PRELUDE + "def test_one():\n    record()\n    tally.current().way['prefixes'] = 3\n")
+        assert summary(project.run("--rnn-equiv"))[-1] == "judged by induction (10), prefixes (3)"
+
     def test_lists_the_checks_of_one_implementation(self, project: Project) -> None:
         project.write_suite(
             PRELUDE
@@ -74,7 +86,7 @@ class TestSummary:
             "keras-graph      213  210 (3 not)         0.61  0.0s",
             "  recurrence     200          200         0.61  0.0s",
             "  a_later_one     13   10 (3 not)         0.25  0.0s",
-            "keras 3.15.1",
+            "judged by induction; keras 3.15.1",
         ]
 
     def test_adds_up_several(self, project: Project) -> None:
@@ -90,6 +102,7 @@ class TestSummary:
             "onnx             10          10         0.25  0.0s",
             "  recurrence     10          10         0.25  0.0s",
             "total            20          20         0.25  0.0s",
+            "judged by induction",
         ]
 
     def test_is_short_unless_verbose(self, project: Project) -> None:
@@ -99,9 +112,9 @@ class TestSummary:
             "             cases    conclusive  error/bound  time",
             "keras-graph    320  310 (10 not)         0.25  0.0s",
             "  unsure        20   10 (10 not)         0.25  0.0s",
-            "-v shows each check",
+            "judged by induction; -v shows each check",
         ]
-        assert len(summary(project.run("--rnn-equiv", "-v"))) == 33
+        assert len(summary(project.run("--rnn-equiv", "-v"))) == 34
 
     def test_is_one_line_when_quiet(self, project: Project) -> None:
         project.write_suite(

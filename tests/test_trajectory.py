@@ -82,13 +82,19 @@ def test_none_is_no_answer() -> None:
         (np.ones((N, K), complex), "the outputs have dtype complex128, expected floats"),
         ("text", "the outputs have dtype <U4, expected floats"),
         (np.array([[1.0, None]], object), "the outputs are an array of Python objects, expected an array of floats"),
-        ([[1.0, None]], "the outputs are a list of Python objects, expected an array of floats (rows of unequal length?)"),
+        (
+            [[1.0, None]],
+            "the outputs are a list of Python objects, expected an array of floats (rows of unequal length?)",
+        ),
         ({"y": 1.0}, "the outputs are a dict of Python objects, expected an array of floats"),
         ([[1.0], [1.0, 2.0]], "the outputs cannot be made an array (ValueError: "),
         (Unwilling(), "the outputs cannot be made an array (RuntimeError: it is on the GPU)"),
         (outputs(0, K), f"the outputs are empty (shape (0, {K}))"),
         ([], "the outputs are empty (shape (0,))"),
-        (1.0, "the outputs have shape (), expected (N, K) = (2, 3) (the last step) or (N, T, K) = (2, 5, 3) (every step)"),
+        (
+            1.0,
+            "the outputs have shape (), expected (N, K) = (2, 3) (the last step) or (N, T, K) = (2, 5, 3) (every step)",
+        ),
         (outputs(N, K + 1), "the outputs have shape (2, 4), expected"),
         (outputs(T, N, K), "(every step); N and T are swapped (time-major?)"),
         (outputs(N, K, T), "; the last two axes are swapped"),
@@ -114,7 +120,10 @@ def test_one_sample_without_its_axis(shape: tuple[int, ...]) -> None:
     ("states", "message"),
     [
         (outputs(N, M), "the states have shape (2, 4), expected (N, T, M) = (2, 5, 4)"),
-        (outputs(N, T + 1, M), "the states have shape (2, 6, 4), expected (N, T, M) = (2, 5, 4); there is a step too many"),
+        (
+            outputs(N, T + 1, M),
+            "the states have shape (2, 6, 4), expected (N, T, M) = (2, 5, 4); there is a step too many",
+        ),
         (outputs(T, N, M), "; N and T are swapped (time-major?)"),
         (outputs(N, T, M, dtype=int), "the states have dtype int64, expected floats"),
         ([], "the states are empty"),

@@ -57,9 +57,7 @@ def expand(names: list[str]) -> list[str]:
             expanded[name] = None
         else:
             known = ", ".join([*GROUPS, *BUILT_IN])
-            raise UnknownImplementation(
-                f"unknown implementation {name!r}: expected module:attribute or one of {known}"
-            )
+            raise UnknownImplementation(f"unknown implementation {name!r}: expected module:attribute or one of {known}")
     return list(expanded)
 
 

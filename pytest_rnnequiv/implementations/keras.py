@@ -191,9 +191,7 @@ def read_model(model: Any) -> tuple[Spec, tuple[npt.NDArray[Any], ...]]:
 def _options(keras: Any) -> tuple[str, ...]:
     """Names of the options of SimpleRNN that leave it a layer with one output."""
     named = inspect.signature(keras.layers.SimpleRNN).parameters.values()
-    own = [
-        p.name for p in named if p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in ("units", "return_state")
-    ]
+    own = [p.name for p in named if p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in ("units", "return_state")]
     return (*own, "zero_output_for_mask", "dtype", "name", "trainable")
 
 
@@ -452,9 +450,7 @@ class _Graph:
 
         def one(*arguments: Any) -> Any:
             inputs = arguments[count:]
-            answer, _ = model.stateless_call(
-                arguments[:count], rest, list(inputs) if len(inputs) > 1 else inputs[0]
-            )
+            answer, _ = model.stateless_call(arguments[:count], rest, list(inputs) if len(inputs) > 1 else inputs[0])
             return tuple(answer) if isinstance(answer, (list, tuple)) else (answer,)
 
         def pack(*arguments: Any) -> Any:

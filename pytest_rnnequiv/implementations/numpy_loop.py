@@ -17,9 +17,7 @@ class NumpyLoop:
     """NumPy's arithmetic, one step after the other. Useful to see the suite run without TensorFlow."""
 
     name = "numpy"
-    supports = Supports(
-        activations=tuple(ACTIVATIONS), dtypes=("float32", "float64"), initial_state=True, masks=True
-    )
+    supports = Supports(activations=tuple(ACTIVATIONS), dtypes=("float32", "float64"), initial_state=True, masks=True)
 
     def versions(self) -> dict[str, str]:
         """Name what takes part."""

@@ -59,9 +59,7 @@ class Supports:
             if size is not None:
                 ends = (size, size) if isinstance(size, int) else size
                 if not (len(ends) == 2 and all(isinstance(end, int) for end in ends) and 1 <= ends[0] <= ends[1]):
-                    raise ImplementationError(
-                        f"supports.{letter} must be a size or (smallest, largest), not {size!r}"
-                    )
+                    raise ImplementationError(f"supports.{letter} must be a size or (smallest, largest), not {size!r}")
 
     def range(self, letter: str, low: int, high: int) -> tuple[int, int]:
         """Cut the range of a size to what is supported; empty (low > high) where nothing is left."""
@@ -320,9 +318,7 @@ class Port:
 
     def observe(self, case: Case, first: Trajectory | None = None) -> Observation:
         """Look at it in the strongest way it allows; `first` is what it showed of the case itself, if that was seen."""
-        return observe(
-            self.run, case, any_weights=self.any_weights, any_length=self.any_length, first=first
-        )
+        return observe(self.run, case, any_weights=self.any_weights, any_length=self.any_length, first=first)
 
     def run(self, case: Case) -> Trajectory:
         """Compute one case.
@@ -346,5 +342,3 @@ class Port:
 
     def __repr__(self) -> str:
         return f"<port {self.name}>"
-
-

@@ -66,8 +66,7 @@ def compute(implementation: Any, cases: list[Case]) -> list[Trajectory]:
         for name, array in case.numbers().items():
             if not np.array_equal(array, getattr(given, name), equal_nan=array.dtype.kind == "f"):
                 raise PortFailure(
-                    f"the port writes into its input `{name}`; it must leave its inputs as they are "
-                    "(work on a copy)"
+                    f"the port writes into its input `{name}`; it must leave its inputs as they are (work on a copy)"
                 )
     return [as_trajectory(answer) for answer in answers]
 
@@ -121,9 +120,7 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 
 def _hung(timeout: float) -> str:
-    return (
-        f"the port hangs: no answer after {timeout:g} s (set `timeout` on it, in seconds, if it is only slow)"
-    )
+    return f"the port hangs: no answer after {timeout:g} s (set `timeout` on it, in seconds, if it is only slow)"
 
 
 class InProcess:
@@ -170,9 +167,7 @@ def load(path: str) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise ImplementationError(
-                f"implementation {path!r}: {module} has no attribute {attribute!r}"
-            ) from None
+            raise ImplementationError(f"implementation {path!r}: {module} has no attribute {attribute!r}") from None
     return found
 
 
@@ -228,9 +223,7 @@ class _Own:
     def _start(self) -> Declaration:
         self._connection, theirs = self._context.Pipe()
         inherited = self._connection if self._context.get_start_method() == "fork" else None
-        self._process = self._context.Process(
-            target=_serve, args=(theirs, inherited, *self._start_with), daemon=True
-        )
+        self._process = self._context.Process(target=_serve, args=(theirs, inherited, *self._start_with), daemon=True)
         with warnings.catch_warnings():
             # The child runs the port and nothing else; threads that other libraries have here do not matter to it.
             warnings.simplefilter("ignore", DeprecationWarning)

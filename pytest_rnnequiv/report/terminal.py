@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple
 import pytest
 
 from pytest_rnnequiv import tally
-from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, Settings
+from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, Settings, to_check
 from pytest_rnnequiv.report import Entry, Ledger
 from pytest_rnnequiv.tally import Tally
 
@@ -112,13 +112,14 @@ class TerminalReport:
     """The plugin that writes the header and the progress; registered when the user wants the suite."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._config = config
         self._settings = settings
         self._progress = progress(config)
         tally.watch(self._count)
 
     def pytest_report_header(self) -> str:
         """Name the implementations, their versions and the profile (pytest hook)."""
-        return f"rnn-equiv: {_header(self._settings)}"
+        return f"rnn-equiv: {_header(to_check(self._config, self._settings), self._settings)}"
 
     def pytest_runtest_logstart(self) -> None:
         """Give the next item its time before it must show that it lives (pytest hook)."""
@@ -153,8 +154,7 @@ _DISTRIBUTIONS = {
 """The distributions whose versions matter, by the first part of an implementation's name."""
 
 
-def _header(settings: Settings) -> str:
-    names = settings.implementations or (DEFAULT_IMPLEMENTATION,)
+def _header(names: list[str], settings: Settings) -> str:
     selfcheck = ", selfcheck" if settings.selfcheck else ""
     return f"{', '.join(map(_with_versions, names))}; profile {settings.profile}{selfcheck}"
 

@@ -41,7 +41,6 @@ FIXTURE = "rnn_implementation"
 SECONDARY = ("keras-call", "keras-predict")
 
 
-
 class Profile(NamedTuple):
     """How much the checks do."""
 

@@ -44,7 +44,11 @@ class EquivalenceSuite:
         super().__init_subclass__(**kwargs)
         if vars(cls).get("__test__") is False:
             return  # a base class of the project's own
-        says = [callable(getattr(cls, "run", None)), callable(getattr(cls, "step", None)), cls.implementation is not None]
+        says = [
+            callable(getattr(cls, "run", None)),
+            callable(getattr(cls, "step", None)),
+            cls.implementation is not None,
+        ]
         if sum(says) != 1:
             raise TypeError(
                 f"{cls.__name__} {'says twice' if any(says) else 'does not say'} what to check: give it a method "

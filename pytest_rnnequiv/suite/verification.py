@@ -115,16 +115,14 @@ def _failure(
     if spent.failed_at is None:
         spent.failed_at = time.perf_counter()
     if observation is None or verdict.place is None:
-        shown = case if observation is None else observation.case
-        return EquivalenceError(shown, verdict, precision=port.precision, name=port.name)
+        asked = case if observation is None else observation.case
+        return EquivalenceError(asked, verdict, precision=port.precision, name=port.name)
     seen = [observation, *spent.seen]
     if len(spent.seen) < KEPT and case.N * case.T * case.M <= KEPT_SIZE:
         spent.seen.append(observation)
 
     def explained() -> Any:
-        return explain(
-            seen, port.precision, run=port.run, any_weights=port.any_weights, any_length=port.any_length
-        )
+        return explain(seen, port.precision, run=port.run, any_weights=port.any_weights, any_length=port.any_length)
 
     shown = observation
     if observation.way == PREFIXES and verdict.place.what == "state":
