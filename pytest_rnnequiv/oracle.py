@@ -15,7 +15,7 @@ right from wrong, the verdict is *inconclusive*, never a pass.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -167,6 +167,8 @@ def inspect(case: Case, trajectory: Trajectory, p: Precision) -> tuple[str, list
     BadAnswer
         If it is no trajectory of the case.
     """
+    if p.unit > case.spec.precision.unit:  # the case's numbers are rounded when they enter
+        p = replace(p, operand=max(p.operand, p.unit))
     shown = trajectory.checked(case.N, case.T, case.M, case.K)
     outputs, states = shown.outputs, shown.states
     through_head = states is None or trajectory.through_head

@@ -383,9 +383,10 @@ def _fill(blocks: dict[str, tuple[int, ...]], strings: list[bytes], seed: int, d
     start = 0
     for name, shape in blocks.items():
         own, length = _BYTES_OF[name], prod(shape)
-        step = np.arange(length)
-        # each repetition begins one later, or all rows would be equal where a row is as long as a repetition
-        codes = drawn[:, ends[name] - 1 - (step + step // own) % own]
+        # Repeated in disorder, or all rows would be equal where a row is as long as the block's bytes.
+        order = _noise(1, length) % own
+        order[:own] = range(min(own, length))
+        codes = drawn[:, ends[name] - 1 - order]
         codes[:, own:] += noise[start + own : start + length]
         start += length
         values = code_book(dtype)[codes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from pytest_rnnequiv import Case, Spec, implementations, judge
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> None:
     """Resolve names without loading a runtime."""
-    monkeypatch.setattr(implementations, "resolve", lambda name: f"<{name}>", raising=False)
+    monkeypatch.setattr(implementations, "resolve", lambda name: SimpleNamespace(asked=name), raising=False)
 
 
 def test_build_simple_rnn(build_simple_rnn: Any) -> None:
@@ -44,7 +45,7 @@ def test_they_are_documented(pytester: pytest.Pytester) -> None:
 
 @pytest.mark.usefixtures("stub")
 def test_the_default(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile("def test(rnn_implementation): assert rnn_implementation == '<keras-graph>'")
+    pytester.makepyfile("def test(rnn_implementation): assert rnn_implementation.asked == 'keras-graph'")
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 
@@ -56,17 +57,25 @@ def test_names_are_resolved(pytester: pytest.Pytester) -> None:
 
         @pytest.mark.parametrize("rnn_implementation", ["numpy", "my_rnn:run"], indirect=True)
         def test(rnn_implementation):
-            assert rnn_implementation in ("<numpy>", "<my_rnn:run>")
+            assert rnn_implementation.asked in ("numpy", "my_rnn:run")
         """
     )
     pytester.runpytest_inprocess().assert_outcomes(passed=2)
 
 
 @pytest.mark.usefixtures("stub")
-def test_it_lives_as_long_as_the_session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_loaded_once_and_when_it_is_used(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(implementations, "resolve", asked.append)
-    source = "def test(rnn_implementation): pass"
+
+    def resolve(name: str) -> Any:
+        asked.append(name)
+        return SimpleNamespace(run=lambda case: case)
+
+    monkeypatch.setattr(implementations, "resolve", resolve)
+    pytester.makepyfile(test_a="def test(rnn_implementation): pass")
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+    assert asked == []
+    source = "def test(rnn_implementation): assert rnn_implementation(1) == rnn_implementation.run(1) == 1"
     pytester.makepyfile(test_a=source, test_b=source)
     pytester.runpytest_inprocess().assert_outcomes(passed=2)
     assert asked == ["keras-graph"]

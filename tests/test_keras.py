@@ -133,7 +133,7 @@ class TestThreeWays:
     @pytest.mark.parametrize("h0", [False, True], ids=["", "h0"])
     @pytest.mark.parametrize("spec", [NOTEBOOK, Spec(3, 5, 2, "relu", head_activation="sigmoid"), WIDE], ids=str)
     def test_they_are_the_recurrence(self, keras: KerasImplementation, spec: Spec, h0: bool, mask: bool) -> None:
-        if spec.dtype not in keras.supports["dtypes"]:
+        if spec.dtype not in keras.supports.dtypes:
             pytest.skip("model.predict rounds its inputs to float32")
         case = case_of(spec, h0=h0, mask=mask)
         answer = keras.run(case)
@@ -168,7 +168,7 @@ class TestThreeWays:
 
     def test_what_it_says_of_itself(self, keras: KerasImplementation) -> None:
         assert set(keras.versions()) == {"keras", "tensorflow", "numpy", "device"}
-        assert keras.supports["activations"] == tuple(ACTIVATIONS)
+        assert keras.supports.activations == tuple(ACTIVATIONS)
         assert repr(keras) == f"<{keras.name}>"
 
     def test_precision(self, keras: KerasImplementation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,6 +165,7 @@ class TestSummary:
             "                           cases  conclusive  error/bound  time",
             "own tests                     10          10         0.25  0.0s",
             "  test_port.py::test_port     10          10         0.25  0.0s",
+            "judged by induction",
         ]
 
     def test_counts_what_is_imported_late(self, project: Project) -> None:
