@@ -220,8 +220,11 @@ def pairs(count: int) -> tuple[int, int, list[str]]:
             return b.run(a(case) or case) if not a.head_only else a.run(b(case) or case)
 
         _, observation = first_caught(run, cases, None)
-        if observation is None:
-            continue
+        if observation is None or any(
+            np.array_equal(run(observation.case).outputs, alone.run(observation.case).outputs, equal_nan=True)
+            for alone in (a, b)
+        ):
+            continue  # one of them changes nothing, or undoes the other
         tried += 1
         found = explain([observation], run=run)
         if found.name is not None and set(found.name.split(" + ")) == {a.name, b.name}:

@@ -66,8 +66,10 @@ class EquivalenceError(AssertionError):
         """The failure in one line, for lists of failures."""
         if self.verdict.place is None:
             return self.verdict.problem or "not the recurrence"
-        explanations = self.diagnosis.explanations
-        return explanations[0].says if explanations else f"first broken at {self.verdict.place}"
+        diagnosis = self.diagnosis
+        if diagnosis.explanations:
+            return diagnosis.explanations[0].says
+        return diagnosis.picture or f"first broken at {self.verdict.place}"
 
     def __str__(self) -> str:
         if self._text is None:
@@ -104,16 +106,22 @@ class EquivalenceError(AssertionError):
             if not diagnosis.explanations and diagnosis.picture:
                 row("it looks", diagnosis.picture)
             row("broken", f"{v.broken} of {v.steps} steps (judged by {v.way}, in {self.precision.name})")
-            if 1 < v.error_over_bound < 100 and not diagnosis.explanations:
-                unit = self.precision.unit * v.error_over_bound
-                row(
-                    "room needed",
-                    f"{v.error_over_bound:.2g} times what {self.precision.name} gives: it would take "
-                    f"a unit round-off of {unit:.1e}; declare the precision that it computes in, if it is another",
-                )
+            if 1 < v.error_over_bound < 1000 and not diagnosis.explanations:
+                row("room needed", self._room())
         lines += ["", "  to see it with numpy alone:", ""]
         lines += ["    " + line if line else "" for line in script(case).splitlines()]
         return lines
+
+    def _room(self) -> str:
+        """Say how much more an implementation would have to declare."""
+        p, times = self.precision, self.verdict.error_over_bound
+        room = f"{times:.2g} times what {p.name} gives"
+        if p.radius or p.activation_error:
+            return f"{room}; if that is right, declare it"
+        return (
+            f"{room}, as of a unit round-off of {p.unit * times:.1e}; declare the precision that it computes in, "
+            "if it is another"
+        )
 
     def __reduce__(self) -> Any:
         # Reports travel between processes as text.

@@ -205,7 +205,21 @@ def explain(
         observations += _telling(run, seen, any_weights, any_length)
     evidence = _Evidence(observations, precision)
     found = evidence.explanations()
-    return Diagnosis(tuple(found), describe(broken[0].case, broken[0].trajectory, precision, broken[1]))
+    picture = describe(broken[0].case, broken[0].trajectory, precision, broken[1])
+    if not found and run is not None and any(_answers_differ(run, o.case) for o in reversed(observations)):
+        picture = "; ".join(
+            filter(None, ["asked the same twice, it gives two answers: is a state kept between calls?", picture])
+        )
+    return Diagnosis(tuple(found), picture)
+
+
+def _answers_differ(run: Callable[[Case], Any], case: Case) -> bool:
+    """Whether an implementation gives two answers to one case."""
+    try:
+        once, again = (np.asarray(as_trajectory(run(case)).outputs, np.float64) for _ in range(2))
+    except Exception:
+        return False  # no answer at all, which is told elsewhere
+    return not np.array_equal(once, again, equal_nan=True)
 
 
 def _telling(
@@ -282,7 +296,9 @@ class _Evidence:
         if p is None:
             return False, 0.0
         roundoff = max(p.unit, p.operand) + p.unit / 4  # of two that round factors alike, the one with exact sums
-        numbers = [np.asarray(t.outputs if t.states is None else t.states) for _, t, _ in self.whole]
+        # The outputs too: states that were shown through a head are as coarse as its factors.
+        shown = (a for _, t, _ in self.whole for a in (t.outputs, t.states) if a is not None)
+        numbers = [np.asarray(a) for a in shown]
         keep = KEPT_IN.get(p.name)
         if keep is not None and all(np.array_equal(a, keep(a), equal_nan=True) for a in numbers):
             return False, -roundoff

@@ -123,6 +123,8 @@ class Inexact:
             # Where the argument may overflow in one order of summation and not in another, it may be NaN too.
             spread = np.where(np.isfinite(c.radius), activation.spread(c.value, c.radius), np.inf)
         own = activation.ulps * p.unit * (np.abs(value) + spread) + activation.floor * p.unit
+        if activation.name != "linear":
+            own = own + p.activation_error
         return Inexact(value, p, spread + own + (p.tiny * p.unit if p.subnormals else p.tiny))
 
 

@@ -45,6 +45,9 @@ class Precision:
     subnormals : bool
         True for an implementation which promises gradual underflow. TensorFlow, XLA and most fast
         kernels flush subnormals to zero, so the default does not ask for them.
+    activation_error : float
+        Absolute error that the activation function may add beyond rounding: what a table or a rational approximation
+        declares. See :meth:`with_activation_error`.
     radius : mapping of str to float or array
         Absolute uncertainty of single weights, by name (``"Wx"``, ``"Wh"``, ``"bh"``, ``"Wo"``, ``"bo"``): a scalar,
         or an array that broadcasts to the weight's shape. This is how quantised weights are judged under
@@ -57,6 +60,7 @@ class Precision:
     tiny: float = float(np.finfo(np.float32).tiny)
     largest: float = float(np.finfo(np.float32).max)
     subnormals: bool = False
+    activation_error: float = 0.0
     radius: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     float64: ClassVar[Precision]
@@ -92,9 +96,23 @@ class Precision:
             scale of ``Wx (D, M)`` has shape ``(M,)``. A weight rounded to the nearest multiple of ``s`` moves by at
             most ``s/2``: that is the radius that enters the bound, times ``1 + 2^-20`` for the rounding of the
             quantiser's own division.
+
+        Raises
+        ------
+        ValueError
+            If there is no weight of that name.
         """
+        unknown = sorted(scales.keys() - {"Wx", "Wh", "bh", "Wo", "bo"})
+        if unknown:
+            raise ValueError(f"there are no weights {', '.join(unknown)}: expected Wx, Wh, bh, Wo or bo")
         radius = {name: np.asarray(scale, dtype=np.float64) * (0.5 * (1 + 2.0**-20)) for name, scale in scales.items()}
         return replace(self, name=f"{self.name}, quantised weights", radius={**self.radius, **radius})
+
+    def with_activation_error(self, error: float) -> Precision:
+        """Return this arithmetic with an activation function that may be off by `error` (absolute) beyond rounding."""
+        if not error >= 0:
+            raise ValueError(f"an activation error must be a number of at least 0, not {error!r}")
+        return replace(self, name=f"{self.name}, activation within {error:g}", activation_error=float(error))
 
     def gamma(self, terms: int) -> float:
         """Bound on the relative error of a sum of `terms` rounded products, in any order of summation.

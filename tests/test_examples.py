@@ -1,0 +1,94 @@
+"""The examples, each run the way its user would run it."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+QUICK = ("--rnn-equiv", "--rnn-equiv-profile", "quick")
+
+needs_compiler = pytest.mark.skipif(
+    sys.platform == "win32" or not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="needs a C compiler"
+)
+needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs torch, which is not installed")
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester) -> object:
+    def run(example: str, *arguments: str) -> pytest.RunResult:
+        shutil.copytree(EXAMPLES / example, pytester.path, dirs_exist_ok=True)
+        return pytester.runpytest_subprocess(*arguments, timeout=200)
+
+    return run
+
+
+def test_numpy_loop(run) -> None:
+    run("numpy_loop").assert_outcomes(passed=1)
+    result = run("numpy_loop", *QUICK)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["rnn-equiv: rnn_implementation; profile quick", "*judged by*prefixes*"])
+
+
+def test_notebook() -> None:
+    command = [sys.executable, EXAMPLES / "notebook" / "run.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+
+
+@needs_compiler
+def test_c_port(run) -> None:
+    result = run("c_port", "--rnn-equiv-profile", "quick")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*c_port:CPort *", "*c_port:CPortFastTanh *"])
+
+
+@needs_compiler
+def test_c_port_with_an_undeclared_fast_tanh(run) -> None:
+    result = run("c_port", *QUICK, "-k", "recurrence", "--rnn-equiv-impl", "c_port:CPortFastTanhUndeclared")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*it is the recurrence with a fast tanh: tanh as Lambert's fraction*"])
+
+
+@needs_torch
+def test_torch_port(run) -> None:
+    assert run("torch_port", "--rnn-equiv-profile", "quick").ret == 0
+    wrong = run("torch_port", *QUICK, "-k", "recurrence", "--rnn-equiv-impl", "torch_port:BothBiases")
+    wrong.assert_outcomes(failed=1)
+    wrong.stdout.fnmatch_lines(["*with the bias `bh` counted twice*"])
+
+
+def test_int8_port(run) -> None:
+    result = run("int8_port", "--rnn-equiv-profile", "quick")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*has weights of its own"])
+    wrong = run("int8_port", *QUICK, "-k", "recurrence", "--rnn-equiv-impl", "int8_port:WrongScale")
+    wrong.assert_outcomes(failed=1)
+    wrong.stdout.fnmatch_lines(["*times what float32, quantised weights gives*"])
+
+
+def test_step_port(run) -> None:
+    result = run("step_port", "--rnn-equiv-profile", "quick")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["judged by induction*"])
+
+
+def test_wrong_ports(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the README says of each is what it is told."""
+    monkeypatch.setenv("COLUMNS", "250")
+    table = (EXAMPLES / "wrong_ports" / "README.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+:\w+)` \| (.+) \|$", table, re.MULTILINE))
+    files = {path.stem for path in (EXAMPLES / "wrong_ports").glob("*.py")}
+    assert {name.partition(":")[0] for name in told} == files
+    named = [argument for name in told for argument in ("--rnn-equiv-impl", name)]
+    result = run("wrong_ports", *QUICK, "-k", "recurrence", *named)
+    result.assert_outcomes(failed=len(told))
+    summary = dict(re.findall(r"^FAILED rnn_equiv.py::test_recurrence\[(.+?)\] - (.+)$", result.stdout.str(), re.MULTILINE))
+    for name, sentence in told.items():
+        assert summary[name].startswith(sentence), name
