@@ -61,7 +61,7 @@ class Ledger:
     @property
     def counted(self) -> list[Entry]:
         """The entries of the items that came to count something."""
-        return [entry for entry in self.entries if entry.tally is not None]
+        return [entry for entry in self.entries if entry.tally is not None and entry.outcome != "skipped"]
 
     def checked_more_than(self, default: str) -> bool:
         """Tell whether a case of another implementation than `default` was judged.

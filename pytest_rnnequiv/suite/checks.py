@@ -245,17 +245,30 @@ def selfcheck_item(port: Port, mistake: Mistake) -> None:
 # ----------------------------------------------------------------------------------------------------------- drawing
 
 
+#: Sizes up to which cases are drawn for an implementation that says what sizes it takes.
+MOST = {"N": 8, "T": 64, "D": 64, "M": 64, "K": 64}
+
+
+def near(port: Port, letter: str, low: int, high: int) -> tuple[int, int]:
+    """Cut a range that a check would rather have to what the port supports, or choose its smallest size."""
+    low_, high_ = port.supports.range(letter, low, high)
+    if low_ > high_:
+        low_ = high_ = port.supports.range(letter, 1, 1_000_000)[0]
+    return low_, high_
+
+
 def draw_pack(port: Port, data: st.DataObject, *, most: int = 16, **wanted: Any) -> list[Case]:
     """Draw cases that the port supports, within what the check wants; skip where nothing is left."""
     supports = port.supports
     options: dict[str, Any] = {}
-    for letter, (low, high) in {"N": (1, 0), "T": (1, 0), "D": (1, 33), "M": (1, 33), "K": (1, 33)}.items():
-        own = wanted.pop(letter, None)
-        if own is not None:
-            low, high = own
+    for letter, most_ in MOST.items():
+        if letter in wanted:
+            low, high = supports.range(letter, *wanted.pop(letter))
         elif getattr(supports, letter) is None:
-            continue
-        low, high = supports.range(letter, low, high or 40)
+            continue  # as the strategies have it
+        else:
+            low, high = supports.range(letter, 1, 1_000_000)
+            high = min(high, max(low, most_))
         if low > high:
             pytest.skip(f"{port.name} supports {supports.left_out()}")
         options[letter] = low if low == high else rnn.sizes(min_value=low, max_value=high)
@@ -286,10 +299,18 @@ def test_recurrence(port: Port, data: st.DataObject) -> None:
     verify(port, draw_pack(port, data, most=2 if port.name in SECONDARY else 16))
 
 
+@check(examples=30, share=0.5)
+def test_equal_sizes(port: Port, data: st.DataObject) -> None:
+    """D = M = K, where weights that were exchanged for others fit: everywhere else sizes differ."""
+    size = data.draw(st.sampled_from([2, 3, 5]), label="size")
+    verify(port, draw_pack(port, data, most=4, small=True, D=(size, size), M=(size, size), K=(size, size)))
+
+
 @check(examples=40)
 def test_long_sequences(port: Port, data: st.DataObject) -> None:
     """Hundreds of steps, in chaotic recurrences as well."""
-    verify(port, draw_pack(port, data, most=1, small=True, T=(41, _profile.longest), N=(1, 2), M=(1, 9)))
+    sizes = {"N": near(port, "N", 1, 2), "M": near(port, "M", 1, 9)}
+    verify(port, draw_pack(port, data, most=1, small=True, T=(41, _profile.longest), **sizes))
 
 
 @check(examples=60)
