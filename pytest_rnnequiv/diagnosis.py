@@ -278,7 +278,12 @@ class _Evidence:
     def explanations(self) -> list[Explanation]:
         """Find the smallest sets of mistakes that explain everything."""
         plain = [m for m in CATALOGUE if m.precision is None]
-        coarse = [m for m in CATALOGUE if m.precision is not None]
+        # The bound of a coarse arithmetic is wide: without its digits, anything that is nearly right would fit it. Those
+        # that round what they store are tried first, the coarsest before the finer.
+        coarse = sorted(
+            (m for m in CATALOGUE if m.precision is not None and self._has_numbers_of(m)),
+            key=lambda m: (m.precision.name not in KEPT_IN, -m.precision.unit) if m.precision else (True, 0.0),
+        )
         common = [m for m in CATALOGUE if m.name in _COMMON]
         for candidates in (
             [(m,) for m in plain],
@@ -287,22 +292,18 @@ class _Evidence:
         ):
             found = [e for e in map(self.try_out, candidates) if e is not None]
             if found:
-                return self._without_equals(sorted(found, key=self._unlikely))
+                return self._without_equals(found)
         return []
 
-    def _unlikely(self, e: Explanation) -> tuple[bool, float]:
-        """Order arithmetics: first one whose numbers these are, the coarsest of them; then the finest that fits."""
-        p = e.mistakes[0].precision
-        if p is None:
-            return False, 0.0
-        roundoff = max(p.unit, p.operand) + p.unit / 4  # of two that round factors alike, the one with exact sums
+    def _has_numbers_of(self, mistake: Mistake) -> bool:
+        """Whether every number that was shown is one of the arithmetic's, where that can be told by its digits."""
+        keep = None if mistake.precision is None else KEPT_IN.get(mistake.precision.name)
+        if keep is None:
+            return True
         # The outputs too: states that were shown through a head are as coarse as its factors.
-        shown = (a for _, t, _ in self.whole for a in (t.outputs, t.states) if a is not None)
-        numbers = [np.asarray(a) for a in shown]
-        keep = KEPT_IN.get(p.name)
-        if keep is not None and all(np.array_equal(a, keep(a), equal_nan=True) for a in numbers):
-            return False, -roundoff
-        return True, roundoff
+        shown = (np.asarray(a) for _, t, _ in self.whole for a in (t.outputs, t.states) if a is not None)
+        with np.errstate(all="ignore"):
+            return all(np.array_equal(a, keep(a), equal_nan=True) for a in shown)
 
     def try_out(self, mistakes: tuple[Mistake, ...]) -> Explanation | None:
         """Judge everything under the mistakes."""
@@ -393,6 +394,7 @@ class _Picture:
         self.case, self.place, self.broken = case, verdict.place, verdict.step_broken
         shown = trajectory.checked(case.N, case.T, case.M, case.K)
         self.of_states = self.place.what == "state"
+        self.states = shown.states
         numbers = shown.states if self.of_states and shown.states is not None else shown.outputs
         self.got = numbers if numbers.ndim == 3 else numbers[:, None]
         self.offset = 0 if numbers.ndim == 3 else case.T - 1
@@ -403,6 +405,10 @@ class _Picture:
         from .recurrence import reference
 
         case, p = self.case, self.place
+        if not self.of_states and self.states is not None:
+            h = self.states[:, p.t]
+            with np.errstate(all="ignore"):
+                return case.spec.head_activation(case.spec.cell.readout(h, case.spec.activation) @ case.Wo + case.bo)
         if self.of_states and p.t > 0:
             one = case.replace(x=case.x[:, p.t : p.t + 1], h0=np.nan_to_num(self.got[:, p.t - 1]), mask=None)
             return reference(one).states[:, 0]

@@ -172,8 +172,9 @@ def inspect(case: Case, trajectory: Trajectory, p: Precision) -> tuple[str, list
     shown = trajectory.checked(case.N, case.T, case.M, case.K)
     outputs, states = shown.outputs, shown.states
     through_head = states is None or trajectory.through_head
+    way = EVERY_OUTPUT if outputs.ndim == 3 else LAST_OUTPUT
     if case.T == 1 and outputs.ndim == 2:
-        outputs = outputs[:, None]
+        outputs = outputs[:, None]  # the last step is every step
     every = outputs.ndim == 3
     if states is None and every and _has_identity_head(case):
         states = outputs
@@ -183,7 +184,7 @@ def inspect(case: Case, trajectory: Trajectory, p: Precision) -> tuple[str, list
                 _steps(case, p, states, through_head),
                 _head(case, p, states, outputs, every),
             ]
-        return EVERY_OUTPUT if every else LAST_OUTPUT, [_trajectory(case, p, outputs, every)]
+        return way, [_trajectory(case, p, outputs, every)]
 
 
 @dataclass(frozen=True)

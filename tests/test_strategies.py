@@ -104,7 +104,7 @@ SHARES = {
     "Wh >= 3": (lambda c: radius(c) >= 3, 0.1, 0.4),
     "most numbers are of full mantissa": (lambda c: rounded_away(numbers(c)) > 0.8, 0.85, 1),
     "zeros": (lambda c: (numbers(c) == 0).any(), 0.3, 1),
-    "subnormals": (holds_subnormal, 0.3, 1),
+    "subnormals": (holds_subnormal, 0.75, 1),
     "sparse blocks": (half_empty, 0.03, 0.25),
     "large values": (lambda c: np.abs(numbers(c)).max() > 100, 0.03, 0.2),
     "huge values": (lambda c: np.abs(numbers(c)).max() > 1e20, 0.001, 0.03),

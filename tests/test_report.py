@@ -1,0 +1,154 @@
+"""What a run leaves behind: `summary.json`, and the evidence of each failure."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from pytest_rnnequiv import Case
+
+PORT = """
+import numpy as np
+
+def run(case):
+    h = np.zeros((case.N, case.M), np.float32)
+    for t in range(case.T):
+        h = np.tanh(case.x[:, t] @ case.Wx + h @ case.Wh)
+    return h @ case.Wo + case.bo
+"""
+DIAGNOSIS = "it is the recurrence without the bias `bh`"
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makepyprojecttoml(
+        '[tool.pytest.ini_options]\npythonpath = ["."]\nrnn_equiv_profile = "quick"\nrnn_equiv_impl = ["port:run"]'
+    )
+    pytester.makepyfile(port=PORT)
+    return pytester
+
+
+def failing(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    result = project.runpytest_subprocess("--rnn-equiv", "-k", "recurrence", *arguments)
+    result.assert_outcomes(failed=1)
+    return result
+
+
+def test_summary_json(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("--rnn-equiv", "-k", "recurrence or repeats", "--rnn-equiv-report", "out/here")
+    result.assert_outcomes(failed=1, passed=1)
+    summary = json.loads((project.path / "out/here/summary.json").read_text())
+    assert summary["profile"] == "quick"
+    assert summary["versions"].keys() == {"pytest-rnnequiv", "python"}
+    checks = summary["implementations"]["port:run"]["checks"]
+    assert checks.keys() == {"recurrence", "repeats"}
+    broken = checks["recurrence"]
+    assert broken["outcome"] == "failed"
+    assert broken["cases"] == broken["conclusive"] + broken["inconclusive"] > 0
+    assert broken["failures"] > 0
+    assert broken["worst_error_over_bound"] > 1
+    assert broken["seconds"] > 0
+    assert sum(broken["judged_by"].values()) == broken["cases"]
+    assert checks["repeats"]["failures"] == 0
+
+
+@pytest.mark.parametrize("apart", [[], ["-n", "2"]], ids=["here", "xdist"])
+def test_evidence(project: pytest.Pytester, apart: list[str]) -> None:
+    result = failing(project, "--rnn-equiv-report", "out", *apart)
+    name = "rnn_equiv.py-test_recurrence-port-run"
+    files = {path.name for path in (project.path / "out/failures").iterdir()}
+    expected = {f"{name}.npz", f"{name}.py"}
+    if importlib.util.find_spec("matplotlib"):
+        expected.add(f"{name}.png")
+    assert files == expected
+    result.stdout.fnmatch_lines(["*rnn-equiv: the failing case*", f"out?failures?{name}.npz"])
+    case = Case.load(project.path / "out/failures" / f"{name}.npz")
+    assert (case.N, case.T, case.M) == (1, 1, 1)
+    script = subprocess.run(
+        [sys.executable, f"{name}.py"], cwd=project.path / "out/failures", capture_output=True, text=True, check=True
+    )
+    assert f"h = {np.tanh(case.bh.astype(float)).reshape(1, 1).tolist()}" in script.stdout
+
+
+def test_without_a_report_the_cache_has_the_case(project: pytest.Pytester) -> None:
+    failing(project)
+    assert list((project.path / ".pytest_cache/d/rnn_equiv").glob("*.npz"))
+
+
+def test_a_projects_own_test_leaves_its_case_too(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import port
+        from hypothesis import given
+        from pytest_rnnequiv import assert_equivalent, strategies
+
+        @given(case=strategies.cases())
+        def test_port(case):
+            assert_equivalent(case, port.run(case))
+        """
+    )
+    result = project.runpytest_subprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*{DIAGNOSIS}*", "*rnn-equiv: the failing case*"])
+    assert list((project.path / ".pytest_cache/d/rnn_equiv").glob("*test_port.npz"))
+
+
+def test_the_message_teaches(project: pytest.Pytester) -> None:
+    failing(project).stdout.fnmatch_lines(
+        [
+            "*EquivalenceError: port:run is not the recurrence on SimpleRNN(D=1, M=1, K=1), N=1, T=1",
+            f"*diagnosis*{DIAGNOSIS}: so, * of * steps are within their bound; without, * of *",
+            "*usual cause*",
+            "*first broken state (sample 0, step 0, unit 0)",
+            "*got * 0",
+            "*expected *+-*",
+            "*off by *times its bound",
+            "*broken * 1 of 1 steps (judged by prefixes, in float32)",
+            "*to see it with numpy alone:",
+            "*import numpy as np",
+            "*for t in range(1):",
+            "FAILED rnn_equiv.py::test_recurrence[[]port:run[]] - without the bias `bh`",
+        ]
+    )
+
+
+def test_it_shows_the_message_and_not_our_frames(project: pytest.Pytester) -> None:
+    text = failing(project).stdout.str()
+    assert "__tracebackhide__" not in text
+    assert "def verify" not in text
+
+
+@pytest.mark.parametrize("style", ["long", "short", "line", "native", "no"])
+def test_whatever_the_style_of_tracebacks(project: pytest.Pytester, style: str) -> None:
+    text = failing(project, f"--tb={style}").stdout.str()
+    assert "INTERNALERROR" not in text
+    assert (DIAGNOSIS in text) == (style in ("long", "short", "native"))
+
+
+def test_junitxml_has_it_too(project: pytest.Pytester) -> None:
+    failing(project, "--junitxml", "junit.xml")
+    tree = ElementTree.parse(project.path / "junit.xml")
+    (failure,) = tree.iter("failure")
+    assert DIAGNOSIS in (failure.text or "")
+    assert "import numpy as np" in (failure.text or "")
+    properties = {p.get("name"): p.get("value") for p in tree.iter("property")}
+    assert int(properties["rnn_equiv.failures"] or 0) > 0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pytest_html") is None, reason="needs pytest-html")
+@pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs matplotlib")
+def test_pytest_html_shows_the_picture(project: pytest.Pytester) -> None:
+    failing(project, "--html", "report.html", "--self-contained-html")
+    assert "data:image/png;base64" in (project.path / "report.html").read_text()
+
+
+def test_a_right_port_leaves_a_summary_only(project: pytest.Pytester) -> None:
+    result = project.runpytest("--rnn-equiv", "-k", "notebook", "--rnn-equiv-impl", "numpy", "--rnn-equiv-report", "out")
+    result.assert_outcomes(passed=1)
+    assert [path.name for path in (project.path / "out").iterdir()] == ["summary.json"]
