@@ -54,20 +54,26 @@ def script(case: Case, file: str | None = None) -> str:
     else:
         lines += [f"{name} = {_literal(array)}" for name, array in numbers.items()]
     h = "h0" if case.h0 is not None else f"np.zeros(({case.N}, {case.M}))"
-    new = _TYPED.get(spec.activation.name, f"{spec.activation.name}(a)  # define it")
-    y = "h @ Wo + bo"
+    new, y = _typed(spec.activation.name, "activation"), _typed(spec.head_activation.name, "head_activation")
+    for function, own in (("activation", spec.activation), ("head_activation", spec.head_activation)):
+        if own.name not in _TYPED:
+            lines += ["", f"def {function}(a):  # define it: {own.name}", "    raise NotImplementedError"]
     lines += ["", f"h = {h}", f"for t in range({case.T}):", "    a = x[:, t] @ Wx + h @ Wh + bh"]
     if case.mask is None:
         lines.append(f"    h = {new}")
     else:
         lines.append(f"    h = np.where(mask[:, t, None], {new}, h)")
     if spec.head_activation.name == "linear":
-        lines.append(f"    y = {y}")
+        lines.append("    y = h @ Wo + bo")
     else:
-        lines += [f"    a = {y}", f"    y = {_TYPED.get(spec.head_activation.name, 'a')}"]
+        lines += ["    a = h @ Wo + bo", f"    y = {y}"]
     lines += ['    print("step", t, "h =", h.tolist(), "y =", y.tolist())']
     lines += ["# and the port on the same numbers: print(forward(x, Wx, Wh, bh, Wo, bo))"]
     return "\n".join(lines) + "\n"
+
+
+def _typed(name: str, function: str) -> str:
+    return _TYPED.get(name, f"{function}(a)")
 
 
 def _literal(array: npt.NDArray[Any]) -> str:

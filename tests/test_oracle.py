@@ -153,7 +153,7 @@ def test_one_step_has_one_output() -> None:
         verdict = judge(case, answer)
         assert verdict.equivalent
         assert verdict.steps == 3
-    assert judge(case, shown.outputs[:, 0]).way == "every output"
+    assert judge(case, shown.outputs[:, 0]).way == "last output"
     assert judge(case, shown.outputs[:, 0] + 1e-4).different
 
 
