@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from .case import Case
-from .mistakes import CATALOGUE, KEPT_IN, Mistake
+from .mistakes import CATALOGUE, KEPT_IN, Mistake, to_tf32
 from .observation import Observation, observe
-from .oracle import Verdict, judge
+from .oracle import Verdict, inspect, judge
 from .precision import Precision
 from .trajectory import BadAnswer, Trajectory, as_trajectory
 
@@ -266,8 +266,8 @@ class _Evidence:
         self.precision = precision
         #: What was put together of several runs, with the states that they show.
         self.whole = self._judged((o.case, o.trajectory) for o in observations)
-        #: The runs as they were made: a mistake that shows differently in every prefix (time reversed), or under another
-        #: head (biases exchanged), explains each of them, and not what was put together.
+        #: The runs as they were made: a mistake that shows differently in every prefix (time reversed), or under
+        #: another head (biases exchanged), explains each of them, and not what was put together.
         self.runs = self._judged(run for o in observations for run in o.runs)
 
     def _judged(self, pairs: Iterable[tuple[Case, Trajectory]]) -> list[tuple[Case, Trajectory, Verdict]]:
@@ -278,8 +278,8 @@ class _Evidence:
     def explanations(self) -> list[Explanation]:
         """Find the smallest sets of mistakes that explain everything."""
         plain = [m for m in CATALOGUE if m.precision is None]
-        # The bound of a coarse arithmetic is wide: without its digits, anything that is nearly right would fit it. Those
-        # that round what they store are tried first, the coarsest before the finer.
+        # The bound of a coarse arithmetic is wide: without its digits, anything that is nearly right would fit it.
+        # Those that round what they store are tried first, the coarsest before the finer.
         coarse = sorted(
             (m for m in CATALOGUE if m.precision is not None and self._has_numbers_of(m)),
             key=lambda m: (m.precision.name not in KEPT_IN, -m.precision.unit) if m.precision else (True, 0.0),
@@ -296,14 +296,16 @@ class _Evidence:
         return []
 
     def _has_numbers_of(self, mistake: Mistake) -> bool:
-        """Whether every number that was shown is one of the arithmetic's, where that can be told by its digits."""
-        keep = None if mistake.precision is None else KEPT_IN.get(mistake.precision.name)
-        if keep is None:
+        """Whether what was shown bears the marks of the arithmetic: its digits, or the rounding of its factors."""
+        if mistake.precision is None:
             return True
+        keep = KEPT_IN.get(mistake.precision.name)
+        if keep is None:
+            return all(_rounds_factors(case, shown) for case, shown, _ in self.whole)
         # The outputs too: states that were shown through a head are as coarse as its factors.
-        shown = (np.asarray(a) for _, t, _ in self.whole for a in (t.outputs, t.states) if a is not None)
+        numbers = (np.asarray(a) for _, t, _ in self.whole for a in (t.outputs, t.states) if a is not None)
         with np.errstate(all="ignore"):
-            return all(np.array_equal(a, keep(a), equal_nan=True) for a in shown)
+            return all(np.array_equal(a, keep(a), equal_nan=True) for a in numbers)
 
     def try_out(self, mistakes: tuple[Mistake, ...]) -> Explanation | None:
         """Judge everything under the mistakes."""
@@ -341,6 +343,36 @@ class _Evidence:
             cases = tuple(_fingerprint(_apply(e.mistakes, case)) for case, _, _ in self.runs)
             kept.setdefault((cases, tuple(m.precision for m in e.mistakes)), e)
         return list(kept.values())
+
+
+def _rounds_factors(case: Case, trajectory: Trajectory) -> bool:
+    """Whether the states come, to the rounding of float32, from factors that were rounded to TF32's 11 bits.
+
+    True as well where no states are to be seen.
+    """
+    if trajectory.states is None:
+        return True
+    with np.errstate(all="ignore"):
+        states = np.asarray(trajectory.states).astype(np.float32)
+        if trajectory.through_head:  # which multiplies them, rounded, by 1
+            return np.array_equal(to_tf32(states), states, equal_nan=True)
+        N, T, M = states.shape
+        h0 = np.zeros((N, M), np.float32) if case.h0 is None else case.h0
+        previous = np.concatenate([h0[:, None], states[:, :-1]], axis=1).reshape(-1, M)
+        moved = np.ones(N * T, bool) if case.mask is None else case.mask.ravel()
+        after = Trajectory(np.zeros((moved.sum(), case.K)), states.reshape(N * T, 1, M)[moved])
+        if not moved.any():
+            return True
+        one = case.replace(
+            x=to_tf32(case.x.reshape(N * T, 1, -1)[moved]),
+            h0=to_tf32(previous[moved]),
+            Wx=to_tf32(case.Wx),
+            Wh=to_tf32(case.Wh),
+            mask=None,
+        )
+        _, (steps, _) = inspect(one, after, Precision.float32)
+        ratio, _ = steps.ratio()
+        return bool((ratio <= 1).all())
 
 
 def _together(a: Mistake, b: Mistake) -> bool:
@@ -390,7 +422,8 @@ class _Picture:
     """The broken numbers beside what they should be."""
 
     def __init__(self, case: Case, trajectory: Trajectory, verdict: Verdict) -> None:
-        assert verdict.place is not None and verdict.step_broken is not None
+        assert verdict.place is not None
+        assert verdict.step_broken is not None
         self.case, self.place, self.broken = case, verdict.place, verdict.step_broken
         shown = trajectory.checked(case.N, case.T, case.M, case.K)
         self.of_states = self.place.what == "state"

@@ -1,10 +1,10 @@
 """The catalogue: well-known ways to get a recurrent layer wrong.
 
 A mistake is a *case transformation followed by the correct recurrence*: whoever transposes ``Wh`` computes the right
-recurrence of the case in which ``Wh`` is transposed. So one catalogue serves twice. The oracle must tell every mistake from
-the truth (the selfcheck), and a port that differs is explained by the mistake under which it becomes equivalent (the
-diagnosis). Where a mistake is in the step itself, the transformed case has a wrong cell in its spec; where it is in the
-numbers, a coarser activation or another arithmetic.
+recurrence of the case in which ``Wh`` is transposed. So one catalogue serves twice. The oracle must tell every
+mistake from the truth (the selfcheck), and a port that differs is explained by the mistake under which it becomes
+equivalent (the diagnosis). Where a mistake is in the step itself, the transformed case has a wrong cell in its spec;
+where it is in the numbers, a coarser activation or another arithmetic.
 """
 
 from __future__ import annotations
@@ -910,7 +910,7 @@ def _register_arithmetics() -> None:
 
 def _coarse(case: Case, precision: Precision) -> Trajectory:
     """Run the recurrence in an arithmetic that NumPy does not have, by rounding its factors."""
-    to = to_bfloat16 if precision.name == "bfloat16" else _to_tf32
+    to = to_bfloat16 if precision.name == "bfloat16" else to_tf32
     store = precision.name == "bfloat16"
     coarse = _all_weights(case, to).replace(x=to(case.x))
     f = case.spec.activation
@@ -928,7 +928,8 @@ def _coarse(case: Case, precision: Precision) -> Trajectory:
         return Trajectory(to(states) @ coarse.Wo + case.bo, states)
 
 
-def _to_tf32(a: Array) -> Array:
+def to_tf32(a: Array) -> Array:
+    """Round to 11 bits with float32's range, ties to even; NaN and infinities stay."""
     bits = np.asarray(a, np.float32).view(np.uint32)
     rounded_bits = bits + (0x0FFF + ((bits >> 13) & 1)).astype(np.uint32)
     result = (rounded_bits & np.uint32(0xFFFFE000)).view(np.float32)

@@ -1,8 +1,8 @@
 """Ask an implementation about a case in the strongest way that it allows.
 
 Whoever shows states is judged by induction. Whoever shows outputs only, but takes any weights, can be *made* to show
-its states: under the identity head (``K = M``, ``Wo = I``, ``bo = 0``) its outputs are its states, and run on every prefix
-``x[:, :t]`` even an implementation that shows nothing but its last output shows all of them.
+its states: under the identity head (``K = M``, ``Wo = I``, ``bo = 0``) its outputs are its states, and run on every
+prefix ``x[:, :t]`` even an implementation that shows nothing but its last output shows all of them.
 """
 
 from __future__ import annotations

@@ -304,11 +304,12 @@ WINDOW = 4_000_000
 def trajectory_bound(case: Case, p: Precision, first: int = 0) -> tuple[Array, Array, Array]:
     """Outputs of the recurrence, and how far a correct implementation's may be from them.
 
-    An implementation's state is off by ``e_t = act(a_t + Wh' e_{t-1} + d_t) - act(a_t)``, where ``d_t`` is the rounding of
-    one step. Linearised, ``e_t = slope_t (Wh' e_{t-1} + d_t) + r_t``: every step is the source of an error that travels on
-    through the *signed* product of the following steps' matrices, so that a contracting recurrence forgets it. The
-    remainder ``r_t`` of the linearisation (Taylor, with the largest second derivative) enters as one more source; it
-    depends on earlier errors only, so the bound is rigorous, not first order. Chaos makes it wide, never wrong.
+    An implementation's state is off by ``e_t = act(a_t + Wh' e_{t-1} + d_t) - act(a_t)``, where ``d_t`` is the
+    rounding of one step. Linearised, ``e_t = slope_t (Wh' e_{t-1} + d_t) + r_t``: every step is the source of an
+    error that travels on through the *signed* product of the following steps' matrices, so that a contracting
+    recurrence forgets it. The remainder ``r_t`` of the linearisation (Taylor, with the largest second derivative)
+    enters as one more source; it depends on earlier errors only, so the bound is rigorous, not first order. Chaos
+    makes it wide, never wrong.
 
     Returns
     -------

@@ -77,7 +77,7 @@ def _option(
     return {"flag": flag, "help": help, "metavar": metavar, "parse": parse}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # what is left out costs time at every start
 class Settings:
     """What the user asked for: one field for each option, which is declared here and nowhere else.
 

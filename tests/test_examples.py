@@ -17,7 +17,9 @@ QUICK = ("--rnn-equiv", "--rnn-equiv-profile", "quick")
 needs_compiler = pytest.mark.skipif(
     sys.platform == "win32" or not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="needs a C compiler"
 )
-needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs torch, which is not installed")
+needs_torch = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="needs torch, which is not installed"
+)
 
 
 @pytest.fixture
@@ -89,6 +91,8 @@ def test_wrong_ports(run, monkeypatch: pytest.MonkeyPatch) -> None:
     named = [argument for name in told for argument in ("--rnn-equiv-impl", name)]
     result = run("wrong_ports", *QUICK, "-k", "recurrence", *named)
     result.assert_outcomes(failed=len(told))
-    summary = dict(re.findall(r"^FAILED rnn_equiv.py::test_recurrence\[(.+?)\] - (.+)$", result.stdout.str(), re.MULTILINE))
+    summary = dict(
+        re.findall(r"^FAILED rnn_equiv.py::test_recurrence\[(.+?)\] - (.+)$", result.stdout.str(), re.MULTILINE)
+    )
     for name, sentence in told.items():
         assert summary[name].startswith(sentence), name

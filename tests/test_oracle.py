@@ -167,8 +167,9 @@ def test_chaos_seen_by_its_last_output_is_inconclusive(seed: int) -> None:
         assert verdict.inconclusive
         assert verdict.undetermined == verdict.steps * case.K == case.N * case.K
         assert verdict.problem == (
-            f"{case.N * case.K} of the numbers cannot be judged (last output): a correct implementation may be this far off, "
-            "since the recurrence amplifies rounding; show the states to be judged step by step"
+            f"{case.N * case.K} of the numbers cannot be judged (last output): "
+            "a correct implementation may be this far off, since the recurrence amplifies rounding; "
+            "show the states to be judged step by step"
         )
         assert str(verdict) == f"inconclusive: {verdict.problem}"
     assert judge(case, wrong).different
@@ -502,7 +503,7 @@ def test_subnormals_may_be_flushed_unless_gradual_underflow_is_promised() -> Non
         (lambda y: y[:0], "the outputs are empty (shape (0, 2))"),
         (
             lambda y: y.T,
-            "the outputs have shape (2, 3), expected (N, K) = (3, 2) (the last step) or (N, T, K) = (3, 5, 2) (every step); it is transposed",
+            "the outputs have shape (2, 3), expected (N, K) = (3, 2) (the last step) or (N, T, K) = (3, 5, 2) (every step); it is transposed",  # noqa: E501
         ),
         (lambda y: Trajectory(y, y), "the states have shape (3, 2), expected (N, T, M) = (3, 5, 4)"),
         (lambda y: "wrong", "the outputs have dtype <U5, expected floats (float16, float32 or float64)"),

@@ -41,7 +41,9 @@ def failing(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 
 def test_summary_json(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("--rnn-equiv", "-k", "recurrence or repeats", "--rnn-equiv-report", "out/here")
+    result = project.runpytest_subprocess(
+        "--rnn-equiv", "-k", "recurrence or repeats", "--rnn-equiv-report", "out/here"
+    )
     result.assert_outcomes(failed=1, passed=1)
     summary = json.loads((project.path / "out/here/summary.json").read_text())
     assert summary["profile"] == "quick"
@@ -149,6 +151,8 @@ def test_pytest_html_shows_the_picture(project: pytest.Pytester) -> None:
 
 
 def test_a_right_port_leaves_a_summary_only(project: pytest.Pytester) -> None:
-    result = project.runpytest("--rnn-equiv", "-k", "notebook", "--rnn-equiv-impl", "numpy", "--rnn-equiv-report", "out")
+    result = project.runpytest(
+        "--rnn-equiv", "-k", "notebook", "--rnn-equiv-impl", "numpy", "--rnn-equiv-report", "out"
+    )
     result.assert_outcomes(passed=1)
     assert [path.name for path in (project.path / "out").iterdir()] == ["summary.json"]

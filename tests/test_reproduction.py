@@ -33,7 +33,9 @@ def run(source: str, **names: Any) -> tuple[Trajectory, dict[str, Any]]:
         assert int(found[1]) == number
         states.append(eval(found[2], {"nan": np.nan, "inf": np.inf}))
         outputs.append(eval(found[3], {"nan": np.nan, "inf": np.inf}))
-    return Trajectory(np.stack([np.array(y, float) for y in outputs], 1), np.stack([np.array(h) for h in states], 1)), names
+    return Trajectory(
+        np.stack([np.array(y, float) for y in outputs], 1), np.stack([np.array(h) for h in states], 1)
+    ), names
 
 
 def shows(case: Case, source: str | None = None) -> bool:
@@ -89,7 +91,10 @@ def test_zeros_are_written_short_and_minus_zeros_are_kept() -> None:
     more=st.lists(st.integers(0, 2**64 - 1), min_size=3, max_size=3),
 )
 def test_numbers_keep_every_bit(bits: list[int], more: list[int]) -> None:
-    for raw, kind, dtype in ((np.array(bits, np.uint32), np.float32, "float32"), (np.array(more, np.uint64), np.float64, "float64")):
+    for raw, kind, dtype in (
+        (np.array(bits, np.uint32), np.float32, "float32"),
+        (np.array(more, np.uint64), np.float64, "float64"),
+    ):
         x = raw.view(kind).reshape(1, 1, 3)
         case = generic(N=1, T=1, dtype=dtype).replace(x=x)
         _, names = run(script(case))
@@ -101,8 +106,14 @@ def test_numbers_keep_every_bit(bits: list[int], more: list[int]) -> None:
 @settings(max_examples=40)
 @given(
     case=rnn.cases(
-        T=st.integers(1, 4), D=rnn.sizes(max_value=4), M=rnn.sizes(max_value=4), K=rnn.sizes(max_value=3),
-        activation=rnn.activations(), head_activation=rnn.activations(), initial_state=st.booleans(), masked=st.booleans(),
+        T=st.integers(1, 4),
+        D=rnn.sizes(max_value=4),
+        M=rnn.sizes(max_value=4),
+        K=rnn.sizes(max_value=3),
+        activation=rnn.activations(),
+        head_activation=rnn.activations(),
+        initial_state=st.booleans(),
+        masked=st.booleans(),
     )
 )
 def test_what_a_script_shows_is_never_different(case: Case) -> None:
@@ -131,12 +142,18 @@ def test_an_activation_of_the_users_own_is_left_to_define(options: dict[str, Any
     def cube(a: Any) -> Any:
         return a**3 / 10
 
-    case = generic(N=1, T=2, activation=Activation("my cube", cube), head_activation=Activation("other", np.abs), **options)
+    case = generic(
+        N=1, T=2, activation=Activation("my cube", cube), head_activation=Activation("other", np.abs), **options
+    )
     source = script(case)
     assert "# define it: my cube" in source
     assert "# define it: other" in source
     compile(source, "script", "exec")
-    shown, _ = run(source.replace("raise NotImplementedError", "return a**3 / 10", 1).replace("raise NotImplementedError", "return abs(a)", 1))
+    shown, _ = run(
+        source.replace("raise NotImplementedError", "return a**3 / 10", 1).replace(
+            "raise NotImplementedError", "return abs(a)", 1
+        )
+    )
     assert np.allclose(shown.states, reference(case).states, atol=1e-5)
     assert np.allclose(shown.outputs, reference(case).outputs, atol=1e-5)
 

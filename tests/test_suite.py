@@ -100,7 +100,10 @@ class TestKnownFailures:
         [
             ("nothing: really", "the known failure 'nothing: really' matches no check; there are *notebook*numpy*"),
             ("notebook[[]other[]]: really", "the known failure *matches no check*"),
-            ("note book: really", "*'note book: really' is no known failure; expected CHECK[[]IMPLEMENTATION[]]: REASON*"),
+            (
+                "note book: really",
+                "*'note book: really' is no known failure; expected CHECK[[]IMPLEMENTATION[]]: REASON*",
+            ),
             ("missing.txt", "*missing.txt cannot be read*"),
         ],
     )
@@ -224,7 +227,10 @@ class TestEquivalenceSuite:
         [
             ("pass", "TestPort does not say what to check: give it a method run(self, case)"),
             ("implementation = 'a:b'\n    def run(self, case): ...", "TestPort says twice what to check"),
-            ("profile = 'fast'\n    def run(self, case): ...", "TestPort.profile must be one of quick, default, thorough"),
+            (
+                "profile = 'fast'\n    def run(self, case): ...",
+                "TestPort.profile must be one of quick, default, thorough",
+            ),
         ],
     )
     def test_misuse(self, body: str, sentence: str) -> None:
@@ -233,7 +239,9 @@ class TestEquivalenceSuite:
             exec(source)
 
     def test_something_that_is_no_port(self, project: pytest.Pytester) -> None:
-        source = "from pytest_rnnequiv import EquivalenceSuite\nclass TestPort(EquivalenceSuite):\n    implementation = 3"
+        source = (
+            "from pytest_rnnequiv import EquivalenceSuite\nclass TestPort(EquivalenceSuite):\n    implementation = 3"
+        )
         project.makepyfile(source)
         result = project.runpytest_subprocess("-k", "notebook")
         result.stdout.fnmatch_lines(["*TestPort: 3 is no implementation*"])

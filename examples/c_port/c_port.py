@@ -24,7 +24,9 @@ def build(*flags):
     if cc is None:
         raise RuntimeError("a C compiler is needed: set CC, or install cc, gcc or clang")
     library = Path(tempfile.mkdtemp()) / "rnn.so"
-    subprocess.run([cc, "-O2", "-std=c99", "-shared", "-fPIC", *flags, HERE / "rnn.c", "-o", library, "-lm"], check=True)
+    subprocess.run(
+        [cc, "-O2", "-std=c99", "-shared", "-fPIC", *flags, HERE / "rnn.c", "-o", library, "-lm"], check=True
+    )
     function = ctypes.CDLL(str(library)).rnn_forward
     array = np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS")
     function.argtypes = [ctypes.c_int] * 4 + [array] * 8

@@ -1,7 +1,7 @@
 """Run the code blocks of `notebook.md` and put what they print below them; `--check` only compares.
 
-    python run.py
-    python run.py --check
+python run.py
+python run.py --check
 """
 
 import contextlib

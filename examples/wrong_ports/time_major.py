@@ -1,4 +1,4 @@
-"""PyTorch's default is time-major, `(T, N, D)`: the buffer was reinterpreted, not transposed (`batch_first` forgotten)."""
+"""PyTorch's default is time-major, `(T, N, D)`: the buffer was reinterpreted, and `batch_first` forgotten."""
 
 import numpy as np
 

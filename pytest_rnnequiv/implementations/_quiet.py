@@ -32,9 +32,9 @@ CHATTER = re.compile(
 def quiet_import() -> Iterator[None]:
     """Hold back what the import of TensorFlow writes to stderr, and drop the chatter in it.
 
-    TensorFlow 2.21 writes some lines before its logging is set up, so that ``TF_CPP_MIN_LOG_LEVEL`` does not reach them:
-    file descriptor 2 itself is turned aside. Afterwards everything that is not known chatter is written after all;
-    if the block raises, so is the chatter.
+    TensorFlow 2.21 writes some lines before its logging is set up, so that ``TF_CPP_MIN_LOG_LEVEL`` does not reach
+    them: file descriptor 2 itself is turned aside. Afterwards everything that is not known chatter is written after
+    all; if the block raises, so is the chatter.
 
     Does nothing if the user has set ``TF_CPP_MIN_LOG_LEVEL``, or if TensorFlow has been imported already.
     """

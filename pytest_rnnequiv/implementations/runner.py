@@ -53,11 +53,8 @@ def compute(implementation: Any, cases: list[Case]) -> list[Trajectory]:
     run, many = normalise(implementation)
     handed = [case.writable() for case in cases]
     try:
-        if many is not None:
-            answers = list(many(handed))
-        else:
-            # Taken out of its buffer at once: the next run may overwrite it.
-            answers = [_kept(run(case)) for case in handed]
+        # One by one, an answer is taken out of its buffer at once: the next run may overwrite it.
+        answers = [_kept(run(case)) for case in handed] if many is None else list(many(handed))
     except (KeyboardInterrupt, BadAnswer, _TimeIsUp):
         raise
     except BaseException as error:

@@ -41,8 +41,8 @@ def leave(error: EquivalenceError, where: Path, name: str) -> list[Path]:
     Returns
     -------
     list of Path
-        The case, the script, and the picture if matplotlib is installed. A case that no file can hold (an activation of the
-        user's own) has its script only.
+        The case, the script, and the picture if matplotlib is installed. A case that no file can hold (an activation
+        of the user's own) has its script only.
     """
     stem = where / re.sub(r"[^\w.-]+", "-", name).strip("-")
     written = []

@@ -248,7 +248,7 @@ def _write_line(reporter: pytest.TerminalReporter, line: str, markup: Markup) ->
 
 
 def _write_selfcheck(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
-    """Write what was caught of the catalogue of mistakes, after how many cases, by which check, and what it was named."""
+    """Write what was caught of the catalogue, after how many cases, by which check, and what it was named."""
     tallies = [entry.tally for entry in ledger.counted if entry.tally is not None and "mistake" in entry.tally.facts]
     keys = ("mistake", "caught after", "by", "named")
     cells = [list(keys)]

@@ -20,12 +20,11 @@ from ..activations import ACTIVATIONS
 from ..assertion import assert_equivalent
 from ..case import Case
 from ..implementations import DEFAULT, ImplementationError, expand, resolve
-from ..implementations.port import Port, Supports
+from ..implementations.port import Port
 from ..implementations.runner import PortFailure, can_fork
 from ..mistakes import CATALOGUE, Mistake
 from ..notebook import notebook_case
 from ..plugin import settings as plugin_settings
-from ..recurrence import reference
 from ..spec import Spec, param_count
 from ..trajectory import BadAnswer, Trajectory
 from . import selfcheck
@@ -397,7 +396,7 @@ def test_model_as_built(port: Port, data: st.DataObject) -> None:
 
 @check(examples=40, keras=True)
 def test_parameter_law(port: Port, data: st.DataObject) -> None:
-    """``M*(D+M+1)`` parameters in the RNN, ``K*(M+1)`` in the head; weight shapes and their order; what is trainable."""
+    """``M*(D+M+1)`` parameters in the RNN, ``K*(M+1)`` in the head; the shapes, and what is trainable."""
     from ..implementations.keras import build_simple_rnn
 
     shape = data.draw(rnn.shapes(), label="shape")

@@ -20,8 +20,8 @@ class EquivalenceSuite:
             def run(self, case):
                 return my_rnn.forward(case.x, *case.weights)
 
-    What a port may declare (``precision``, ``supports``, ``timeout``, ...) are attributes of the class. It runs in pytest's own
-    process: breakpoints work, and a port that dies takes the run with it.
+    What a port may declare (``precision``, ``supports``, ``timeout``, ...) are attributes of the class. It runs in
+    pytest's own process: breakpoints work, and a port that dies takes the run with it.
 
     Attributes
     ----------

@@ -1,8 +1,8 @@
 """Checks that are known to fail for an implementation, each with its reason.
 
-An entry is ``CHECK[IMPLEMENTATION]: REASON``, or ``CHECK: REASON`` for every implementation, with the names that node ids
-and the summary have: ``nan[firmware:Port]: the clamp in front of the table swallows NaN``. A known failure is strict: the
-check must fail, so that its repair is noticed too. An entry that matches nothing is an error.
+An entry is ``CHECK[IMPLEMENTATION]: REASON``, or ``CHECK: REASON`` for every implementation, with the names that node
+ids and the summary have: ``nan[firmware:Port]: the clamp in front of the table swallows NaN``. A known failure is
+strict: the check must fail, so that its repair is noticed too. An entry that matches nothing is an error.
 """
 
 from __future__ import annotations

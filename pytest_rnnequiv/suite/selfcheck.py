@@ -1,8 +1,8 @@
 """Show that the suite can fail: run it against every mistake of the catalogue.
 
-A mistaken implementation takes the place of the one that is checked. It shows as much of itself (states, outputs of every
-step, or of the last one), declares the same precision, and supports the same cases. So what slips through here would slip
-through there.
+A mistaken implementation takes the place of the one that is checked. It shows as much of itself (states, outputs of
+every step, or of the last one), declares the same precision, and supports the same cases. So what slips through here
+would slip through there.
 """
 
 from __future__ import annotations
