@@ -109,7 +109,7 @@ def test_without_an_explanation_it_says_how_it_looks_and_how_much_room_it_needs(
     assert re.search(
         r"  room needed  \d\S* times what float32 gives, as of a unit round-off of \S+e-0\d; declare the", text
     )
-    assert error.brief.startswith("first broken at state (sample ")
+    assert error.brief == "every unit is off by +3e-06"
     far = str(failure(case, Trajectory(right.outputs, right.states + 0.5)))
     assert "room needed" not in far
 

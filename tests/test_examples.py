@@ -46,9 +46,9 @@ def test_notebook() -> None:
 
 @needs_compiler
 def test_c_port(run) -> None:
-    result = run("c_port", "--rnn-equiv-profile", "quick")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines(["*c_port:CPort *", "*c_port:CPortFastTanh *"])
+    result = run("c_port", "--rnn-equiv-profile", "quick", "-k", "q15 or recurrence or nan")
+    result.assert_outcomes(passed=6)  # two of its own, and two checks for each of two ports
+    result.stdout.fnmatch_lines(["c_port:CPort *", "c_port:CPortFastTanh *", "*accumulator_is_too_narrow *"])
 
 
 @needs_compiler

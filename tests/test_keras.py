@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pytest
 from pytest_rnnequiv import Case, Precision, Spec, judge, param_count, reference
 from pytest_rnnequiv.activations import ACTIVATIONS, Activation
 from pytest_rnnequiv.cells import SimpleRNN
+from pytest_rnnequiv.implementations import ImplementationError
 from pytest_rnnequiv.implementations import keras as module
 from pytest_rnnequiv.implementations.keras import (
     KerasCall,
@@ -24,6 +26,7 @@ from pytest_rnnequiv.implementations.keras import (
     build_simple_rnn,
     load,
 )
+from pytest_rnnequiv.implementations.port import fixed_model
 
 
 def case_of(spec: Spec, N: int = 2, T: int = 3, seed: int = 0, h0: bool = False, mask: bool = False) -> Case:
@@ -316,6 +319,7 @@ def python(source: str, path: Path | None = None, **environment: str) -> Ran:
 
 RUN_KERAS = """
 import os
+import re
 import numpy as np
 from pytest_rnnequiv import Case, Spec
 from pytest_rnnequiv.implementations.keras import KerasCall, KerasGraph, KerasPredict
@@ -330,6 +334,7 @@ assert os.environ == before, "the environment has changed"
 
 HOLD = """
 import os
+import re
 from pytest_rnnequiv.implementations._quiet import quiet_import
 with quiet_import():
     os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\\n")
@@ -376,3 +381,38 @@ class TestImport:
         sentence = ran.err.splitlines()[-1]
         assert sentence.startswith("ImportError: the Keras implementations need keras and its backend")
         assert "built for another NumPy" in sentence
+
+
+class TestReadModel:
+    """A model of the user's own, compiled into a port."""
+
+    def test_a_model_and_its_file(self, tmp_path: Path) -> None:
+        model = build_simple_rnn(T=4, D=2, M=3, K=1, activation="relu")
+        model.save(tmp_path / "model.keras")
+        for given in (model, tmp_path / "model.keras", str(tmp_path / "model.keras")):
+            spec, weights = fixed_model(given)
+            assert spec == Spec(2, 3, 1, "relu")
+            assert all(map(np.array_equal, weights, model.get_weights()))
+
+    def test_biases_that_it_does_without_are_zeros(self) -> None:
+        _, weights = fixed_model(build_simple_rnn(use_bias=False))
+        assert [w.shape for w in weights] == [(3, 5), (5, 5), (5,), (5, 2), (2,)]
+        assert not weights[2].any()
+
+    @pytest.mark.parametrize(
+        ("model", "sentence"),
+        [
+            (lambda: "missing.keras", "the model missing.keras cannot be loaded"),
+            (lambda: 3, "the model must be SimpleRNN -> Dense, and it is int"),
+            (lambda: build_simple_rnn(go_backwards=True), "the model's SimpleRNN has go_backwards=True"),
+            (
+                lambda: build_simple_rnn(activation="gelu"),
+                "the model's layers are not covered: unknown activation 'gelu'",
+            ),
+            (lambda: (Spec(1, 1, 1), [[1.0]]), "model = (spec, weights): "),
+        ],
+        ids=["file", "kind", "option", "activation", "weights"],
+    )
+    def test_what_is_none(self, model: Any, sentence: str) -> None:
+        with pytest.raises(ImplementationError, match=re.escape(sentence)):
+            fixed_model(model())

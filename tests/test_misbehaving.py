@@ -64,7 +64,7 @@ def test_neither_a_hang_nor_a_death_ends_the_run(project: pytest.Pytester) -> No
 
 def test_odd_looking_ports_are_right(project: pytest.Pytester) -> None:
     names = ("lists", "read_only", "not_contiguous", "OwnBuffer", "Slow")
-    check(project, *names, only="recurrence or repeats").assert_outcomes(passed=2 * len(names))
+    check(project, *names, only="notebook or repeats").assert_outcomes(passed=2 * len(names))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a fixture's port is forked on Linux only")

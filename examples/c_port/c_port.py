@@ -1,4 +1,4 @@
-"""The C port, compiled with the system's compiler and called through ctypes."""
+"""The C ports, compiled with the system's compiler and called through ctypes."""
 
 import ctypes
 import os
@@ -9,27 +9,31 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_rnnequiv import Precision
+from pytest_rnnequiv import Precision, Trajectory
 
 HERE = Path(__file__).parent
 
 
 def compiler():
+    """Return the command of a C compiler, or None."""
     return next((cc for cc in (os.environ.get("CC"), "cc", "gcc", "clang") if cc and shutil.which(cc)), None)
 
 
-def build(*flags):
-    """Compile `rnn.c` into a shared library and load it."""
+def build(source, *flags):
+    """Compile a C file into a shared library and load it."""
     cc = compiler()
     if cc is None:
         raise RuntimeError("a C compiler is needed: set CC, or install cc, gcc or clang")
-    library = Path(tempfile.mkdtemp()) / "rnn.so"
-    subprocess.run(
-        [cc, "-O2", "-std=c99", "-shared", "-fPIC", *flags, HERE / "rnn.c", "-o", library, "-lm"], check=True
-    )
-    function = ctypes.CDLL(str(library)).rnn_forward
-    array = np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS")
-    function.argtypes = [ctypes.c_int] * 4 + [array] * 8
+    with tempfile.TemporaryDirectory() as folder:  # once it is loaded, the file may go
+        library = Path(folder) / "rnn.so"
+        command = [cc, "-O2", "-std=c99", "-shared", "-fPIC", *flags, HERE / source, "-o", library, "-lm"]
+        subprocess.run(command, check=True)
+        return ctypes.CDLL(str(library))
+
+
+def signature(function, *dtypes):
+    """Declare `function(T, D, M, K, array, ...)`, so that a wrong array is an error in Python and not a crash in C."""
+    function.argtypes = [ctypes.c_int] * 4 + [np.ctypeslib.ndpointer(d, flags="C_CONTIGUOUS") for d in dtypes]
     function.restype = None
     return function
 
@@ -42,7 +46,7 @@ class CPort:
     flags = ()
 
     def __init__(self):
-        self.forward = build(*self.flags)
+        self.forward = signature(build("rnn.c", *self.flags).rnn_forward, *8 * [np.float32])
 
     def run(self, case):
         y = np.empty((case.N, case.K), np.float32)
@@ -65,3 +69,23 @@ class CPortFastTanhUndeclared(CPortFastTanh):
 
     name = "c_port, fast tanh undeclared"
     precision = "float32"
+
+
+class Q15Port:
+    """Fixed point: weights rounded to multiples of 2^-12, a tanh from a table, and exact sums."""
+
+    step = 2.0**-12
+    precision = Precision.float32.with_activation_error(2.0**-14).quantised(Wx=step, Wh=step, bh=step, Wo=step, bo=step)
+
+    def __init__(self, *flags):
+        library = build("rnn_q15.c", *flags)
+        library.rnn_init()
+        self.forward = signature(library.rnn_forward, *7 * [np.int16], np.int64)
+
+    def run(self, case):
+        x, *weights = (np.round(a.astype(float) / self.step).astype(np.int16) for a in (case.x, *case.weights))
+        h = np.empty((case.N, case.T, case.M), np.int16)
+        y = np.empty((case.N, case.T, case.K), np.int64)
+        for n in range(case.N):
+            self.forward(case.T, case.D, case.M, case.K, x[n], *weights, h[n], y[n])
+        return Trajectory(outputs=y / 2.0**27, states=h / 2.0**15)

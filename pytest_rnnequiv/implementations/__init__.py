@@ -100,6 +100,8 @@ def resolve(name: str) -> Port:
     """
     from .port import Port
 
+    if name in GROUPS:
+        raise UnknownImplementation(f"{name!r} stands for several: {', '.join(GROUPS[name])}")
     (name,) = expand([name])
     if name not in BUILT_IN:
         return Port.from_path(name)

@@ -54,12 +54,22 @@ class Supports:
     def __post_init__(self) -> None:
         for letter in "DMKNT":
             size = getattr(self, letter)
-            if isinstance(size, list):
-                object.__setattr__(self, letter, size := tuple(size))
-            if size is not None:
-                ends = (size, size) if isinstance(size, int) else size
-                if not (len(ends) == 2 and all(isinstance(end, int) for end in ends) and 1 <= ends[0] <= ends[1]):
-                    raise ImplementationError(f"supports.{letter} must be a size or (smallest, largest), not {size!r}")
+            if size is None:
+                continue
+            ends = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+            try:
+                low, high = (end.__index__() for end in ends)
+                fits = 1 <= low <= high
+            except (AttributeError, ValueError):
+                fits = False
+            if not fits:
+                raise ImplementationError(f"supports.{letter} must be a size or (smallest, largest), not {size!r}")
+            object.__setattr__(self, letter, (low, high) if isinstance(size, (tuple, list)) else low)
+        for what in ("activations", "dtypes"):
+            names = getattr(self, what)
+            if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+                raise ImplementationError(f"supports.{what} must be a tuple of names, not {names!r}")
+            object.__setattr__(self, what, tuple(names))
 
     def range(self, letter: str, low: int, high: int) -> tuple[int, int]:
         """Cut the range of a size to what is supported; empty (low > high) where nothing is left."""

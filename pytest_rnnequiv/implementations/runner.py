@@ -54,7 +54,7 @@ def compute(implementation: Any, cases: list[Case]) -> list[Trajectory]:
     handed = [case.writable() for case in cases]
     try:
         # One by one, an answer is taken out of its buffer at once: the next run may overwrite it.
-        answers = [_kept(run(case)) for case in handed] if many is None else list(many(handed))
+        answers = [_kept(run(case)) for case in handed] if many is None else _one_each(many(handed), len(cases))
     except (KeyboardInterrupt, BadAnswer, _TimeIsUp):
         raise
     except BaseException as error:
@@ -66,6 +66,19 @@ def compute(implementation: Any, cases: list[Case]) -> list[Trajectory]:
                     f"the port writes into its input `{name}`; it must leave its inputs as they are (work on a copy)"
                 )
     return [as_trajectory(answer) for answer in answers]
+
+
+def _one_each(answers: Any, count: int) -> list[Any]:
+    """Return the answers of ``run_many`` as a list, one for each case."""
+    try:
+        listed = list(answers)
+    except TypeError:
+        raise ImplementationError(
+            f"run_many returned {type(answers).__name__}, expected a list with an answer to each case"
+        ) from None
+    if len(listed) != count:
+        raise ImplementationError(f"run_many returned {len(listed)} answers to {count} cases")
+    return listed
 
 
 def _kept(answer: Any) -> Any:
@@ -233,7 +246,7 @@ class _Own:
         self.close()
         name = self._start_with[0] or self._start_with[2] or "the implementation"
         if kind == "died":
-            raise ImplementationError(f"implementation {name!r}: its process {what} while it was loaded")
+            raise ImplementationError(f"implementation {name!r} {what} while it was loaded")
         if kind == "silent":
             raise ImplementationError(f"implementation {name!r}: not loaded after {LOADING:g} s")
         raise ImplementationError(str(what))

@@ -25,6 +25,7 @@ from ..implementations.runner import PortFailure, can_fork
 from ..mistakes import CATALOGUE, Mistake
 from ..notebook import notebook_case
 from ..plugin import settings as plugin_settings
+from ..report.terminal import progress
 from ..spec import Spec, param_count
 from ..trajectory import BadAnswer, Trajectory
 from . import selfcheck
@@ -207,6 +208,7 @@ def implementations(metafunc: pytest.Metafunc) -> list[str]:
 def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Port]:
     """The implementation that is checked."""
     if request.param != FIXTURE:
+        progress(request.config).say(f"loading {request.param} ...")  # TensorFlow takes seconds
         ready = resolve(request.param)
     elif isinstance(rnn_implementation, Port):
         ready = rnn_implementation

@@ -1,0 +1,44 @@
+"""The fixed-point port takes numbers in [-8, 8) only, so it has a property test of its own which keeps to them."""
+
+import numpy as np
+import pytest
+from c_port import Q15Port, compiler
+from hypothesis import Phase, given, settings
+
+from pytest_rnnequiv import EquivalenceError, assert_equivalent
+from pytest_rnnequiv import strategies as rnn
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler: set CC, or install cc, gcc or clang")
+
+
+def in_range(case):
+    """Clip every number; inputs come from a sensor and are multiples of 2^-12 already."""
+    clipped = {name: np.clip(a, -7.9, 7.9) for name, a in case.numbers().items()}
+    return case.replace(**clipped | {"x": np.round(clipped["x"] / Q15Port.step) * Q15Port.step})
+
+
+fixed_point_cases = rnn.cases(T=rnn.sizes(max_value=20), M=rnn.sizes(max_value=16)).map(in_range)
+
+
+@pytest.fixture(scope="module")
+def port():
+    return Q15Port()
+
+
+@settings(deadline=None)
+@given(case=fixed_point_cases)
+def test_q15(port, case):
+    assert_equivalent(case, port.run(case), port.precision)
+
+
+def test_a_32_bit_accumulator_is_too_narrow():
+    """It overflows where |a| reaches 16: the room for quantisation does not cover that."""
+    narrow = Q15Port("-DACC=int32_t", "-fwrapv")
+
+    @settings(deadline=None, database=None, phases=[Phase.generate])
+    @given(case=fixed_point_cases)
+    def check(case):
+        assert_equivalent(case, narrow.run(case), narrow.precision)
+
+    with pytest.raises(EquivalenceError):
+        check()

@@ -1,0 +1,517 @@
+"""Ports that misbehave: each ends in a sentence, and the next case is answered."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from samples import generic
+
+from pytest_rnnequiv import Case, Trajectory, judge, reference
+from pytest_rnnequiv.implementations import ImplementationError
+from pytest_rnnequiv.implementations.runner import Forked, InProcess, PortFailure, Spawned, _death, can_fork
+from pytest_rnnequiv.trajectory import BadAnswer
+
+needs_fork = pytest.mark.skipif(not can_fork(), reason="fork is safe on Linux only")
+RUNNERS = [InProcess, pytest.param(Forked, marks=needs_fork)]
+
+
+def right(case: Case) -> Any:
+    return reference(case, np.float32)
+
+
+def odd_when(n: int, what: Callable[[Case], Any]) -> Callable[[Case], Any]:
+    """Return a port that does something odd with cases of N samples, and is right otherwise."""
+
+    def run(case: Case) -> Any:
+        return what(case) if n == case.N else right(case)
+
+    return run
+
+
+ODD, PLAIN = generic(N=5), generic(N=3)
+
+
+@contextlib.contextmanager
+def running(make: Any, *args: Any) -> Iterator[Any]:
+    runner = make(*args)
+    try:
+        yield runner
+    finally:
+        runner.close()
+
+
+def answers(runner: Any) -> bool:
+    return judge(PLAIN, runner.run(PLAIN)).equivalent
+
+
+def fails(runner: Any, message: str, kind: type[Exception] = PortFailure) -> None:
+    """The odd case ends in the sentence, twice, and the plain one is answered before and after."""
+    assert answers(runner)
+    for _ in range(2):
+        with pytest.raises(kind, match=message):
+            runner.run(ODD)
+        assert answers(runner)
+
+
+class Tensor:
+    """What frameworks return."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array(self.array, dtype)
+
+
+class OnDevice:
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise RuntimeError("it requires grad")
+
+
+def raising(error: BaseException) -> Callable[[Case], Any]:
+    def run(case: Case) -> Any:
+        raise error
+
+    return run
+
+
+# ---- answers of every kind ----
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda t: t,
+        lambda t: t.outputs,
+        lambda t: t.outputs[:, -1],
+        lambda t: t.outputs.tolist(),
+        lambda t: Tensor(t.outputs),
+        lambda t: Trajectory(Tensor(t.outputs), Tensor(t.states)),
+        lambda t: np.asfortranarray(t.outputs),
+        lambda t: t.outputs[:, ::-1][:, ::-1],
+        lambda t: np.frombuffer(t.outputs.tobytes(), np.float32).reshape(t.outputs.shape),
+    ],
+)
+def test_arrays_lists_and_tensors_come_through(make: Any, form: Callable[[Trajectory], Any]) -> None:
+    with running(make, lambda case: form(right(case))) as runner:
+        assert judge(PLAIN, runner.run(PLAIN)).equivalent
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+def test_a_buffer_that_is_overwritten_by_the_next_run_is_copied_in_time(make: Any) -> None:
+    buffer = np.zeros((3, 2), np.float32)
+
+    def run(case: Case) -> Any:
+        buffer[:] = right(case).outputs[:, -1]
+        return buffer
+
+    cases = [generic(seed, N=3) for seed in range(4)]
+    with running(make, run) as runner:
+        one_by_one = [runner.run(case) for case in cases]
+        together = runner.run_many(cases)
+    for shown in (one_by_one, together):
+        assert all(judge(case, t).equivalent for case, t in zip(cases, shown, strict=True))
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+def test_bad_arrays_are_left_for_the_judge(make: Any) -> None:
+    with running(make, lambda case: right(case).outputs.astype(int)) as runner:
+        assert "have dtype int64" in (judge(PLAIN, runner.run(PLAIN)).problem or "")
+
+
+# ---- ports that give none ----
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        (raising(ValueError("bad shape")), r"the port raised ValueError: bad shape at test_runner.py:\d+ in run"),
+        (raising(ZeroDivisionError()), r"the port raised ZeroDivisionError: no message at test_runner.py:\d+ in run"),
+        (raising(SystemExit(3)), "the port raised SystemExit: 3 at test_runner.py"),
+        (raising(MemoryError("too large")), "the port raised MemoryError: too large"),
+        (
+            lambda case: case.no_such_thing,
+            "the port raised AttributeError: 'Case' object has no attribute 'no_such_thing'",
+        ),
+    ],
+)
+def test_a_port_that_raises(make: Any, odd: Callable[[Case], Any], message: str) -> None:
+    with running(make, odd_when(5, odd)) as runner:
+        fails(runner, message)
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+def test_a_port_that_returns_nothing(make: Any) -> None:
+    with running(make, odd_when(5, lambda case: None)) as runner:
+        fails(runner, r"the implementation returned None, .*\(is a `return` missing\?\)", BadAnswer)
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+def test_a_port_whose_answer_is_no_array(make: Any) -> None:
+    with running(make, odd_when(5, lambda case: OnDevice())) as runner:
+        fails(runner, "the OnDevice that the port returned cannot be made an array: it requires grad", BadAnswer)
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+@pytest.mark.parametrize("name", ["x", "Wx", "Wh", "bh", "Wo", "bo", "h0", "mask"])
+def test_a_port_that_writes_into_its_inputs(make: Any, name: str) -> None:
+    def run(case: Case) -> Any:
+        answer = right(case)
+        array = getattr(case, name)
+        array[...] = 0
+        return answer
+
+    case = generic(h0=True, mask=True)
+    with running(make, run) as runner:
+        message = f"the port writes into its input `{name}`; it must leave its inputs as they are (work on a copy)"
+        with pytest.raises(PortFailure, match=re.escape(message)):
+            runner.run(case)
+    assert getattr(case, name).any()
+
+
+def test_nan_inputs_are_not_taken_for_written_ones() -> None:
+    x = PLAIN.x.copy()
+    x[0, 0, 0] = np.nan
+    assert InProcess(right).run(PLAIN.replace(x=x)) is not None
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+@pytest.mark.parametrize(
+    ("many", "message"),
+    [
+        (lambda cases: [], "run_many returned 0 answers to 2 cases"),
+        (lambda cases: [right(cases[0])], "run_many returned 1 answers to 2 cases"),
+        (lambda cases: None, "run_many returned NoneType, expected a list with an answer to each case"),
+        (lambda cases: 5, "run_many returned int, expected a list"),
+    ],
+)
+def test_a_port_that_does_not_answer_each_case(make: Any, many: Any, message: str) -> None:
+    port = type("Packed", (), {"run": staticmethod(right), "run_many": staticmethod(many)})()
+    with running(make, port) as runner, pytest.raises(PortFailure, match=re.escape(message)):
+        runner.run_many([PLAIN, PLAIN])
+
+
+def test_ctrl_c_is_the_users() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        InProcess(raising(KeyboardInterrupt())).run(PLAIN)
+
+
+# ---- ports that hang ----
+
+
+class Hanging:
+    timeout = 0.3
+
+    def __init__(self, how: Callable[[], Any]) -> None:
+        self.how = how
+
+    def run(self, case: Case) -> Any:
+        if case.N == 5:
+            self.how()
+        return right(case)
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def stubborn() -> None:
+    while True:
+        with contextlib.suppress(Exception):
+            time.sleep(10)
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+@pytest.mark.parametrize("how", [lambda: time.sleep(60), spin, stubborn])
+def test_a_port_that_hangs_is_cut_off_and_asked_again(make: Any, how: Callable[[], Any]) -> None:
+    with running(make, Hanging(how)) as runner:
+        assert answers(runner)
+        started = time.perf_counter()
+        hung = "the port hangs: no answer after 0.3 s (set `timeout` on it, in seconds, if it is only slow)"
+        with pytest.raises(PortFailure, match=re.escape(hung)):
+            runner.run(ODD)
+        assert 0.25 < time.perf_counter() - started < 5
+        assert answers(runner)
+
+
+def test_a_pack_has_the_time_of_its_cases_together() -> None:
+    class Slow:
+        timeout = 0.5
+
+        def run(self, case: Case) -> Any:
+            time.sleep(0.2)
+            return right(case)
+
+    assert len(InProcess(Slow()).run_many([PLAIN] * 4)) == 4
+
+
+def test_the_alarm_is_put_back() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    InProcess(right).run(PLAIN)
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+# ---- ports that die ----
+
+
+def crash() -> None:
+    ctypes.string_at(0)
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        (lambda: os._exit(3), r"^the port ended its process with exit code 3$"),
+        (lambda: os._exit(0), r"^the port ended its process with exit code 0$"),
+        (os.abort, r"^the port killed its process: SIGABRT \(a failed assertion, or memory written out of bounds\?\)$"),
+        (
+            crash,
+            r"^the port killed its process: SIGSEGV "
+            r"\(an index out of bounds, or a wrong pointer or type in its signature\?\)$",
+        ),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), r"^the port killed its process: SIGKILL \(out of memory\?\)$"),
+        (lambda: os.kill(os.getpid(), signal.SIGFPE), r"process: SIGFPE \(an integer division by zero\?\)$"),
+    ],
+)
+def test_a_port_that_dies_is_told_how_and_asked_again(how: Callable[[], Any], message: str, capfd: Any) -> None:
+    def dying(case: Case) -> Any:
+        import faulthandler
+
+        faulthandler.disable()
+        how()
+
+    with running(Forked, odd_when(5, dying)) as runner:
+        fails(runner, message)
+
+
+@needs_fork
+def test_a_port_that_dies_between_two_cases_is_started_again() -> None:
+    with running(Forked, right) as runner:
+        assert answers(runner)
+        first = runner._process.pid
+        os.kill(first, signal.SIGKILL)
+        runner._process.join()
+        assert answers(runner)
+        assert runner._process.pid != first
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (1, "ended its process with exit code 1"),
+        (None, "ended its process with exit code None"),
+        (-1000, "killed its process: signal 1000"),
+        (0xC0000005, "killed its process: access violation (an index out of bounds, or a wrong pointer?)"),
+    ],
+)
+def test_how_a_process_ended(code: int | None, sentence: str) -> None:
+    assert _death(code) == sentence
+
+
+# ---- processes ----
+
+
+def gone(pid: int, seconds: float = 5) -> bool:
+    """Whether a process ends within some seconds; one that has ended and was not waited for counts as ended."""
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@needs_fork
+def test_a_closed_port_leaves_no_process_and_can_be_asked_again() -> None:
+    runner = Forked(right)
+    pid = runner._process.pid
+    assert pid != os.getpid()
+    assert Path(f"/proc/{pid}").exists()
+    runner.close()
+    assert gone(pid)
+    runner.close()
+    assert answers(runner)
+    runner.close()
+    del runner
+    gc.collect()
+
+
+@needs_fork
+def test_the_process_ends_when_its_parent_dies(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import os, signal, sys
+            import numpy as np
+            from pytest_rnnequiv import reference
+            from pytest_rnnequiv.implementations.runner import Forked
+
+            runners = [Forked(lambda case: reference(case)) for _ in range(2)]
+            print(*(runner._process.pid for runner in runners), flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+            """
+        )
+    )
+    parent = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert parent.returncode == -signal.SIGKILL
+    pids = [int(word) for word in parent.stdout.split()]
+    assert len(pids) == 2
+    assert all(gone(pid) for pid in pids)
+
+
+@needs_fork
+def test_a_port_of_this_process_runs_in_a_fork_of_it() -> None:
+    secret = {"seen": 0}
+
+    def run(case: Case) -> Any:
+        secret["seen"] += 1
+        return np.full((case.N, case.K), secret["seen"], np.float32)
+
+    with running(Forked, run, "mine") as runner:
+        assert [float(np.asarray(runner.run(PLAIN).outputs)[0, 0]) for _ in range(3)] == [1, 2, 3]
+        assert secret["seen"] == 0
+        assert runner.declaration.name == "mine"
+
+
+@needs_fork
+def test_an_answer_that_cannot_be_sent_is_told() -> None:
+    with running(Forked, odd_when(5, lambda case: [[lambda: 0]])) as runner:
+        fails(runner, "the port's answer cannot be sent: ")
+
+
+@needs_fork
+def test_a_port_that_is_none_is_told_at_once() -> None:
+    with pytest.raises(ImplementationError, match="5 is no implementation"):
+        Forked(5)
+    odd = type("odd", (), {"timeout": -1, "run": staticmethod(right)})()
+    with pytest.raises(ImplementationError, match="timeout must be a number of seconds"):
+        Forked(odd)
+
+
+@needs_fork
+def test_a_port_that_dies_while_it_is_made_is_told() -> None:
+    class Dying:
+        def __init__(self) -> None:
+            os._exit(7)
+
+        def run(self, case: Case) -> Any:
+            return None
+
+    with pytest.raises(
+        ImplementationError, match="^implementation 'dying' ended its process with exit code 7 while it was loaded$"
+    ):
+        Forked(Dying, "dying")
+
+
+def test_in_a_thread_a_hang_cannot_be_cut_off_and_nothing_else_changes() -> None:
+    import threading
+
+    shown: list[Any] = []
+    thread = threading.Thread(target=lambda: shown.append(InProcess(right).run(PLAIN)))
+    thread.start()
+    thread.join(10)
+    assert judge(PLAIN, shown[0]).equivalent
+
+
+# ---- module:attribute ----
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Write a module to a directory on the path, and return its name."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(source: str) -> str:
+        name = f"ported_{abs(hash(source))}"
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
+        return name
+
+    return write
+
+
+def test_a_spawned_port_answers_dies_hangs_and_answers_again(module: Callable[[str], str]) -> None:
+    name = module(
+        """
+        import os, time
+        import numpy as np
+        from pytest_rnnequiv import reference
+
+        class Port:
+            timeout = 1.0
+            versions = {"pid": str(os.getpid())}
+
+            def run(self, case):
+                if case.N == 5:
+                    os.abort()
+                if case.N == 6:
+                    time.sleep(60)
+                return reference(case, np.float32)
+        """
+    )
+    with running(Spawned, f"{name}:Port") as runner:
+        assert runner.declaration.name == f"{name}:Port"
+        assert runner.declaration.versions["pid"] == str(runner._process.pid)
+        assert answers(runner)
+        with pytest.raises(PortFailure, match="the port killed its process: SIGABRT"):
+            runner.run(ODD)
+        assert answers(runner)
+        with pytest.raises(PortFailure, match="the port hangs: no answer after 1 s"):
+            runner.run(generic(N=6))
+        pid = runner._process.pid if runner._process else None
+        assert answers(runner)
+        assert runner._process.pid != pid
+        last = runner._process.pid
+    assert gone(last)
+
+
+@pytest.mark.parametrize(
+    ("source", "attribute", "message"),
+    [
+        (
+            "import no_such_library",
+            "run",
+            "importing {} failed: ModuleNotFoundError: No module named 'no_such_library'",
+        ),
+        ("1 / 0", "run", "importing {} failed: ZeroDivisionError: division by zero"),
+        ("def run(case): pass", "ran", "{} has no attribute 'ran'"),
+        ("class a: pass", "a.b.c", "{} has no attribute 'a.b.c'"),
+        ("run = 5", "run", "5 is no implementation: expected a function run(case)"),
+        ("import os; os._exit(4)", "run", "ended its process with exit code 4 while it was loaded"),
+        ("import sys; sys.exit('no licence')", "run", "SystemExit: no licence"),
+    ],
+)
+def test_a_path_that_cannot_be_loaded_is_told_why(
+    module: Callable[[str], str], source: str, attribute: str, message: str
+) -> None:
+    name = module(source)
+    with pytest.raises(ImplementationError, match=re.escape(message.format(name))):
+        Spawned(f"{name}:{attribute}")
+
+
+def test_a_module_that_is_not_there() -> None:
+    with pytest.raises(ImplementationError, match="importing no_such_module failed: ModuleNotFoundError"):
+        Spawned("no_such_module:run")
