@@ -104,6 +104,32 @@ def test_several_cases_together_tell_mistakes_apart() -> None:
     assert all(e.steps == 4 for e in together.explanations)
 
 
+def test_a_mistake_that_changes_nothing_here_explains_nothing_here() -> None:
+    alone, together = generic(1, N=1), generic(2, N=3)
+    seen = [
+        Observation.of(alone, reference(alone.replace(bh=3 * alone.bh), np.float32)),
+        Observation.of(together, by_name("leaks-between-samples").run(together)),
+    ]
+    assert explain(seen[1:]).name == "leaks-between-samples"
+    assert explain(seen).explanations == ()
+
+
+def test_a_mistake_under_which_nothing_can_be_judged_explains_nothing() -> None:
+    backwards_infinite = np.array(0x0000807F, np.uint32).view(np.float32)
+    case = generic(3).replace(Wx=np.full((3, 4), backwards_infinite))
+    mistaken = by_name("byte-order")(case)
+    assert mistaken is not None
+    assert np.isinf(mistaken.Wx).all()
+    shown = reference(case.replace(bh=3 * case.bh), np.float32)
+    assert judge(mistaken, shown).inconclusive
+    assert diagnose(case, shown).explanations == ()
+
+
+def test_of_two_words_for_the_same_one_is_enough() -> None:
+    case = generic(K=2)
+    assert diagnose(case, by_name("bo-rolled").run(case)).names == ("bo-reversed",)
+
+
 def pairs() -> list[tuple[str, str]]:
     return [
         ("Wh-transposed", "bh-dropped"),

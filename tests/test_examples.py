@@ -25,7 +25,8 @@ needs_torch = pytest.mark.skipif(
 @pytest.fixture
 def run(pytester: pytest.Pytester) -> object:
     def run(example: str, *arguments: str) -> pytest.RunResult:
-        shutil.copytree(EXAMPLES / example, pytester.path, dirs_exist_ok=True)
+        left = shutil.ignore_patterns(".*", "__pycache__")  # what a run in the folder itself leaves behind
+        shutil.copytree(EXAMPLES / example, pytester.path, dirs_exist_ok=True, ignore=left)
         return pytester.runpytest_subprocess(*arguments, timeout=200)
 
     return run

@@ -132,6 +132,15 @@ def test_the_radius_of_a_sum_is_the_sum_of_the_radii_and_its_rounding() -> None:
     assert total.radius > 0.75
 
 
+def test_what_came_in_is_rounded_too() -> None:
+    p = Precision.float16
+    total = (Inexact([1.0], p, np.array([100.0])) + Inexact([1.0], p)).closed()
+    # the implementation may have 101 where the value is 1
+    assert total.radius >= 100 + p.gamma(3) * 102
+    product = (Inexact([[0.0]], Precision.tf32, np.array([[1.0]])) @ Inexact([[1.0]], Precision.tf32)).closed()
+    assert product.radius >= (1 + 2.0**-11) ** 2
+
+
 @settings(max_examples=40)
 @given(seed=SEED)
 def test_choose_takes_the_radius_with_the_value(seed: int) -> None:
@@ -209,6 +218,14 @@ def test_flushing_subnormals_stays_within_unless_that_is_ruled_out(seed: int, sh
     assert inside(gradual, Inexact(x, p) @ Inexact(W, p))
     assert inside(flushed, Inexact(x, p) @ Inexact(W, p))
     assert inside(gradual, Inexact(x, GRADUAL) @ Inexact(W, GRADUAL))
+
+
+def test_a_subnormal_factor_may_count_as_zero() -> None:
+    for p, lost in ((Precision.float32, True), (GRADUAL, False)):
+        x = np.array([[2.0**-130]])
+        for number in (Inexact(x, p) @ Inexact([[2.0**100]], p), Inexact([[2.0**100]], p) * Inexact(x, p)):
+            assert inside(0.0, number) == lost
+            assert inside(2.0**-30, number)
 
 
 def test_gradual_underflow_can_be_asked_for() -> None:

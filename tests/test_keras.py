@@ -233,6 +233,12 @@ class TestGraph:
         assert traced.pack.experimental_get_tracing_count() == 1
         assert traced.one.experimental_get_tracing_count() == 0
 
+    def test_a_pack_has_one_shape(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "MAPPED_FROM", 0)
+        cases = [case_of(NOTEBOOK, N, T, seed=N) for N, T in [(2, 3), (1, 2), (2, 3), (1, 2), (2, 2)]]
+        for case, answer in zip(cases, KerasGraph().run_many(cases), strict=True):
+            assert judge(case, answer).equivalent
+
     def test_small_packs_wait_for_the_trace_to_pay(self) -> None:
         spec, graph = Spec(3, 4, 1), KerasGraph()
         graph.run_many([case_of(spec, seed=seed) for seed in range(3)])

@@ -352,6 +352,17 @@ def test_a_factor_may_be_too_large_for_the_arithmetic() -> None:
     accept(case, port(case, "forward", "tanh", np.float16), "float16")
 
 
+def test_a_subnormal_factor_may_count_as_zero() -> None:
+    """What is lost here is no subnormal number, but 1e-9."""
+    case = small("linear", [1e-39], 1e30)
+    accept(case, port(case, "flushing", "a", "float32"))
+
+
+def test_what_an_activation_makes_subnormal_may_be_flushed() -> None:
+    case = small("leaky_relu", [-4.9 * float(np.finfo(np.float32).tiny)], 1.0)
+    accept(case, Trajectory(np.zeros((1, 1, 1)), np.zeros((1, 1, 1))))
+
+
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
 def test_an_initial_state_may_be_rounded_before_it_is_held(precision: str) -> None:
     case = small("tanh", [1.0, 1.0], 1.0, h0=[[0.1]], mask=[[False, True]])

@@ -579,6 +579,10 @@ def perturbed(case: Case, p: Precision, rng: np.random.Generator, kind: str) -> 
             "within": rng.uniform(-1, 1, step.radius.shape),
         }[kind]
         new = (step.expected + error * step.radius)[:, 0]
+        # The radius is the wider side of the interval; no function puts out what lies outside of its range.
+        low, high = (case.spec.activation.function(np.float64(end)) for end in (-1e300, 1e300))
+        own = case.spec.activation.ulps * p.unit * np.maximum(abs(low), abs(high)) + case.spec.activation.floor * p.unit
+        new = np.clip(new, low - own, high + own) if np.isfinite(own) else new
         h = new if case.mask is None else np.where(case.mask[:, t, None], new, h)
         head = oracle._head(one, p, h[:, None], np.zeros((case.N, 1, case.K)), True)
         sign = rng.choice([-1.0, 1.0], head.radius.shape) if kind != "within" else rng.uniform(-1, 1, head.radius.shape)

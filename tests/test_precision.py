@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from samples import generic
 
 from pytest_rnnequiv import Precision, Trajectory, judge, reference
+from pytest_rnnequiv.mistakes import FAST_TANH
 from pytest_rnnequiv.precision import KNOWN
 
 
@@ -107,3 +108,40 @@ def test_the_room_of_one_weight_is_for_that_weight(name: str) -> None:
         # only in the head, or only before it, is the room of another weight of no use at all
         if (other in ("Wo", "bo")) != (name in ("Wo", "bo")):
             assert judge(case, rounded, Precision.float32.quantised(**{other: step})).different
+
+
+def test_a_scale_of_no_weight_is_an_error() -> None:
+    with pytest.raises(ValueError, match="there are no weights W, bias: expected Wx, Wh, bh, Wo or bo"):
+        Precision.float32.quantised(bias=1.0, W=1.0, Wx=1.0)
+
+
+@pytest.mark.parametrize("name", FAST_TANH)
+def test_a_fast_tanh_is_equivalent_under_its_declared_error_and_no_smaller_one(name: str) -> None:
+    fast = FAST_TANH[name][0]
+    case = generic(2, scale=2.0, T=9)
+    shown = reference(case.replace(spec=case.spec.replace(activation=fast)), np.float32)
+    a = np.linspace(-40, 40, 800_001)
+    error = float(np.abs(fast(a) - np.tanh(a)).max()) * (1 + 1e-6)
+    declared = Precision.float32.with_activation_error(error)
+    assert declared.activation_error == error
+    assert declared.name == f"float32, activation within {error:g}"
+    assert judge(case, shown, declared).equivalent
+    assert not judge(case, shown.outputs, declared).different
+    assert not judge(case, shown.outputs[:, -1], declared).different
+    assert judge(case, shown).different
+    assert judge(case, shown, Precision.float32.with_activation_error(error / 100)).different
+
+
+def test_the_error_of_an_activation_is_not_one_of_sums() -> None:
+    lax = Precision.float32.with_activation_error(0.1)
+    case = generic(activation="linear")
+    assert judge(case, reference(case, np.float32), lax).equivalent
+    assert judge(case, reference(case.replace(bh=case.bh + 0.01), np.float32), lax).different
+    right = reference(generic(), np.float32)
+    assert judge(generic(), Trajectory(right.outputs + 0.01, right.states), lax).different
+
+
+@pytest.mark.parametrize("error", [-1e-9, float("nan")])
+def test_an_activation_error_that_is_none_is_an_error(error: float) -> None:
+    with pytest.raises(ValueError, match="an activation error must be a number of at least 0, not "):
+        Precision.float32.with_activation_error(error)
