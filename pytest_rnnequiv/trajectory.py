@@ -78,6 +78,10 @@ def as_trajectory(answer: Any) -> Trajectory:
         raise BadAnswer(
             "the implementation returned None, expected an array of outputs or a Trajectory (is a `return` missing?)"
         )
+    if isinstance(answer, tuple) and len(answer) == 2 and all(isinstance(part, np.ndarray) for part in answer):
+        raise BadAnswer(
+            "the implementation returned a pair; to show outputs and states, return Trajectory(outputs=y, states=h)"
+        )
     return answer if isinstance(answer, Trajectory) else Trajectory(answer)
 
 

@@ -116,7 +116,7 @@ def test_a_mistake_that_changes_nothing_here_explains_nothing_here() -> None:
 
 def test_a_mistake_under_which_nothing_can_be_judged_explains_nothing() -> None:
     backwards_infinite = np.array(0x0000807F, np.uint32).view(np.float32)
-    case = generic(3).replace(Wx=np.full((3, 4), backwards_infinite))
+    case = generic(3).replace(Wx=np.full((3, 4), backwards_infinite), Wo=np.zeros((4, 2)), bo=np.zeros(2))
     mistaken = by_name("byte-order")(case)
     assert mistaken is not None
     assert np.isinf(mistaken.Wx).all()

@@ -169,6 +169,48 @@ class TestPorts:
         assert result.parseoutcomes().keys() == {"passed", "skipped"}
         result.stdout.fnmatch_lines(["*port:Port was asked for only M in 64..70, K = 3, N = 1, T in 2..30*"])
 
+    @pytest.mark.parametrize(
+        ("supports", "condition"),
+        [
+            ("dtypes=('float64',)", "case.spec.dtype == 'float64'"),
+            ("activations=('relu', 'sigmoid')", "case.spec.activation.name in ('relu', 'sigmoid')"),
+            ("largest=8.0", "all(np.nan_to_num(np.abs(a)).max() <= 8 for a in case.numbers().values())"),
+            ("nan=False", "not np.isnan(case.x).any()"),
+        ],
+    )
+    def test_only_what_it_declares_is_asked(self, project: pytest.Pytester, supports: str, condition: str) -> None:
+        project.makepyfile(
+            port=f"""
+            import numpy as np
+            from pytest_rnnequiv import Supports, reference
+
+            class Port:
+                supports = Supports({supports})
+
+                def run(self, case):
+                    assert {condition}
+                    return reference(case, case.spec.dtype)
+            """
+        )
+        result = project.runpytest_subprocess("--rnn-equiv", "--rnn-equiv-impl", "port:Port")
+        assert result.parseoutcomes().keys() == {"passed", "skipped"}
+
+    def test_declared_masks_and_initial_states_are_checked(self, project: pytest.Pytester) -> None:
+        project.makepyfile(
+            port="""
+            import numpy as np
+            from pytest_rnnequiv import Supports, reference
+
+            class Deaf:
+                supports = Supports(initial_state=True, masks=True)
+
+                def run(self, case):
+                    return reference(case.replace(h0=None, mask=None), np.float32)
+            """
+        )
+        arguments = ("--rnn-equiv", "--rnn-equiv-impl", "port:Deaf", "-k", "initial_state or masks")
+        project.runpytest_subprocess(*arguments).assert_outcomes(failed=2)
+
     def test_a_compiled_in_model(self, project: pytest.Pytester) -> None:
         project.makepyfile(
             port="""
@@ -245,6 +287,41 @@ class TestEquivalenceSuite:
         project.makepyfile(source)
         result = project.runpytest_subprocess("-k", "notebook")
         result.stdout.fnmatch_lines(["*TestPort: 3 is no implementation*"])
+
+
+def test_a_hanging_port_costs_a_few_timeouts(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        port="""
+        import time
+
+        class Hangs:
+            timeout = 1.0
+
+            def run(self, case):
+                time.sleep(1000)
+        """
+    )
+    result = project.runpytest_subprocess("--rnn-equiv", "--rnn-equiv-impl", "port:Hangs", timeout=60)
+    assert result.parseoutcomes()["failed"] >= 4
+    result.stdout.fnmatch_lines(["*the port hangs: no answer after 1 s*", "*not asked again: it hung 3 times*"])
+    assert result.duration < 30
+
+
+def test_a_port_that_sums_in_another_order_each_time_is_right(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        port="""
+        import numpy as np
+        from pytest_rnnequiv import Trajectory, reference
+        rng = np.random.default_rng()
+
+        def run(case):
+            shown = reference(case, np.float32)
+            return Trajectory(shown.outputs * np.float32(1 + rng.choice([-1, 1]) * 2.0**-23), shown.states)
+        """
+    )
+    result = project.runpytest_subprocess("--rnn-equiv", "--rnn-equiv-impl", "port:run", "-k", "repeats")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["port:run is not deterministic, within rounding"])
 
 
 def test_a_check_that_runs_out_of_time_passes_on_what_it_saw(project: pytest.Pytester) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..activations import ACTIVATIONS
 from ..case import Case
 from ..observation import Observation, observe
 from ..precision import Precision
@@ -37,8 +38,12 @@ class Supports:
     activations : tuple of str
         Names of the activations that it knows.
     dtypes : tuple of str
+    largest : float, optional
+        The largest absolute value of inputs and weights; None for any. Fixed-point numbers have one.
+    nan : bool
+        Whether a NaN that goes in comes out. False leaves the check of that out.
     initial_state, masks : bool
-        Whether it heeds ``case.h0`` and ``case.mask``.
+        Whether it heeds ``case.h0`` and ``case.mask``; then that is checked.
     """
 
     D: int | tuple[int, int] | None = None
@@ -48,6 +53,8 @@ class Supports:
     T: int | tuple[int, int] | None = None
     activations: tuple[str, ...] = ("tanh",)
     dtypes: tuple[str, ...] = ("float32",)
+    largest: float | None = None
+    nan: bool = True
     initial_state: bool = False
     masks: bool = False
 
@@ -70,6 +77,14 @@ class Supports:
             if isinstance(names, str) or not all(isinstance(name, str) for name in names):
                 raise ImplementationError(f"supports.{what} must be a tuple of names, not {names!r}")
             object.__setattr__(self, what, tuple(names))
+        for what, known in (("activations", tuple(ACTIVATIONS)), ("dtypes", ("float32", "float64"))):
+            unknown = [name for name in getattr(self, what) if name not in known]
+            if unknown or not getattr(self, what):
+                raise ImplementationError(
+                    f"supports.{what} must be some of {', '.join(known)}, not {', '.join(map(repr, unknown)) or 'none'}"
+                )
+        if self.largest is not None and not self.largest > 0:
+            raise ImplementationError(f"supports.largest must be a number above 0, not {self.largest!r}")
 
     def range(self, letter: str, low: int, high: int) -> tuple[int, int]:
         """Cut the range of a size to what is supported; empty (low > high) where nothing is left."""
@@ -85,6 +100,16 @@ class Supports:
             return True
         return size == own if isinstance(own, int) else own[0] <= size <= own[1]
 
+    def accepts(self, case: Case) -> bool:
+        """Whether a case is among what is supported."""
+        numbers = (case.x, *case.weights)
+        return (
+            all(self.includes(letter, getattr(case, letter)) for letter in "DMKNT")
+            and case.spec.activation.name in self.activations
+            and case.spec.dtype in self.dtypes
+            and (self.largest is None or all(np.nan_to_num(np.abs(a)).max() <= self.largest for a in numbers))
+        )
+
     def left_out(self) -> str:
         """Say in a few words what is never drawn; empty if nothing is."""
         parts = []
@@ -92,6 +117,8 @@ class Supports:
             size = getattr(self, letter)
             if size is not None:
                 parts.append(f"{letter} = {size}" if isinstance(size, int) else f"{letter} in {size[0]}..{size[1]}")
+        if self.largest is not None:
+            parts.append(f"numbers up to {self.largest:g}")
         return ("only " + ", ".join(parts)) if parts else ""
 
 
@@ -111,6 +138,8 @@ class Declaration:
         Seconds that one case may take.
     versions : mapping
         The libraries that take part.
+    batches : bool
+        Whether it computes several cases in one call.
     """
 
     name: str
@@ -119,6 +148,7 @@ class Declaration:
     fixed: tuple[Spec, tuple[Any, ...]] | None
     timeout: float
     versions: Mapping[str, str]
+    batches: bool = False
 
 
 def normalise(implementation: Any) -> tuple[Callable[[Case], Any], Callable[[list[Case]], list[Any]] | None]:
@@ -197,8 +227,8 @@ def declare(implementation: Any, name: str | None = None) -> Declaration:
     ImplementationError
         If one of its attributes is not what it should be.
     """
-    own = getattr(implementation, "name", None) or getattr(implementation, "__name__", None)
-    name = name or own or type(implementation).__name__
+    own = getattr(implementation, "name", None)
+    name = own or name or getattr(implementation, "__name__", None) or type(implementation).__name__
     try:
         precision = getattr(implementation, "precision", None)
         precision = None if precision is None else Precision.of(precision)
@@ -227,6 +257,7 @@ def declare(implementation: Any, name: str | None = None) -> Declaration:
         None if model is None else fixed_model(model),
         float(timeout),
         dict(versions()) if callable(versions) else dict(versions or {}),
+        callable(getattr(implementation, "run_many", None)),
     )
 
 
@@ -269,6 +300,9 @@ class Port:
     ImplementationError
         If it is none, or declares something impossible.
     """
+
+    #: How often it has hung in this run.
+    hangs: int = 0
 
     def __init__(self, implementation: Any, *, name: str | None = None, isolated: bool = False) -> None:
         from .runner import Forked, InProcess
@@ -318,17 +352,30 @@ class Port:
 
     @property
     def any_weights(self) -> bool:
-        """Whether it takes any weights, and an identity head in the place of the case's own."""
-        return self.fixed is None and self.supports.K is None and self.supports.M is None
+        """Whether it takes other weights than those that are compiled in."""
+        return self.fixed is None
 
     @property
     def any_length(self) -> bool:
-        """Whether it takes any number of steps."""
-        return self.supports.T is None
+        """Whether it takes every beginning of a sequence."""
+        return self.supports.includes("T", 1)
 
     def observe(self, case: Case, first: Trajectory | None = None) -> Observation:
         """Look at it in the strongest way it allows; `first` is what it showed of the case itself, if that was seen."""
-        return observe(self.run, case, any_weights=self.any_weights, any_length=self.any_length, first=first)
+        identity_head = self.any_weights and self.supports.includes("K", case.M)
+        return observe(self.run, case, any_weights=identity_head, any_length=self.any_length, first=first)
+
+    def run_supported(self, case: Case) -> Trajectory:
+        """Compute a case if it is supported.
+
+        Raises
+        ------
+        ImplementationError
+            If it is not.
+        """
+        if not self.supports.accepts(case):
+            raise ImplementationError(f"{self.name} supports {self.supports.left_out()}")
+        return self.run(case)
 
     def run(self, case: Case) -> Trajectory:
         """Compute one case.

@@ -103,6 +103,8 @@ def _raised(error: BaseException) -> str:
     where = next((f for f in reversed(frames) if os.path.dirname(__file__) not in f.filename), None)
     place = f" at {os.path.basename(where.filename)}:{where.lineno} in {where.name}" if where else ""
     text = str(error).strip() or "no message"
+    if isinstance(error, TypeError) and "positional argument" in text and where is None:
+        text += " (a port takes one argument, the case)"
     return f"the port raised {type(error).__name__}: {text}{place}"
 
 

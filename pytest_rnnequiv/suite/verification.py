@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,9 @@ from ..oracle import Verdict
 from ..trajectory import BadAnswer, Trajectory
 
 __all__ = ["Budget", "budget", "expect", "verify"]
+
+#: How often a port may hang in a run before it is not asked any more.
+PATIENCE = 3
 
 #: Failing observations that a check keeps for the diagnosis, and the size (N*T*M) up to which they are worth keeping.
 KEPT, KEPT_SIZE = 4, 1000
@@ -90,16 +94,21 @@ def verify(port: Port, cases: list[Case]) -> None:
         _fail(spent.failures[key])
     if spent.over:
         return
-    answers: list[Trajectory | None]
-    try:
-        answers = list(port.run_many(cases))
-    except (PortFailure, BadAnswer):
-        answers = [None] * len(cases)  # one by one, to find the case that it was
+    answers: list[Trajectory | None] = [None] * len(cases)
+    if port.declaration.batches and len(cases) > 1:
+        with suppress(PortFailure, BadAnswer):  # one by one, then, to find the case that it was
+            answers = list(port.run_many(cases))
     for case, first in zip(cases, answers, strict=True):
+        started = time.perf_counter()
         try:
+            if port.hangs >= PATIENCE:
+                raise PortFailure(f"the port is not asked again: it hung {port.hangs} times")
             observation = port.observe(case, first)
             verdict = observation.judge(port.precision)
         except (PortFailure, BadAnswer) as problem:
+            if time.perf_counter() - started > 0.9 * port.declaration.timeout:
+                port.hangs += 1
+                spent.shrinking = 0.0  # every smaller case that hangs as well would cost the timeout again
             observation = None
             verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
         tally.current().record(verdict)
@@ -122,7 +131,9 @@ def _failure(
         spent.seen.append(observation)
 
     def explained() -> Any:
-        return explain(seen, port.precision, run=port.run, any_weights=port.any_weights, any_length=port.any_length)
+        return explain(
+            seen, port.precision, run=port.run_supported, any_weights=port.any_weights, any_length=port.any_length
+        )
 
     shown = observation
     if observation.way == PREFIXES and verdict.place.what == "state":

@@ -65,7 +65,11 @@ class Hidden(ByStep):
 # ---- what an implementation is ----
 
 
-@pytest.mark.parametrize("implementation", [forward, WithRun(), WithRun, NumpyLoop(), ByStep(), Hidden()], ids=repr)
+@pytest.mark.parametrize(
+    "implementation",
+    [forward, WithRun(), WithRun, NumpyLoop(), ByStep(), Hidden()],
+    ids=["function", "object", "class", "built in", "steps", "hidden state"],
+)
 def test_functions_objects_classes_and_step_ports_are_implementations(implementation: Any) -> None:
     ready = Port(implementation)
     case = generic()
@@ -218,7 +222,7 @@ def test_a_function_may_declare_too() -> None:
         ({"precision": "float8"}, "odd: unknown precision 'float8': expected a Precision or one of float32"),
         (
             {"supports": {"L": 3, "Q": 1}},
-            "odd: supports has no L, Q; it knows D, M, K, N, T, activations, dtypes, initial_state, masks",
+            "odd: supports has no L, Q; it knows D, M, K, N, T, activations, dtypes, largest, nan, initial_state, masks",
         ),
         ({"supports": 5}, "odd: supports must be a Supports or a dict, not int"),
         ({"supports": {"M": 0}}, "supports.M must be a size or (smallest, largest), not 0"),
@@ -267,20 +271,44 @@ def test_what_is_supported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("supports", "any_weights", "any_length"),
+    ("supports", "way"),
     [
-        ({}, True, True),
-        ({"K": 2}, False, True),
-        ({"M": (1, 9)}, False, True),
-        ({"T": 10}, True, False),
-        ({"D": 3}, True, True),
+        ({}, "prefixes"),
+        ({"K": (1, 9), "M": (1, 9), "T": (1, 20)}, "prefixes"),
+        ({"D": 3}, "prefixes"),
+        ({"K": 2}, "last output"),
+        ({"T": 5}, "last output"),
+        ({"T": (2, 20)}, "last output"),
     ],
 )
-def test_who_is_asked_under_an_identity_head_and_on_prefixes(
-    supports: dict[str, Any], any_weights: bool, any_length: bool
-) -> None:
-    ready = Port(type("P", (), {"supports": supports, "run": staticmethod(forward)})())
-    assert (ready.any_weights, ready.any_length) == (any_weights, any_length)
+def test_who_is_asked_under_an_identity_head_and_on_prefixes(supports: dict[str, Any], way: str) -> None:
+    def run(case: Case) -> Any:
+        assert ready.supports.accepts(case)
+        return forward(case)
+
+    ready = Port(type("P", (), {"supports": supports, "run": staticmethod(run)})())
+    assert ready.observe(generic()).judge().way == way
+
+
+def test_only_supported_cases_tell_mistakes_apart() -> None:
+    ready = Port(type("P", (), {"supports": {"M": (1, 3)}, "run": staticmethod(forward)})())
+    with pytest.raises(ImplementationError, match="P supports only M in 1..3"):
+        ready.run_supported(generic(M=4))
+    assert ready.run_supported(generic(M=3)).outputs is not None
+
+
+@pytest.mark.parametrize(
+    ("supports", "sentence"),
+    [
+        ({"activations": ("tanh", "gelu")}, "supports.activations must be some of tanh, linear"),
+        ({"activations": ()}, "not none"),
+        ({"dtypes": ("float16",)}, "supports.dtypes must be some of float32, float64, not 'float16'"),
+        ({"largest": 0}, "supports.largest must be a number above 0, not 0"),
+    ],
+)
+def test_support_of_what_nobody_knows(supports: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ImplementationError, match=re.escape(sentence)):
+        Port(type("P", (), {"supports": supports, "run": staticmethod(forward)})())
 
 
 # ---- a model that is compiled in ----
