@@ -222,7 +222,7 @@ def test_a_function_may_declare_too() -> None:
         ({"precision": "float8"}, "odd: unknown precision 'float8': expected a Precision or one of float32"),
         (
             {"supports": {"L": 3, "Q": 1}},
-            "odd: supports has no L, Q; it knows D, M, K, N, T, activations, dtypes, largest, nan, initial_state, masks",
+            "odd: supports has no L, Q; it knows D, M, K, N, T, activations, dtypes, largest, nan, initial_state, masks",  # noqa: E501
         ),
         ({"supports": 5}, "odd: supports must be a Supports or a dict, not int"),
         ({"supports": {"M": 0}}, "supports.M must be a size or (smallest, largest), not 0"),
