@@ -16,7 +16,7 @@ from .diagnosis import Diagnosis, explain
 from .observation import PREFIXES, Observation
 from .oracle import Verdict
 from .precision import Precision
-from .reproduction import script
+from .reproduction import READABLE, script
 from .trajectory import BadAnswer, Trajectory, as_trajectory
 
 __all__ = ["EquivalenceError", "assert_equivalent"]
@@ -108,8 +108,11 @@ class EquivalenceError(AssertionError):
             row("broken", f"{v.broken} of {v.steps} steps (judged by {v.way}, in {self.precision.name})")
             if 1 < v.error_over_bound < 1000 and not diagnosis.explanations:
                 row("room needed", self._room())
-        lines += ["", "  to see it with numpy alone:", ""]
-        lines += ["    " + line if line else "" for line in script(case).splitlines()]
+        large = sum(array.size for array in case.numbers().values()) > READABLE
+        hint = ", where case.npz is the file that this failure leaves (or error.case.save)" if large else ""
+        lines += ["", f"  to see it with numpy alone{hint}:", ""]
+        source = script(case, "case.npz" if large else None)
+        lines += ["    " + line if line else "" for line in source.splitlines()]
         return lines
 
     def _room(self) -> str:

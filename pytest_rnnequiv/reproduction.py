@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .case import Case
 
-__all__ = ["script"]
+__all__ = ["READABLE", "script"]
 
 #: The activations, as one would type them.
 _TYPED = {

@@ -287,3 +287,12 @@ def test_a_property_test_ends_with_a_small_case_and_the_right_diagnosis(
 def test_a_property_test_of_the_right_passes(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(PROPERTY.format(start="zeros", Wh="Wh", bias="bh"))
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_a_large_case_does_not_flood_the_message() -> None:
+    case = generic(T=100, M=33)
+    with pytest.raises(EquivalenceError) as error:
+        assert_equivalent(case, reference(case.replace(bh=np.zeros(33)), np.float32))
+    text = str(error.value)
+    assert len(text) < 3000
+    assert "np.load('case.npz')" in text
