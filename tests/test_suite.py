@@ -211,6 +211,25 @@ class TestPorts:
         arguments = ("--rnn-equiv", "--rnn-equiv-impl", "port:Deaf", "-k", "initial_state or masks")
         project.runpytest_subprocess(*arguments).assert_outcomes(failed=2)
 
+    def test_so_they_are_where_the_model_is_compiled_in(self, project: pytest.Pytester) -> None:
+        project.makepyfile(
+            port="""
+            import numpy as np
+            from pytest_rnnequiv import Spec, Supports, reference
+
+            spec = Spec(D=2, M=3, K=1)
+
+            class Deaf:
+                supports = Supports(initial_state=True, masks=True)
+                model = spec, [np.full(shape, 0.3, np.float32) for shape in spec.weight_shapes.values()]
+
+                def run(self, case):
+                    return reference(case.replace(h0=None, mask=None), np.float32)
+            """
+        )
+        arguments = ("--rnn-equiv", "--rnn-equiv-impl", "port:Deaf", "-k", "initial_state or masks")
+        project.runpytest_subprocess(*arguments).assert_outcomes(failed=2)
+
     def test_a_compiled_in_model(self, project: pytest.Pytester) -> None:
         project.makepyfile(
             port="""

@@ -280,16 +280,16 @@ def draw_pack(port: Port, data: st.DataObject, *, most: int = 16, **wanted: Any)
             wanted["activation"] = st.sampled_from(supports.activations)
         if "dtype" not in wanted and "float32" not in supports.dtypes:
             wanted["dtype"] = supports.dtypes[0]
+    extra = {name: wanted.pop(name) for name in ("initial_state", "masked") if name in wanted}
     if port.fixed is not None:
         spec, weights = port.fixed
-        options = {k: v for k, v in options.items() if k in "NT"} | {"spec": spec, "weights": weights}
+        options = {k: v for k, v in options.items() if k in "NT"} | extra | {"spec": spec, "weights": weights}
     elif port.name.startswith("keras-") and not options.keys() & set("DMK"):
         small = wanted.pop("small", False)
-        extra = {name: wanted.pop(name) for name in ("initial_state", "masked") if name in wanted}
         options |= extra | {"spec": rnn.pool(count=_profile.models, max_size=9 if small else 33, **wanted)}
     else:
         wanted.pop("small", None)
-        options |= wanted
+        options |= extra | wanted
     pack = data.draw(rnn.packs(max_size=most, **options), label="cases")
     return pack if supports.largest is None else [_clipped(case, supports.largest) for case in pack]
 
