@@ -146,6 +146,11 @@ class Case:
         M = self.spec.M
         return self.replace(spec=self.spec.replace(K=M, head_activation="linear"), Wo=np.eye(M), bo=np.zeros(M))
 
+    def fingerprint(self) -> bytes:
+        """Return the spec and all numbers, bit by bit, as a key."""
+        arrays = b"".join(array.tobytes() for array in self.numbers().values())
+        return repr((self.spec, self.N, self.T, list(self.numbers()))).encode() + arrays
+
     # ---- keeping and showing ----
 
     def save(self, file: str | os.PathLike[str]) -> None:

@@ -391,9 +391,7 @@ def _apply(mistakes: tuple[Mistake, ...], case: Case) -> Case | None:
 
 
 def _fingerprint(case: Case | None) -> bytes:
-    if case is None:
-        return b""
-    return repr((case.spec, case.N, case.T)).encode() + b"".join(a.tobytes() for a in case.numbers().values())
+    return b"" if case is None else case.fingerprint()
 
 
 # ---------------------------------------------------------------------------------------------------- description
