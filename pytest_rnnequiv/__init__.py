@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .diagnosis import Diagnosis as Diagnosis
     from .diagnosis import diagnose as diagnose
     from .implementations.port import Supports as Supports
-    from .oracle import Verdict as Verdict
     from .oracle import judge as judge
     from .precision import Precision as Precision
     from .recurrence import reference as reference
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from .spec import param_count as param_count
     from .suite.equivalence import EquivalenceSuite as EquivalenceSuite
     from .trajectory import Trajectory as Trajectory
+    from .verdict import Verdict as Verdict
 
 __version__ = "0.1.0"
 
@@ -36,7 +36,7 @@ _HOMES = {
     "Spec": "spec",
     "Supports": "implementations.port",
     "Trajectory": "trajectory",
-    "Verdict": "oracle",
+    "Verdict": "verdict",
     "assert_equivalent": "assertion",
     "diagnose": "diagnosis",
     "judge": "oracle",

@@ -1,12 +1,14 @@
 """Activation functions, and what an error in their argument does to their value.
 
-The oracle needs three things of an activation: its value, how far the value can move when the argument moves by at most
-``delta`` (:meth:`Activation.spread`), and its best linear model there (:meth:`Activation.linearise`), by which the
-trajectory bound follows an error through many steps.
+The oracle needs four things of an activation: its value, how far the value can move when the argument moves by at most
+``delta`` (:meth:`Activation.spread`), its best linear model there (:meth:`Activation.linearise`), by which the
+trajectory bound follows an error through many steps, and what a correct implementation of it may add of its own
+(:meth:`Activation.error`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .precision import ACTIVATION_FLOOR, ACTIVATION_ULPS
+from .precision import ACTIVATION_FLOOR, ACTIVATION_ULPS, Precision
 
-__all__ = ["ACTIVATIONS", "Activation", "activation"]
+__all__ = ["ACTIVATIONS", "IMPOSSIBLE", "Activation", "activation"]
 
 Array = npt.NDArray[Any]
+
+# ---- the functions, to a few units in the last place of float64: everything is measured against them ----
 
 
 def identity(a: Array) -> Array:
@@ -40,6 +44,11 @@ def relu(a: Array) -> Array:
 def softplus(a: Array) -> Array:
     """``log(1 + exp(a))``, without overflow."""
     return np.maximum(a, 0.0) + np.log1p(np.exp(-np.abs(a)))
+
+
+def log_sigmoid(a: Array) -> Array:
+    """``log(sigmoid(a))``, which is ``-softplus(-a)``."""
+    return -softplus(-a)
 
 
 def softsign(a: Array) -> Array:
@@ -67,38 +76,181 @@ def elu(a: Array) -> Array:
     return np.where(a > 0, a, np.expm1(np.minimum(a, 0.0)))
 
 
+#: Fixed point of mean 0 and variance 1: Klambauer et al., *Self-Normalizing Neural Networks*, 2017, equation 14.
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def selu(a: Array) -> Array:
+    """``scale a`` above zero, ``scale alpha (exp(a) - 1)`` below."""
+    return SELU_SCALE * np.where(a > 0, a, SELU_ALPHA * np.expm1(np.minimum(a, 0.0)))
+
+
 def leaky_relu(a: Array) -> Array:
     """``a`` above zero, ``0.2 a`` below (Keras 3's default slope)."""
     return np.where(a >= 0, a, 0.2 * a)
 
 
+_erfc = np.frompyfunc(math.erfc, 1, 1)
+
+
+def normal_cdf(a: Array) -> Array:
+    """Probability that a normally distributed number is below `a`: ``erfc(-a / sqrt(2)) / 2``."""
+    return 0.5 * np.asarray(_erfc(a * -(0.5**0.5)), np.asarray(a).dtype)
+
+
+def gelu(a: Array) -> Array:
+    """``a Phi(a)``; Keras's activation is the exact one, its operation ``keras.ops.gelu`` is not.
+
+    In the tail, where the value is nothing beside the argument, its relative error grows as ``a^2``.
+    """
+    return a * normal_cdf(a)
+
+
+def silu(a: Array) -> Array:
+    """``a sigmoid(a)``."""
+    return a * sigmoid(a)
+
+
+def hard_silu(a: Array) -> Array:
+    """``a hard_sigmoid(a)``, without cancellation near -3."""
+    return a * (np.clip(a + 3.0, 0.0, 6.0) / 6.0)
+
+
+def _mish_gate(a: Array) -> Array:
+    """``tanh(softplus(a))``, as a quotient of sums of positive terms."""
+    e = np.exp(-np.abs(a))
+    numerator = np.where(a >= 0, 1.0 + 2.0 * e, e * (e + 2.0))
+    return numerator / (numerator + 2.0 * np.where(a >= 0, e * e, 1.0))
+
+
+def mish(a: Array) -> Array:
+    """``a tanh(softplus(a))``."""
+    return a * _mish_gate(a)
+
+
+def tanh_shrink(a: Array) -> Array:
+    """``a - tanh(a)``.
+
+    Near 0 it is ``a K / (1 + K)``, without cancellation: ``K = a^2 / (3 + a^2 / (5 + ...))`` is the tail of Lambert's
+    continued fraction ``tanh(a) = a / (1 + K)``.
+    """
+    square = np.clip(a, -2.0, 2.0) ** 2
+    K: Any = square / 31.0
+    for odd in range(29, 1, -2):
+        K = square / (odd + K)
+    return np.where(np.abs(a) < 2, a * K / (1.0 + K), a - np.tanh(a))
+
+
+def soft_shrink(a: Array) -> Array:
+    """What is left of ``a`` when up to 1/2 of it is taken away."""
+    return np.where(np.abs(a) <= 0.5, 0.0 * a, a - np.copysign(0.5, a))
+
+
+def hard_shrink(a: Array) -> Array:
+    """``a``, but 0 from -1/2 to 1/2."""
+    return np.where(np.abs(a) <= 0.5, 0.0 * a, a)
+
+
+def sparse_sigmoid(a: Array) -> Array:
+    """``clip((a + 1) / 2, 0, 1)``."""
+    return np.clip(0.5 * a + 0.5, 0.0, 1.0)
+
+
+def sparse_plus(a: Array) -> Array:
+    """The integral of :func:`sparse_sigmoid`: 0, ``(a + 1)^2 / 4`` from -1 to 1, ``a``."""
+    return np.where(a >= 1, a, 0.25 * np.clip(a + 1.0, 0.0, 2.0) ** 2)
+
+
+def squareplus(a: Array) -> Array:
+    """``(a + sqrt(a^2 + 4)) / 2``, without cancellation below zero and without overflow."""
+    twice = np.abs(a) + np.hypot(a, 2.0)
+    return np.where(a >= 0, 0.5 * twice, 2.0 / twice)
+
+
+def _below_largest(a: Array) -> tuple[Array, Array]:
+    """Distance of every component of the last axis from the largest, and the sum of the others' exponentials."""
+    below = a - a.max(-1, keepdims=True)
+    others = np.exp(below)
+    np.put_along_axis(others, below.argmax(-1, keepdims=True), 0.0, -1)
+    return below, others.sum(-1, keepdims=True)
+
+
+def softmax(a: Array) -> Array:
+    """``exp(a_i) / sum_j exp(a_j)`` over the last axis."""
+    below, others = _below_largest(a)
+    return np.exp(below) / (1.0 + others)
+
+
+def log_softmax(a: Array) -> Array:
+    """``log(softmax(a))``: both terms of the difference are negative."""
+    below, others = _below_largest(a)
+    return below - np.log1p(others)
+
+
+def sparsemax(a: Array) -> Array:
+    """The point of the probability simplex that is nearest to the last axis.
+
+    Martins & Astudillo, *From Softmax to Sparsemax*, 2016, algorithm 1: ``max(a - tau, 0)``.
+    """
+    below: Array = a - a.max(-1, keepdims=True)
+    ordered = -np.sort(-below, axis=-1)
+    excess = np.cumsum(ordered, -1) - 1.0
+    count = np.arange(1.0, a.shape[-1] + 1.0, dtype=excess.dtype)
+    support = np.maximum((count * ordered > excess).sum(-1, keepdims=True), 1)
+    tau = np.take_along_axis(excess, support - 1, -1) / support.astype(excess.dtype)
+    return relu(below - tau)
+
+
 @dataclass(frozen=True)
 class Activation:
-    """An elementwise, non-decreasing activation function.
+    """An activation function, and what is known of it.
+
+    What makes a bound possible is one of these: it is monotone, jumps included (which is what a bare
+    ``Activation(name, function)`` says); it is monotone between its `turns`; its slope is nowhere above `lipschitz`; or
+    it is a function of the whole last axis (`per_term`).
 
     Parameters
     ----------
     name : str
         Keras's name, where Keras has it.
     function : callable
-        Value, elementwise on an array of floats; NaN in, NaN out.
+        Value, on an array of floats ``(..., units)``; NaN in, NaN out.
     slope : callable, optional
         Derivative, elementwise. Left out, the linear model falls back on the interval, which is right and wide.
-    curvature : float
-        Least upper bound of ``|f''|`` away from the `kinks`; 0 for a piecewise linear function.
+    curvature : float or callable
+        Least upper bound of ``|f''|`` away from the `kinks`; 0 for a piecewise linear function. Where there is none, a
+        function of an interval, ``(low, high) -> bound``.
     kinks : tuple of float
-        Where the slope jumps.
-    ulps, floor : float
-        Relative and absolute error, in units of round-off, that a correct implementation of the function may add.
+        Where the slope or the value jumps.
+    ulps, floor, of_argument : float
+        Relative and absolute error, and error relative to the *argument*, in units of round-off, that a correct
+        implementation of the function may add. The last is for functions that are computed as a product of the argument
+        and something known to so many units, or as a difference of the argument and something else.
+    turns : tuple of float
+        The arguments where it changes from falling to rising or back.
+    lipschitz : float, optional
+        A bound on its slope, where nothing better is known.
+    per_term : (float, float, float), optional
+        Makes it a function of the whole last axis, whose components rise with their own argument and fall with every
+        other (softmax and its kin). They are made of sums over the axis: so much does every term of them add to `ulps`,
+        `floor` and `of_argument`, which is then relative to the largest argument of the axis.
+    peak : callable, optional
+        The largest number that usual formulas pass through, as a function of ``|a|``, where that is neither the
+        argument nor the value. Where it overflows, so may the implementation.
     """
 
     name: str
     function: Callable[[Array], Array] = field(compare=False)
     slope: Callable[[Array], Array] | None = field(default=None, compare=False)
-    curvature: float = float("inf")
+    curvature: float | Callable[[Array, Array], Array] = float("inf")
     kinks: tuple[float, ...] = ()
     ulps: float = ACTIVATION_ULPS
     floor: float = ACTIVATION_FLOOR
+    of_argument: float = 0.0
+    turns: tuple[float, ...] = ()
+    lipschitz: float | None = None
+    per_term: tuple[float, float, float] | None = None
+    peak: Callable[[Array], Array] | None = field(default=None, compare=False)
 
     def __call__(self, a: Any) -> Any:
         """Apply the function to an array, or to anything that knows how to be mapped (see ``inexact``)."""
@@ -115,10 +267,30 @@ class Activation:
         return super().__reduce__()
 
     def spread(self, a: Array, delta: Array) -> Array:
-        """How far the value can move when the argument moves by at most `delta` (elementwise, absolute)."""
-        value = self.function(a)
-        spread: Array = np.maximum(self.function(a + delta) - value, value - self.function(a - delta))
-        return spread
+        """How far the value can move when the argument moves by at most `delta` (elementwise, absolute).
+
+        It is infinite where `delta` is, or where the value overflows.
+        """
+        known: Array = np.isfinite(delta)
+        spread: Array
+        low, high = a - delta, a + delta
+        if self.lipschitz is not None:
+            spread = self.lipschitz * delta
+        else:
+            if self.per_term is None:
+                # The extremes of a piecewise monotone function are at the ends and at the turns in between.
+                corners = (low, high, *(np.clip(turn, low, high) for turn in self.turns))
+                extremes = [self.function(corner) for corner in corners]
+            else:
+                known = np.logical_and.reduce(known, axis=-1, keepdims=True)
+                extremes = [self._against(low, high), self._against(high, low)]
+            spread = np.abs(np.stack(extremes) - self.function(a)).max(0)
+        return np.where(known & (spread < np.inf), spread, np.inf)
+
+    def _against(self, own: Array, others: Array) -> Array:
+        """Every component with its own argument from one array and those of the others from another."""
+        units = np.arange(own.shape[-1])
+        return np.stack([self.function(np.where(units == i, own, others))[..., i] for i in units], -1)
 
     def linearise(self, a: Array, delta: Array) -> tuple[Array, Array]:
         """Linear model of the function near `a`.
@@ -133,12 +305,51 @@ class Activation:
         if self.slope is None:
             return np.zeros_like(a), whole
         slope = self.slope(a)
-        remainder = 0.5 * self.curvature * delta * delta if self.curvature else np.zeros_like(a)
+        curvature = self.curvature(a - delta, a + delta) if callable(self.curvature) else self.curvature
+        remainder = 0.5 * curvature * delta * delta
+        # NaN, of an infinite curvature, is no bound either.
+        bent = ~np.asarray(remainder <= whole)
         for kink in self.kinks:
-            slope = np.where(np.abs(a - kink) <= delta, 0.0, slope)
-            remainder = np.where(np.abs(a - kink) <= delta, whole, remainder)
-        wide = remainder > whole
-        return np.where(wide, 0.0, slope), np.where(wide, whole, remainder)
+            bent = bent | (np.abs(a - kink) <= delta)
+        return np.where(bent, 0.0, slope), np.where(bent, whole, remainder)
+
+    def error(self, p: Precision, a: Array, value: Array, delta: Any = 0.0, spread: Any = 0.0) -> Array:
+        """How far a correct implementation may be from the function at its own argument (absolute).
+
+        Parameters
+        ----------
+        p : Precision
+            The arithmetic of the implementation.
+        a, value : arrays
+            The argument, and the function there.
+        delta, spread : arrays
+            How far the implementation's argument may be from `a`, and the function there from `value`.
+
+        Returns
+        -------
+        array
+            Infinite where the implementation may overflow.
+        """
+        ulps, floor, of_argument = self.ulps, self.floor, self.of_argument
+        size = np.abs(value) + spread
+        largest = size * (1 + p.unit)
+        if self.per_term is not None:
+            ulps, floor, of_argument = (
+                number + a.shape[-1] * more
+                for number, more in zip((ulps, floor, of_argument), self.per_term, strict=True)
+            )
+        own = ulps * p.unit * size + floor * p.unit
+        if of_argument:
+            argument = np.abs(a) + delta
+            if self.per_term is not None:
+                argument = argument.max(-1, keepdims=True)
+            own = own + of_argument * p.unit * argument
+        if self.peak is not None:
+            largest = np.maximum(largest, self.peak(np.abs(a) + delta))
+        if self.name != "linear":
+            own = own + p.activation_error
+        own = own + (p.tiny * p.unit if p.subnormals else p.tiny)
+        return np.where(largest < p.largest, own, np.inf)
 
 
 def _tanh_slope(a: Array) -> Array:
@@ -151,7 +362,30 @@ def _sigmoid_slope(a: Array) -> Array:
     return s * (1.0 - s)
 
 
-# max |f''|: tanh 4/(3 sqrt 3), sigmoid 1/(6 sqrt 3), softplus = sigmoid' 1/4, softsign 2 at 0, elu 1 at 0-.
+def _elu_slope(a: Array) -> Array:
+    return np.exp(np.minimum(a, 0.0))
+
+
+def _gelu_slope(a: Array) -> Array:
+    return normal_cdf(a) + a * np.exp(-0.5 * a * a) / math.sqrt(2 * math.pi)
+
+
+def _silu_slope(a: Array) -> Array:
+    s = sigmoid(a)
+    return s * (1.0 + a * (1.0 - s))
+
+
+def _hard_silu_slope(a: Array) -> Array:
+    return np.where(np.abs(a) < 3, (2.0 * a + 3.0) / 6.0, (a > 0) * 1.0)
+
+
+def _mish_slope(a: Array) -> Array:
+    gate = _mish_gate(a)
+    return gate + a * (1.0 - gate * gate) * sigmoid(a)
+
+
+# max |f''|: tanh and a - tanh(a) 4/(3 sqrt 3), sigmoid 1/(6 sqrt 3), softplus = sigmoid' 1/4, softsign 2 at 0, elu 1 at
+# 0-, gelu 2/sqrt(2 pi), silu 2 sigmoid'(0) and squareplus 1/4 at 0, mish at -0.0879.
 ACTIVATIONS: dict[str, Activation] = {
     a.name: a
     for a in (
@@ -163,25 +397,87 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation("hard_tanh", hard_tanh, lambda a: (np.abs(a) < 1) * 1.0, 0.0, (-1.0, 1.0), ulps=1, floor=0),
         Activation("softsign", softsign, lambda a: (1.0 + np.abs(a)) ** -2, 2.0),
         Activation("softplus", softplus, sigmoid, 0.25),
-        Activation("elu", elu, lambda a: np.exp(np.minimum(a, 0.0)), 1.0, (0.0,)),
+        Activation("elu", elu, _elu_slope, 1.0, (0.0,)),
         Activation("leaky_relu", leaky_relu, lambda a: np.where(a >= 0, 1.0, 0.2), 0.0, (0.0,), ulps=2, floor=0),
         Activation("relu6", relu6, lambda a: ((a > 0) & (a < 6)) * 1.0, 0.0, (0.0, 6.0), ulps=1, floor=0),
+        Activation("celu", elu, _elu_slope, 1.0, (0.0,)),
+        Activation(
+            "selu",
+            selu,
+            lambda a: SELU_SCALE * np.where(a > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(a, 0.0))),
+            SELU_SCALE * SELU_ALPHA,
+            (0.0,),
+            floor=6,
+        ),
+        Activation("exponential", np.exp, np.exp, lambda low, high: np.exp(high), floor=0),
+        Activation("log_sigmoid", log_sigmoid, lambda a: sigmoid(-a), 0.25),
+        Activation("gelu", gelu, _gelu_slope, (2 / math.pi) ** 0.5, (), 1, 0, 2, turns=(-0.7517915246935645,)),
+        Activation("silu", silu, _silu_slope, 0.5, (), 1, 0, 3, turns=(-1.278464542761074,)),
+        Activation(
+            "hard_silu",
+            hard_silu,
+            _hard_silu_slope,
+            1 / 3,
+            (-3.0, 3.0),
+            2,
+            0,
+            1.5,
+            turns=(-1.5,),
+            peak=lambda size: 6.0 * size,
+        ),
+        Activation("mish", mish, _mish_slope, 0.6442046372369725, (), 7, 0, 4, turns=(-1.1924312145154952,)),
+        Activation("tanh_shrink", tanh_shrink, lambda a: np.tanh(a) ** 2, 4 / (3 * 3**0.5), (), 1, 4, 2),
+        Activation("soft_shrink", soft_shrink, lambda a: (np.abs(a) > 0.5) * 1.0, 0.0, (-0.5, 0.5), ulps=1.5, floor=0),
+        Activation("hard_shrink", hard_shrink, lambda a: (np.abs(a) > 0.5) * 1.0, 0.0, (-0.5, 0.5), ulps=1, floor=0),
+        Activation("sparse_sigmoid", sparse_sigmoid, lambda a: (np.abs(a) < 1) * 0.5, 0.0, (-1.0, 1.0), 1, 0.5),
+        Activation("sparse_plus", sparse_plus, sparse_sigmoid, 0.5, (), 2, 2),
+        Activation(
+            "squareplus", squareplus, lambda a: 0.5 + 0.5 * a / np.hypot(a, 2.0), 0.25, (), 2, 2, 1.5, peak=np.square
+        ),
+        Activation("softmax", softmax, ulps=2, floor=2, of_argument=1.5, per_term=(1, 0, 0)),
+        Activation("log_softmax", log_softmax, ulps=2, floor=2, of_argument=1.5, per_term=(0, 1, 0)),
+        Activation("sparsemax", sparsemax, ulps=2, floor=1, of_argument=0.5, per_term=(0, 0, 1)),
     )
+}
+ACTIVATIONS["swish"], ACTIVATIONS["hard_swish"] = ACTIVATIONS["silu"], ACTIVATIONS["hard_silu"]
+
+#: Names that Keras looks up too, and why no layer can have them.
+IMPOSSIBLE: dict[str, str] = {
+    "glu": "it halves its last axis, so that a layer of M units would have a state of M/2",
+    "threshold": "it has two more arguments, which a name does not carry, and Keras's layers fail when they call it",
 }
 
 
-def activation(name: str | Activation | None) -> Activation:
-    """Look an activation up by Keras's name; ``None`` is ``"linear"``, as in Keras.
+def activation(name: str | Activation | Callable[..., Any] | None) -> Activation:
+    """Look an activation up by Keras's name, or by Keras's function; ``None`` is ``"linear"``, as in Keras.
 
     Raises
     ------
     ValueError
-        If the name is unknown; the message lists the known ones.
+        If the name is unknown, and the message lists the known ones; or if it is a function that is not one of Keras's
+        activations, and the message says how to describe it.
     """
     if isinstance(name, Activation):
         return name
+    key: Any = "linear" if name is None else name
+    if callable(name):
+        key = getattr(name, "__name__", "mine")
+        # Functions of the same names elsewhere may be other functions: keras.ops.gelu is.
+        if getattr(name, "__module__", None) not in KERAS_MODULES:
+            raise ValueError(
+                f"nothing is known of the activation {name!r} that would bound an error on its way through it: write "
+                f"Activation({key!r}, f) if f is monotone, Activation({key!r}, f, turns=(...)) with the arguments "
+                f"where it turns from falling to rising or back, or Activation({key!r}, f, lipschitz=L) if its slope "
+                f"nowhere exceeds L"
+            )
     try:
-        return ACTIVATIONS["linear" if name is None else name]
+        return ACTIVATIONS[key]
     except (KeyError, TypeError):
+        if isinstance(key, str) and key in IMPOSSIBLE:
+            raise ValueError(f"{key!r} cannot be the activation of a layer: {IMPOSSIBLE[key]}") from None
         known = ", ".join(sorted(ACTIVATIONS))
         raise ValueError(f"unknown activation {name!r}: expected an Activation or one of {known}") from None
+
+
+#: Where Keras 3 and Keras 2 define their activations.
+KERAS_MODULES = ("keras.src.activations.activations", "keras.src.activations", "keras.activations")

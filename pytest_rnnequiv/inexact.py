@@ -118,14 +118,11 @@ class Inexact:
         c = self.closed()
         p = c.precision
         value = activation.function(c.value)
-        spread: Any = 0.0
-        if c.radius is not None:
-            # Where the argument may overflow in one order of summation and not in another, it may be NaN too.
-            spread = np.where(np.isfinite(c.radius), activation.spread(c.value, c.radius), np.inf)
-        own = activation.ulps * p.unit * (np.abs(value) + spread) + activation.floor * p.unit
-        if activation.name != "linear":
-            own = own + p.activation_error
-        return Inexact(value, p, spread + own + (p.tiny * p.unit if p.subnormals else p.tiny))
+        if c.radius is None:
+            return Inexact(value, p, activation.error(p, c.value, value))
+        # Where the argument may overflow in one order of summation and not in another, it may be NaN too.
+        spread = activation.spread(c.value, c.radius)
+        return Inexact(value, p, spread + activation.error(p, c.value, value, c.radius, spread))
 
 
 def choose(condition: Any, a: Any, b: Any) -> Any:

@@ -19,8 +19,9 @@ import numpy.typing as npt
 from .activations import Activation, sigmoid
 from .case import Case
 from .cells import CellWeights, SimpleRNN
+from .chain import layer_output
 from .inexact import choose
-from .precision import Precision
+from .precision import Precision, to_bfloat16
 from .recurrence import reference
 from .trajectory import Trajectory
 
@@ -217,14 +218,6 @@ _register_signs()
 def _all_weights(case: Case, change: Callable[[Array], Array]) -> Case:
     with np.errstate(all="ignore"):
         return case.replace(**{name: change(getattr(case, name)) for name in ("Wx", "Wh", "bh", "Wo", "bo")})
-
-
-def to_bfloat16(a: Array) -> Array:
-    """Round to bfloat16 (8 bits), ties to even; NaN and infinities stay."""
-    bits = np.asarray(a, np.float32).view(np.uint32)
-    rounded = bits + (0x7FFF + ((bits >> 16) & 1)).astype(np.uint32)
-    result = (rounded & np.uint32(0xFFFF0000)).view(np.float32)
-    return np.where(np.isfinite(a), result, a).astype(a.dtype)
 
 
 def to_int8(a: Array) -> Array:
@@ -925,7 +918,8 @@ def _coarse(case: Case, precision: Precision) -> Trajectory:
             new = f(coarse.x[:, t] @ coarse.Wx + to(h) @ coarse.Wh + case.bh)
             h = new if case.mask is None else np.where(case.mask[:, t, None], new, h)
             states[:, t] = h
-        return Trajectory(to(states) @ coarse.Wo + case.bo, states)
+        mask = np.ones(states.shape[:2], bool) if case.mask is None else case.mask
+        return Trajectory(to(layer_output(mask, states)) @ coarse.Wo + case.bo, states)
 
 
 def to_tf32(a: Array) -> Array:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
-__all__ = ["Precision"]
+__all__ = ["Precision", "to_bfloat16"]
 
 #: Relative error, in units of round-off, that an activation function may add. Measured worst cases of correct
 #: runtimes: PyTorch 1.0, NumPy 1.8, XLA 4.8, LiteRT 5.0, ONNX Runtime 5.3, TensorFlow eager 5.8.
@@ -139,3 +140,11 @@ Precision.bfloat16 = replace(Precision.float32, name="bfloat16", unit=2.0**-8)
 KNOWN: dict[str, Precision] = {
     p.name: p for p in (Precision.float32, Precision.float64, Precision.tf32, Precision.bfloat16, Precision.float16)
 }
+
+
+def to_bfloat16(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Round to bfloat16 (8 bits), ties to even; NaN and infinities stay."""
+    bits = np.asarray(a, np.float32).view(np.uint32)
+    rounded = bits + (0x7FFF + ((bits >> 16) & 1)).astype(np.uint32)
+    result = (rounded & np.uint32(0xFFFF0000)).view(np.float32)
+    return np.where(np.isfinite(a), result, a).astype(a.dtype)

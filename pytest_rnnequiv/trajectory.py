@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BadAnswer", "Trajectory"]
+__all__ = ["BadAnswer", "NetworkTrajectory", "ShownCall", "ShownLayer", "Trajectory"]
 
 
 class BadAnswer(ValueError):
@@ -59,6 +59,50 @@ class Trajectory:
 
 
 @dataclass(frozen=True, eq=False)
+class ShownLayer:
+    """What was seen of one layer of a network in one call.
+
+    Parameters
+    ----------
+    output : array, or pair of arrays
+        What the layer gives to the next one: ``(N, T, F)`` or ``(N, F)``; a pair with ``merge_mode=None``.
+    states : sequence of (N, M) arrays, optional
+        The states after the last step, of each direction and each cell, where the layer returns or keeps them.
+    """
+
+    output: Any = None
+    states: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class ShownCall:
+    """What was seen of one call of a network.
+
+    Parameters
+    ----------
+    outputs : array, or pair of arrays
+        What the model returns: of the head, or of the last layer where there is no head.
+    layers : sequence of ShownLayer or None
+        Of each layer; empty where only the outputs are seen.
+    """
+
+    outputs: Any
+    layers: tuple[ShownLayer | None, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkTrajectory:
+    """The visible part of a network's calls, one after the other."""
+
+    calls: tuple[ShownCall, ...]
+
+    @classmethod
+    def of(cls, answer: Any) -> NetworkTrajectory:
+        """Wrap the outputs of a single call; what is a trajectory stays one."""
+        return answer if isinstance(answer, NetworkTrajectory) else cls((ShownCall(answer),))
+
+
+@dataclass(frozen=True, eq=False)
 class CheckedTrajectory:
     """A trajectory whose arrays are float64 and have the shapes of their case."""
 
@@ -105,6 +149,20 @@ def _floats(what: str, answer: Any) -> npt.NDArray[np.float64]:
     if array.size == 0:
         raise BadAnswer(f"{what} are empty (shape {array.shape})")
     return array.astype(np.float64)
+
+
+def floats(what: str, answer: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Return an answer as float64, after checking kind and shape; an empty one where there are no samples.
+
+    Raises
+    ------
+    BadAnswer
+        If it is no array of floats, or has another shape.
+    """
+    array = np.zeros(shape) if 0 in shape and np.shape(answer) == shape else _floats(what, answer)
+    if array.shape != shape:
+        raise BadAnswer(f"{what} have shape {array.shape}, expected {shape}")
+    return array
 
 
 def _called(answer: Any) -> str:

@@ -405,7 +405,8 @@ def test_factors_in_tf32_are_known_by_their_rounding(show: str, options: dict[st
             new = np.tanh(x[:, t] @ Wx + to_tf32(h) @ Wh + case.bh)
             h = new if case.mask is None else np.where(case.mask[:, t, None], new, h)
             states_.append(h)
-            outputs.append(to_tf32(h) @ Wo + case.bo)
+            begun = True if case.mask is None else case.mask[:, : t + 1].any(1, keepdims=True)
+            outputs.append(to_tf32(np.where(begun, h, np.float32(0))) @ Wo + case.bo)
         return Trajectory(np.stack(outputs, 1), np.stack(states_, 1)) if show == "states" else outputs[-1]
 
     case = generic(4, **options)

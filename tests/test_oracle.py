@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import generic
 
-from pytest_rnnequiv import Case, Precision, Trajectory, Verdict, judge, oracle, reference
+from pytest_rnnequiv import Case, Precision, Trajectory, Verdict, chain, judge, oracle, reference
 from pytest_rnnequiv import strategies as rnn
 from pytest_rnnequiv.activations import ACTIVATIONS
 from pytest_rnnequiv.oracle import Place, trajectory_bound
@@ -50,7 +50,8 @@ def rounded_run(case: Case, rng: np.random.Generator, dtype: Any = np.float32) -
             new = new.astype(dtype)
             h = new if case.mask is None else np.where(case.mask[:, t, None], new, h)
             states.append(h)
-            outputs.append(summed(np.concatenate([h, one], 1), np.vstack([Wo, bo]), rng))
+            begun = True if case.mask is None else case.mask[:, : t + 1].any(1, keepdims=True)
+            outputs.append(summed(np.concatenate([np.where(begun, h, dtype(0)), one], 1), np.vstack([Wo, bo]), rng))
     assert x.dtype == outputs[0].dtype == dtype
     return Trajectory(np.stack(outputs, 1), np.stack(states, 1))
 
@@ -584,7 +585,8 @@ def perturbed(case: Case, p: Precision, rng: np.random.Generator, kind: str) -> 
         own = case.spec.activation.ulps * p.unit * np.maximum(abs(low), abs(high)) + case.spec.activation.floor * p.unit
         new = np.clip(new, low - own, high + own) if np.isfinite(own) else new
         h = new if case.mask is None else np.where(case.mask[:, t, None], new, h)
-        head = oracle._head(one, p, h[:, None], np.zeros((case.N, 1, case.K)), True)
+        begun = True if case.mask is None else case.mask[:, : t + 1].any(1, keepdims=True)
+        head = oracle._head(one, p, np.where(begun, h, 0.0)[:, None], np.zeros((case.N, 1, case.K)), True)
         sign = rng.choice([-1.0, 1.0], head.radius.shape) if kind != "within" else rng.uniform(-1, 1, head.radius.shape)
         outputs.append((head.expected + sign * head.radius)[:, 0])
     return np.stack(outputs, 1)
@@ -671,7 +673,7 @@ def test_chaos_makes_the_bound_wide_and_never_wrong() -> None:
 def test_old_errors_leave_the_window_for_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     case = generic(2, N=2, T=9, M=4, radius=0.9, mask=True)
     whole = trajectory_bound(case, Precision.float32)
-    monkeypatch.setattr(oracle, "WINDOW", 3 * 2 * 4 * 4)
+    monkeypatch.setattr(chain, "WINDOW", 3 * 2 * 4 * 4)
     cut = trajectory_bound(case, Precision.float32)
     assert np.array_equal(whole[0], cut[0])
     assert np.allclose(whole[1][:, :3], cut[1][:, :3], rtol=1e-12)

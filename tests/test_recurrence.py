@@ -18,6 +18,7 @@ from pytest_rnnequiv.notebook import notebook_case
 def by_hand(case: Case, n: int) -> tuple[list[list[float]], list[list[float]]]:
     """One sample, one number at a time; sums exact, then rounded once."""
     h = [0.0] * case.M if case.h0 is None else [float(v) for v in case.h0[n]]
+    o = [0.0] * case.M  # what the layer puts out as long as all is masked
     states, outputs = [], []
     for t in range(case.T):
         if case.mask is None or case.mask[n, t]:
@@ -31,10 +32,11 @@ def by_hand(case: Case, n: int) -> tuple[list[list[float]], list[list[float]]]:
                 )
                 for m in range(case.M)
             ]
+            o = h
         states.append(h)
         outputs.append(
             [
-                math.fsum([h[m] * float(case.Wo[m, k]) for m in range(case.M)] + [float(case.bo[k])])
+                math.fsum([o[m] * float(case.Wo[m, k]) for m in range(case.M)] + [float(case.bo[k])])
                 for k in range(case.K)
             ]
         )
