@@ -44,6 +44,28 @@ MERGE_MODES = ("concat", "sum", "mul", "ave", None)
 #: is one without a mask.
 SOURCES = ("input", "masking", "mask", "embedding", "embedding with mask")
 
+#: What a network may have beyond a plain layer and a plain head, by the names under which a port says that it heeds it.
+OPTIONS = (
+    "activation",
+    "use_bias",
+    "return_sequences",
+    "return_state",
+    "initial_state",
+    "go_backwards",
+    "stateful",
+    "unroll",
+    "zero_output_for_mask",
+    "dropout",
+    "trainable",
+    "cells",
+    "layers",
+    "bidirectional",
+    "head",
+    "masking",
+    "mask",
+    "embedding",
+)
+
 
 def _flags(owner: Any, *names: str) -> None:
     for name in names:

@@ -210,6 +210,13 @@ class NetworkCase:
             named |= {f"call{c}/state{i}": state for i, state in enumerate(call.states)}
         return named
 
+    def writable(self) -> NetworkCase:
+        """Return a copy whose arrays may be written to: what ports are handed, since some buffers insist on it."""
+        copy = self.replace()
+        for array in copy.numbers().values():
+            array.flags.writeable = True
+        return copy
+
     def fingerprint(self) -> bytes:
         """Return network and all numbers, bit by bit, as a key."""
         numbers = self.numbers()

@@ -98,7 +98,20 @@ class NetworkTrajectory:
 
     @classmethod
     def of(cls, answer: Any) -> NetworkTrajectory:
-        """Wrap the outputs of a single call; what is a trajectory stays one."""
+        """Wrap the outputs of a single call; what is a trajectory stays one.
+
+        Raises
+        ------
+        BadAnswer
+            If there is nothing in it.
+        """
+        if answer is None:
+            raise BadAnswer(
+                "the implementation returned None, expected an array of outputs or a NetworkTrajectory "
+                "(is a `return` missing?)"
+            )
+        if isinstance(answer, Trajectory):
+            answer = answer.outputs
         return answer if isinstance(answer, NetworkTrajectory) else cls((ShownCall(answer),))
 
 

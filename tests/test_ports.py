@@ -300,7 +300,7 @@ def test_only_supported_cases_tell_mistakes_apart() -> None:
 @pytest.mark.parametrize(
     ("supports", "sentence"),
     [
-        ({"activations": ("tanh", "gelu")}, "supports.activations must be some of tanh, linear"),
+        ({"activations": ("tanh", "sinus")}, "supports.activations must be some of tanh, linear"),
         ({"activations": ()}, "not none"),
         ({"dtypes": ("float16",)}, "supports.dtypes must be some of float32, float64, not 'float16'"),
         ({"largest": 0}, "supports.largest must be a number above 0, not 0"),

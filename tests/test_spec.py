@@ -60,8 +60,8 @@ def test_numpy_integers_are_sizes() -> None:
 
 @pytest.mark.parametrize("option", ["activation", "head_activation"])
 def test_an_unknown_activation_is_an_error_that_lists_the_known_ones(option: str) -> None:
-    with pytest.raises(ValueError, match="unknown activation 'gelu': expected an Activation or one of .*tanh"):
-        Spec(1, 1, 1, **{option: "gelu"})
+    with pytest.raises(ValueError, match="unknown activation 'sinus': expected an Activation or one of .*tanh"):
+        Spec(1, 1, 1, **{option: "sinus"})
 
 
 @pytest.mark.parametrize("dtype", ["float16", "int32", None, np.float32])

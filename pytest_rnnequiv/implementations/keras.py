@@ -31,11 +31,14 @@ import numpy.typing as npt
 from ..activations import ACTIVATIONS, Activation
 from ..case import Case
 from ..cells import SimpleRNN
+from ..network import OPTIONS, POLICIES
+from ..network_case import NetworkCase
 from ..precision import Precision
 from ..spec import Spec, size
-from ..trajectory import Trajectory
+from ..trajectory import NetworkTrajectory, Trajectory
 from . import ImplementationError
 from ._quiet import quiet_import
+from .keras_networks import build, graph
 from .port import Supports
 
 __all__ = ["KerasCall", "KerasGraph", "KerasImplementation", "KerasPredict", "build_simple_rnn", "load"]
@@ -195,7 +198,7 @@ def _options(keras: Any) -> tuple[str, ...]:
     return (*own, "zero_output_for_mask", "dtype", "name", "trainable")
 
 
-def _keras_name(activation: Activation) -> str:
+def keras_name(activation: Activation) -> str:
     known = ACTIVATIONS.get(activation.name)
     if known is None or known.function is not activation.function:
         raise NotImplementedError(
@@ -227,8 +230,8 @@ def _model(spec: Spec, every: bool, with_h0: bool, with_mask: bool) -> Any:
         spec.D,
         spec.M,
         spec.K,
-        activation=_keras_name(spec.activation),
-        head_activation=_keras_name(spec.head_activation),
+        activation=keras_name(spec.activation),
+        head_activation=keras_name(spec.head_activation),
         return_sequences=every,
         dtype=spec.dtype,
     )
@@ -262,14 +265,14 @@ class KerasImplementation:
     """
 
     name: ClassVar[str]
-    dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
+    dtypes: ClassVar[tuple[str, ...]] = tuple(POLICIES)
 
     @property
     def supports(self) -> Supports:
         """What the installed Keras can be asked: it has learned activations over the years."""
         _, keras = load()
         known = tuple(name for name in ACTIVATIONS if hasattr(keras.activations, name))
-        return Supports(activations=known, dtypes=self.dtypes, initial_state=True, masks=True)
+        return Supports(activations=known, dtypes=self.dtypes, initial_state=True, masks=True, options=OPTIONS)
 
     @property
     def precision(self) -> Precision | None:
@@ -287,13 +290,15 @@ class KerasImplementation:
         backend_version = tf.__version__ if tf is not None else _version(backend)
         return {"keras": keras.__version__, backend: backend_version, "numpy": np.__version__, **device}
 
-    def run(self, case: Case) -> Trajectory:
-        """Run the model that shows its states: outputs ``(N, T, K)``, states ``(N, T, M)``."""
+    def run(self, case: Case | NetworkCase) -> Trajectory | NetworkTrajectory:
+        """Run the model that shows its states, ``(N, T, M)``, or all layers of a network; outputs ``(N, T, K)``."""
+        if isinstance(case, NetworkCase):
+            return self._run_network(case)
         _check(case)
         states, outputs = self._answer(case, every=True)
         return Trajectory(outputs, states)
 
-    def run_many(self, cases: Sequence[Case]) -> list[Trajectory]:
+    def run_many(self, cases: Sequence[Case | NetworkCase]) -> list[Any]:
         """Run several cases, in the order given."""
         return [self.run(case) for case in cases]
 
@@ -304,6 +309,14 @@ class KerasImplementation:
         return outputs
 
     def _answer(self, case: Case, every: bool) -> Any:
+        raise NotImplementedError
+
+    def _run_network(self, case: NetworkCase) -> NetworkTrajectory:
+        _, keras = load()
+        built = build(case.network)
+        return built.run(case, lambda inputs: self._ask(built.model, inputs), keras.ops.convert_to_numpy)
+
+    def _ask(self, model: Any, inputs: Any) -> Any:
         raise NotImplementedError
 
     def _loaded(self, case: Case, every: bool) -> Any:
@@ -335,6 +348,9 @@ class KerasCall(KerasImplementation):
         _, keras = load()
         return _to_numpy(keras, self._loaded(case, every)(_inputs(case)))
 
+    def _ask(self, model: Any, inputs: Any) -> Any:
+        return model(inputs)
+
 
 class KerasPredict(KerasImplementation):
     """``model.predict(x, verbose=0)``: what the notebook does.
@@ -344,7 +360,7 @@ class KerasPredict(KerasImplementation):
     """
 
     name = "keras-predict"
-    dtypes: ClassVar[tuple[str, ...]] = ("float32",)
+    dtypes: ClassVar[tuple[str, ...]] = tuple(policy for policy in POLICIES if policy != "float64")
 
     def _answer(self, case: Case, every: bool) -> Any:
         _, keras = load()
@@ -355,6 +371,12 @@ class KerasPredict(KerasImplementation):
             )
         with _retracing():
             return self._loaded(case, every).predict(_inputs(case), verbose=0)
+
+    def _ask(self, model: Any, inputs: Any) -> Any:
+        with _retracing():
+            # one batch: a stateful layer has one state for each of its samples
+            samples = len(inputs[0] if isinstance(inputs, list) else inputs)
+            return model.predict(inputs, batch_size=samples, verbose=0)
 
 
 @contextmanager
@@ -387,19 +409,26 @@ class KerasGraph(KerasImplementation):
         if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
             raise _no_graph(os.environ["KERAS_BACKEND"])
 
-    def run_many(self, cases: Sequence[Case]) -> list[Trajectory]:
+    def _run_network(self, case: NetworkCase) -> NetworkTrajectory:
+        with _retracing():
+            return graph(case.network)(case)
+
+    def run_many(self, cases: Sequence[Case | NetworkCase]) -> list[Any]:
         """Run several cases, in the order given; those that share spec, N and T, and are many, in one call."""
+        plain = [case for case in cases if isinstance(case, Case)]
+        if len(plain) < len(cases):
+            return super().run_many(cases)
         groups: dict[Any, list[int]] = {}
-        for i, case in enumerate(cases):
+        for i, case in enumerate(plain):
             _check(case)
             key = case.spec, case.h0 is not None, case.mask is not None, case.N, case.T
             groups.setdefault(key, []).append(i)
         answers: dict[int, Trajectory] = {}
         for (spec, with_h0, with_mask, _, _), members in groups.items():
             graph = _graph(spec, True, with_h0, with_mask)
-            results = graph.many([_arguments(cases[i]) for i in members])
+            results = graph.many([_arguments(plain[i]) for i in members])
             answers.update((i, Trajectory(y, h)) for i, (h, y) in zip(members, results, strict=True))
-        return [answers[i] for i in range(len(cases))]
+        return [answers[i] for i in range(len(plain))]
 
     def _answer(self, case: Case, every: bool) -> Any:
         graph = _graph(case.spec, every, case.h0 is not None, case.mask is not None)

@@ -6,8 +6,10 @@ import numpy as np
 
 from ..activations import ACTIVATIONS
 from ..case import Case
+from ..network import OPTIONS
+from ..network_case import NetworkCase
 from ..recurrence import reference
-from ..trajectory import Trajectory
+from ..trajectory import NetworkTrajectory, Trajectory
 from .port import Supports
 
 __all__ = ["NumpyLoop"]
@@ -17,12 +19,20 @@ class NumpyLoop:
     """NumPy's arithmetic, one step after the other. Useful to see the suite run without TensorFlow."""
 
     name = "numpy"
-    supports = Supports(activations=tuple(ACTIVATIONS), dtypes=("float32", "float64"), initial_state=True, masks=True)
+    supports = Supports(
+        activations=tuple(ACTIVATIONS),
+        dtypes=("float32", "float64"),
+        initial_state=True,
+        masks=True,
+        options=OPTIONS,
+    )
 
     def versions(self) -> dict[str, str]:
         """Name what takes part."""
         return {"numpy": np.__version__}
 
-    def run(self, case: Case) -> Trajectory:
-        """Show outputs and states of every step."""
+    def run(self, case: Case | NetworkCase) -> Trajectory | NetworkTrajectory:
+        """Show outputs and states of every step; of a network, outputs and final states of every layer."""
+        if isinstance(case, NetworkCase):
+            return reference(case, case.network.compute_dtype)
         return reference(case, case.spec.dtype)

@@ -15,10 +15,12 @@ import numpy as np
 
 from ..activations import ACTIVATIONS
 from ..case import Case
+from ..network import OPTIONS, POLICIES
+from ..network_case import NetworkCase
 from ..observation import Observation, observe
 from ..precision import Precision
 from ..spec import Spec
-from ..trajectory import Trajectory, as_trajectory
+from ..trajectory import NetworkTrajectory, Trajectory, as_trajectory
 from . import ImplementationError
 
 __all__ = ["Declaration", "Port", "Supports", "normalise"]
@@ -38,6 +40,10 @@ class Supports:
     activations : tuple of str
         Names of the activations that it knows.
     dtypes : tuple of str
+        Of ``"float32"`` and ``"float64"``; for networks also Keras's other dtype policies.
+    options : tuple of str
+        The options of networks that it heeds, of those in :data:`~..network.OPTIONS`. With some it is asked about
+        networks too: ``run`` is then given a :class:`~..network_case.NetworkCase`.
     largest : float, optional
         The largest absolute value of inputs and weights; None for any. Fixed-point numbers have one.
     nan : bool
@@ -57,6 +63,7 @@ class Supports:
     nan: bool = True
     initial_state: bool = False
     masks: bool = False
+    options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for letter in "DMKNT":
@@ -72,14 +79,16 @@ class Supports:
             if not fits:
                 raise ImplementationError(f"supports.{letter} must be a size or (smallest, largest), not {size!r}")
             object.__setattr__(self, letter, (low, high) if isinstance(size, (tuple, list)) else low)
-        for what in ("activations", "dtypes"):
+        for what in ("activations", "dtypes", "options"):
             names = getattr(self, what)
             if isinstance(names, str) or not all(isinstance(name, str) for name in names):
                 raise ImplementationError(f"supports.{what} must be a tuple of names, not {names!r}")
             object.__setattr__(self, what, tuple(names))
-        for what, known in (("activations", tuple(ACTIVATIONS)), ("dtypes", ("float32", "float64"))):
+        plain = ("float32", "float64")
+        policies = tuple(POLICIES) if {*plain} & {*self.dtypes} else plain
+        for what, known in (("activations", tuple(ACTIVATIONS)), ("dtypes", policies), ("options", OPTIONS)):
             unknown = [name for name in getattr(self, what) if name not in known]
-            if unknown or not getattr(self, what):
+            if unknown or (what != "options" and not getattr(self, what)):
                 raise ImplementationError(
                     f"supports.{what} must be some of {', '.join(known)}, not {', '.join(map(repr, unknown)) or 'none'}"
                 )
@@ -388,6 +397,16 @@ class Port:
             If it returns nothing.
         """
         return as_trajectory(self.runner.run(case))
+
+    def run_network(self, case: NetworkCase) -> NetworkTrajectory:
+        """Compute one case of a network.
+
+        Raises
+        ------
+        PortFailure, BadAnswer
+            As :meth:`run`.
+        """
+        return NetworkTrajectory.of(self.runner.run(case))
 
     def run_many(self, cases: list[Case]) -> list[Trajectory]:
         """Compute several cases of one spec and shape; in one call where the implementation can."""

@@ -18,12 +18,13 @@ import threading
 import traceback
 import warnings
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from ..case import Case
-from ..trajectory import BadAnswer, Trajectory, as_trajectory
+from ..trajectory import BadAnswer, NetworkTrajectory, ShownCall, ShownLayer, Trajectory, as_trajectory
 from . import ImplementationError
 from .port import Declaration, declare, normalise
 
@@ -61,11 +62,14 @@ def compute(implementation: Any, cases: list[Case]) -> list[Trajectory]:
         raise PortFailure(_raised(error)) from error
     for case, given in zip(cases, handed, strict=True):
         for name, array in case.numbers().items():
-            if not np.array_equal(array, getattr(given, name), equal_nan=array.dtype.kind == "f"):
+            if not np.array_equal(array, given.numbers()[name], equal_nan=array.dtype.kind == "f"):
                 raise PortFailure(
                     f"the port writes into its input `{name}`; it must leave its inputs as they are (work on a copy)"
                 )
-    return [as_trajectory(answer) for answer in answers]
+    return [
+        as_trajectory(answer) if isinstance(case, Case) else NetworkTrajectory.of(answer)
+        for case, answer in zip(cases, answers, strict=True)
+    ]
 
 
 def _one_each(answers: Any, count: int) -> list[Any]:
@@ -85,6 +89,10 @@ def _kept(answer: Any) -> Any:
     """Copy what is an array or a framework's tensor; anything else is left for the judge to describe."""
     if isinstance(answer, Trajectory):
         return Trajectory(_kept(answer.outputs), _kept(answer.states))
+    if isinstance(answer, (NetworkTrajectory, ShownCall, ShownLayer)):
+        return type(answer)(*(_kept(getattr(answer, field.name)) for field in fields(answer)))
+    if isinstance(answer, tuple):
+        return tuple(map(_kept, answer))
     if hasattr(answer, "__array__"):
         try:
             return np.array(answer)

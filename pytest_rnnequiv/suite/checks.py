@@ -6,19 +6,18 @@ by :func:`configure`, which makes pytest's test functions of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
 
 from .. import strategies as rnn
 from .. import tally
 from ..activations import ACTIVATIONS
 from ..assertion import assert_equivalent
-from ..case import Case
 from ..implementations import DEFAULT, ImplementationError, expand, resolve
 from ..implementations.port import Port
 from ..implementations.runner import PortFailure, can_fork
@@ -30,138 +29,14 @@ from ..report.terminal import progress
 from ..spec import Spec, param_count
 from ..trajectory import BadAnswer, Trajectory
 from . import selfcheck
-from .verification import budget, expect, introduce, verify
+from .drawing import draw_pack, near, need
+from .registry import CHECKS, PROFILES, SECONDARY, check, running
+from .verification import budget, expect, verify
 
 __all__ = ["CHECKS", "configure"]
 
 #: The name under which the fixture that users override is checked.
 FIXTURE = "rnn_implementation"
-
-#: Ways to run Keras that differ from ``keras-graph`` in who calls the layer, not in what it computes: they get the
-#: checks that show that, and leave the volume to it.
-SECONDARY = ("keras-call", "keras-predict")
-
-
-class Profile(NamedTuple):
-    """How much the checks do."""
-
-    seconds: float
-    """For a check with a share of 1."""
-    factor: float
-    """On the numbers of examples."""
-    models: int
-    """Different sizes for implementations that take long to build a model."""
-    longest: int
-    """Steps of the longest sequence."""
-
-
-PROFILES = {
-    "quick": Profile(0.5, 0.25, 9, 120),
-    "default": Profile(2.2, 1.0, 20, 300),
-    "thorough": Profile(90.0, 60.0, 48, 1000),
-}
-_profile = PROFILES["default"]
-
-
-class Check:
-    """A check before it is configured: a function of a port and of Hypothesis's ``data``."""
-
-    def __init__(
-        self, function: Callable[..., None], examples: int, share: float, everywhere: bool, keras: bool
-    ) -> None:
-        self.function = function
-        self.examples = examples
-        self.share = share
-        self.everywhere = everywhere
-        self.keras = keras
-
-    def applies_to(self, names: list[str]) -> list[str]:
-        """Choose the implementations that the check is for."""
-        if self.keras:
-            names = [name for name in names if name.startswith("keras-")]
-        if self.everywhere:
-            return names
-        return [name for name in names if name not in SECONDARY] or (names[:1] if self.keras else [])
-
-    def item(self, profile: Profile, **own: Any) -> Callable[..., None]:
-        """Return a test function of a port; `own` are settings of Hypothesis that go before the profile's."""
-        if not self.examples:
-            return self.function
-
-        def test(port: Port, data: st.DataObject) -> None:
-            __tracebackhide__ = True
-            self.run(profile, port, data)
-
-        return self._drawn(test, profile, own)
-
-    def method(self, profile: Profile) -> Callable[..., None]:
-        """Return the same as a method of a test class."""
-
-        def plain(_: Any, _rnn_equiv_port: Port) -> None:
-            __tracebackhide__ = True
-            self.function(_rnn_equiv_port)
-
-        def test(_: Any, _rnn_equiv_port: Port, data: st.DataObject) -> None:
-            __tracebackhide__ = True
-            self.run(profile, _rnn_equiv_port, data)
-
-        return self._drawn(test, profile, {}) if self.examples else self._named(plain)
-
-    def run(self, profile: Profile, port: Port, data: st.DataObject) -> None:
-        """Run one example."""
-        __tracebackhide__ = True
-        global _profile
-        _profile = profile
-        introduce(port)
-        share = min(self.share, 0.5) if port.name in SECONDARY else self.share
-        # A check draws even when its time is over: Hypothesis wants the same draws when it asks again.
-        budget(share * profile.seconds, self.function.__name__)
-        self.function(port, data)
-
-    def _named(self, test: Callable[..., None]) -> Callable[..., None]:
-        test.__name__ = test.__qualname__ = self.function.__name__
-        test.__doc__ = self.function.__doc__
-        test.__module__ = self.function.__module__
-        return test
-
-    def _drawn(self, test: Callable[..., None], profile: Profile, own: dict[str, Any]) -> Callable[..., None]:
-        inherited = settings.default
-        assert inherited is not None
-        chosen: dict[str, Any] = {
-            "max_examples": max(5, round(self.examples * profile.factor)),
-            "deadline": None,  # the first case of a spec builds a model
-            "phases": [phase for phase in inherited.phases if phase is not Phase.explain],  # ours is the diagnosis
-            "suppress_health_check": [*inherited.suppress_health_check, HealthCheck.too_slow],
-        }
-        drawn: Callable[..., None] = settings(**chosen | own)(given(data=st.data())(self._named(test)))
-        return drawn
-
-
-CHECKS: dict[str, Check] = {}
-
-
-def check(
-    *, examples: int = 0, share: float = 1.0, everywhere: bool = False, keras: bool = False
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a check.
-
-    Parameters
-    ----------
-    examples : int
-        How many examples the default profile draws; 0 for a check that draws nothing.
-    share : float
-        Its share of the time.
-    everywhere : bool
-        Whether it is worth running on every way to run Keras.
-    keras : bool
-        Whether it is about Keras's models, and not about ports.
-    """
-
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        CHECKS[function.__name__] = Check(function, examples, share, everywhere, keras)
-        return function
-
-    return register
 
 
 def configure(profile: str, selfcheck: bool = False) -> None:
@@ -169,14 +44,13 @@ def configure(profile: str, selfcheck: bool = False) -> None:
 
     A selfcheck is a run of its own: the checks are then run on mistaken implementations, and on nothing else.
     """
-    global _profile
-    _profile = PROFILES[profile]
+    chosen = running(PROFILES[profile])
     for name in [*CHECKS, "test_selfcheck"]:
         globals().pop(name, None)
     if selfcheck:
         globals()["test_selfcheck"] = selfcheck_item
     else:
-        globals().update((name, each.item(_profile)) for name, each in CHECKS.items())
+        globals().update((name, each.item(chosen)) for name, each in CHECKS.items())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -237,75 +111,11 @@ def _isolate(config: pytest.Config) -> bool:
 def selfcheck_item(port: Port, mistake: Mistake) -> None:
     """A mistaken implementation, in the place of the one that is checked, is caught."""
     hunts = {
-        name: each.item(_profile, phases=[Phase.generate], database=None)
+        name: each.item(running(), phases=[Phase.generate], database=None)
         for name, each in CHECKS.items()
         if each.examples and not each.keras
     }
     selfcheck.catch(port, mistake, hunts)
-
-
-# ----------------------------------------------------------------------------------------------------------- drawing
-
-
-#: Sizes up to which cases are drawn for an implementation that says what sizes it takes.
-MOST = {"N": 8, "T": 64, "D": 64, "M": 64, "K": 64}
-
-
-def near(port: Port, letter: str, low: int, high: int) -> tuple[int, int]:
-    """Cut a range that a check would rather have to what the port supports, or choose its smallest size."""
-    low_, high_ = port.supports.range(letter, low, high)
-    if low_ > high_:
-        low_ = high_ = port.supports.range(letter, 1, 1_000_000)[0]
-    return low_, high_
-
-
-def draw_pack(port: Port, data: st.DataObject, *, most: int = 16, **wanted: Any) -> list[Case]:
-    """Draw cases that the port supports, within what the check wants; skip where nothing is left."""
-    supports = port.supports
-    options: dict[str, Any] = {}
-    for letter, most_ in MOST.items():
-        if letter in wanted:
-            low, high = supports.range(letter, *wanted.pop(letter))
-        elif getattr(supports, letter) is None:
-            continue  # as the strategies have it
-        else:
-            low, high = supports.range(letter, 1, 1_000_000)
-            high = min(high, max(low, most_))
-        if low > high:
-            pytest.skip(f"{port.name} supports {supports.left_out()}")
-        options[letter] = low if low == high else rnn.sizes(min_value=low, max_value=high)
-    if port.fixed is None:
-        # Where the check leaves it open: what the port knows, plain tanh and float32 first.
-        if "activation" not in wanted and "tanh" not in supports.activations:
-            wanted["activation"] = st.sampled_from(supports.activations)
-        if "dtype" not in wanted and "float32" not in supports.dtypes:
-            wanted["dtype"] = supports.dtypes[0]
-    extra = {name: wanted.pop(name) for name in ("initial_state", "masked") if name in wanted}
-    if port.fixed is not None:
-        spec, weights = port.fixed
-        options = {k: v for k, v in options.items() if k in "NT"} | extra | {"spec": spec, "weights": weights}
-    elif port.name.startswith("keras-") and not options.keys() & set("DMK"):
-        small = wanted.pop("small", False)
-        options |= extra | {"spec": rnn.pool(count=_profile.models, max_size=9 if small else 33, **wanted)}
-    else:
-        wanted.pop("small", None)
-        options |= extra | wanted
-    pack = data.draw(rnn.packs(max_size=most, **options), label="cases")
-    return pack if supports.largest is None else [_clipped(case, supports.largest) for case in pack]
-
-
-def _clipped(case: Case, largest: float) -> Case:
-    """Keep the numbers of a case to those that a port takes."""
-    return case.replace(**{n: np.clip(a, -largest, largest) for n, a in case.numbers().items() if a.dtype != bool})
-
-
-def need(port: Port, what: bool, why: str) -> None:
-    """Skip a check that the port does not support."""
-    if not what:
-        pytest.skip(f"{port.name} {why}")
-
-
-# ------------------------------------------------------------------------------------------------------------ checks
 
 
 @check(examples=300, share=4.0, everywhere=True)
@@ -325,7 +135,7 @@ def test_equal_sizes(port: Port, data: st.DataObject) -> None:
 def test_long_sequences(port: Port, data: st.DataObject) -> None:
     """Hundreds of steps, in chaotic recurrences as well."""
     sizes = {"N": near(port, "N", 1, 2), "M": near(port, "M", 1, 9)}
-    verify(port, draw_pack(port, data, most=1, small=True, T=(41, _profile.longest), **sizes))
+    verify(port, draw_pack(port, data, most=1, small=True, T=(41, running().longest), **sizes))
 
 
 @check(examples=60)

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from ..implementations import resolve
 from ..implementations.port import Port
-from .checks import CHECKS, PROFILES
+from .checks import CHECKS
+from .registry import PROFILES
 
 __all__ = ["EquivalenceSuite", "port_of"]
 
