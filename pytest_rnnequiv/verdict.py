@@ -198,5 +198,8 @@ def sharp_enough(p: Precision, got: Array, expected: Array, radius: Array, scale
     A bound that is wide beside the size of the numbers cannot tell right from wrong; what is outside of it is wrong all
     the same.
     """
-    blunt = (radius > np.sqrt(max(p.unit, p.operand)) * scale) & ~(np.abs(got - expected) > radius)
+    u = max(p.unit, p.operand)
+    # In bfloat16 a single step is uncertain by tenths; there that much is what can be told at all.
+    resolution = max(np.sqrt(u), min(0.25, 64 * u))
+    blunt = (radius > resolution * scale) & ~(np.abs(got - expected) > radius)
     return np.where(blunt, np.inf, radius)

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from ..network import Bidirectional, Head, Layer, Network
 from ..network_case import Call, NetworkCase
 from ..trajectory import NetworkTrajectory, ShownCall, ShownLayer
@@ -168,6 +166,7 @@ def _recurrent(keras: Any, layer: Layer, dtype: str) -> Any:
         "use_bias": layer.use_bias,
         "dropout": layer.dropout,
         "recurrent_dropout": layer.recurrent_dropout,
+        "recurrent_initializer": "glorot_uniform",  # the default, orthogonal, has no kernel for bfloat16
         "dtype": dtype,
     }
     of_layer = {
@@ -193,48 +192,43 @@ def _recurrent(keras: Any, layer: Layer, dtype: str) -> Any:
 
 @lru_cache(maxsize=KEPT)
 def graph(network: Network, jit: bool = False) -> Callable[[NetworkCase], NetworkTrajectory]:
-    """Compile a network: one ``tf.function`` for all weights, and for all ``N`` and ``T`` that it leaves open."""
+    """Compile a network: one ``tf.function``, for all ``N`` and ``T`` that it leaves open.
+
+    The weights are arguments of it. Those of a stateful network stay in their variables, since its states do too:
+    ``stateless_call`` does not return them.
+    """
     from .keras import load
 
-    tf, _ = load()
+    tf, keras = load()
     built = build(network)
     model = built.model
+
+    def compiled(function: Callable[..., Any], variables: Sequence[Any]) -> Callable[..., Any]:
+        signature = [tf.TensorSpec(v.shape, v.dtype) for v in variables]
+        traced = tf.function(function, input_signature=signature, autograph=False, jit_compile=jit or None)
+        return lambda *arguments: traced(*(tf.cast(a, s.dtype) for a, s in zip(arguments, signature, strict=True)))
+
+    if network.stateful:
+        ask = compiled(lambda *inputs: list(_flat(model(_one_or_all(list(inputs))))), model.inputs)
+        return lambda case: built.run(case, lambda inputs: ask(*_flat(inputs)), keras.ops.convert_to_numpy)
+
     index = {id(v): i for i, v in enumerate(model.weights)}
-    kept = {i: built.state_variables(i) for i, layer in enumerate(network.layers) if layer.stateful}
-    index |= {id(v): len(index) + k for k, v in enumerate(v for own in kept.values() for v in own)}
-    other = {id(v): tf.constant(v.numpy()) for v in model.non_trainable_variables if id(v) not in index}
-    count = len(model.weights)
-    states = [v for own in kept.values() for v in own]
+    # the seeds of dropouts that are not used, but that stateless_call wants
+    seeds = {id(v): tf.constant(v.numpy()) for v in model.non_trainable_variables if id(v) not in index}
 
-    def value(arguments: Sequence[Any], v: Any) -> Any:
-        return arguments[index[id(v)]] if id(v) in index else other[id(v)]
-
-    def one(*arguments: Any) -> Any:
-        inputs = arguments[count + len(states) :]
-        answer, after = model.stateless_call(
-            [value(arguments, v) for v in model.trainable_variables],
-            [value(arguments, v) for v in model.non_trainable_variables],
-            _one_or_all(list(inputs)),
+    def one(*arguments: Any) -> list[Any]:
+        weights = {key: arguments[i] for key, i in index.items()} | seeds
+        answer, _ = model.stateless_call(
+            [weights[id(v)] for v in model.trainable_variables],
+            [weights[id(v)] for v in model.non_trainable_variables],
+            _one_or_all(list(arguments[len(index) :])),
         )
-        order = {id(v): i for i, v in enumerate(model.non_trainable_variables)}
-        return list(_flat(answer)), [after[order[id(v)]] for v in states]
+        return list(_flat(answer))
 
-    variables = [*model.weights, *states, *model.inputs]
-    types = [tf.as_dtype(v.dtype) for v in variables]
-    signature = [tf.TensorSpec(v.shape, dtype) for v, dtype in zip(variables, types, strict=True)]
-    compiled = tf.function(one, input_signature=signature, autograph=False, jit_compile=jit or None)
+    function = compiled(one, [*model.weights, *model.inputs])
 
     def run(case: NetworkCase) -> NetworkTrajectory:
-        zeros = [np.zeros(v.shape, np.float32) for v in states]
-        now: Sequence[Any] = zeros
-        calls = []
-        for call in case.calls:
-            arguments = [*case.weights, *(zeros if call.reset else now), *_flat(built.inputs(call))]
-            answer, now = compiled(*(tf.cast(a, dtype) for a, dtype in zip(arguments, types, strict=True)))
-            remembered, given = {}, iter(now)
-            for i, own in kept.items():
-                remembered[i] = [next(given).numpy() for _ in own]
-            calls.append(built.shown([a.numpy() for a in answer], remembered))
-        return NetworkTrajectory(tuple(calls))
+        answers = (function(*case.weights, *_flat(built.inputs(call))) for call in case.calls)
+        return NetworkTrajectory(tuple(built.shown([a.numpy() for a in answer], {}) for answer in answers))
 
     return run
