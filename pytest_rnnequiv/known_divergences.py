@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import numpy as np
 
@@ -37,8 +38,11 @@ class Divergence:
         What to do about it.
     concerns : callable
         Network -> bool: whether it happens there.
-    smallest : callable
+    smallest : callable, optional
         The smallest case that shows it.
+    demonstration : callable, optional
+        What shows it where it is no matter of a case that is run: it is given the module ``keras``, and raises an
+        AssertionError that says what was expected and what came.
     silent : bool
         Wrong values without a word; otherwise an exception.
     since : str
@@ -55,7 +59,8 @@ class Divergence:
     says: str
     instead: str
     concerns: Callable[[Network], bool]
-    smallest: Callable[[], NetworkCase]
+    smallest: Callable[[], NetworkCase] | None = None
+    demonstration: Callable[[Any], None] | None = None
     silent: bool = True
     since: str = "3.1.1"
     until: str | None = None
@@ -212,8 +217,8 @@ def _(network: Network) -> bool:
 
 
 def _uses(network: Network, name: str) -> bool:
-    heads = [network.head] if network.head else []
-    return any(part.activation.name == name for part in (*_layers(network), *heads))
+    used = [layer.activation.name for layer in _layers(network)]
+    return name in used or (network.head is not None and network.head.activation.name == name)
 
 
 @_divergence(
@@ -275,7 +280,9 @@ def _(network: Network) -> bool:
     smallest=lambda: _counting(Network(1, Layer((1,), "linear"), source="masking"), [[[1.0]]]),
 )
 def _(network: Network) -> bool:
-    return network.masked and any(layer.units == layer.cells[:1] for layer in _layers(network))
+    return network.masked and any(
+        layer.units == layer.cells[:1] and not layer.unroll and not layer.initial_state for layer in _layers(network)
+    )
 
 
 @_divergence(
@@ -293,7 +300,7 @@ def _(network: Network) -> bool:
 
 @_divergence(
     name="bidirectional-different-units",
-    says="Bidirectional with backward_layer of other units than forward tells the layers above a wrong size; they raise",
+    says="Bidirectional with a backward_layer of other units tells the layers above a wrong size: they raise",
     instead="give both directions as many units, or join the outputs of two layers yourself",
     silent=False,
     report="https://github.com/keras-team/keras/issues/23688",

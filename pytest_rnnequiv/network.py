@@ -18,7 +18,7 @@ layer, on ``F`` features               parameters, with ``b = 1`` if ``use_bias`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -353,6 +353,21 @@ class Network:
     T: int | None = None
     N: int | None = None
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            D: int,
+            layers: Layer | Bidirectional | Sequence[Layer | Bidirectional],
+            head: Head | None = None,
+            source: str = "input",
+            dtype: str = "float32",
+            mask_value: float = 0.0,
+            vocabulary: int = 5,
+            T: int | None = None,
+            N: int | None = None,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "D", size("D", self.D))
         layers = (self.layers,) if isinstance(self.layers, (Layer, Bidirectional)) else tuple(self.layers)
@@ -364,9 +379,9 @@ class Network:
         if self.dtype not in POLICIES:
             raise ValueError(f"dtype must be one of {', '.join(POLICIES)}, not {self.dtype!r}")
         size("vocabulary", self.vocabulary)
-        for letter in "TN":
+        for letter, least in (("T", 1), ("N", 0)):
             if getattr(self, letter) is not None:
-                object.__setattr__(self, letter, size(letter, getattr(self, letter), least="TN".index(letter) ^ 1))
+                object.__setattr__(self, letter, size(letter, getattr(self, letter), least))
         for layer in layers[:-1]:
             if not layer.return_sequences or getattr(layer, "merge_mode", "concat") is None:
                 raise ValueError(f"another layer follows {layer}: it has to give one sequence (return_sequences=True)")
