@@ -151,10 +151,10 @@ class _Walk:
             if not isinstance(output, (tuple, list)) or len(output) != 2:
                 raise BadAnswer(f"{where} has merge_mode=None: a pair of outputs was expected")
             return tuple(
-                floats(f"the output of {where} {name}", each, (*steps, direction.features))
+                floats(f"the outputs of {where} {name}", each, (*steps, direction.features))
                 for name, each, direction in zip(("forward", "backward"), output, layer.directions, strict=True)
             )
-        return floats(f"the output of {where}", output, (*steps, layer.features))
+        return floats(f"the outputs of {where}", output, (*steps, layer.features))
 
     def _finals(self, where: str, shown: Sequence[Any], finals: list[Inexact]) -> list[Inexact]:
         """Judge the final states of a layer, and return them as they were shown."""
@@ -162,7 +162,7 @@ class _Walk:
             raise BadAnswer(f"{len(shown)} final states of {where} were shown, expected {len(finals)}")
         kept = []
         for k, (state, final) in enumerate(zip(shown, finals, strict=True)):
-            got = floats(f"final state {k} of {where}", state, final.value.shape)
+            got = floats(f"the numbers of final state {k} of {where}", state, final.value.shape)
             self._compare(f"{where}: final state {k}", got, final, travelled=final.radius is not None)
             kept.append(Inexact(got, self.p))
         return kept

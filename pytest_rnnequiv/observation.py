@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from .case import Case
+from .network_case import NetworkCase
 from .oracle import INDUCTION, Verdict, judge
 from .precision import Precision
-from .trajectory import BadAnswer, Trajectory, as_trajectory
+from .trajectory import BadAnswer, NetworkTrajectory, Trajectory, as_trajectory
 
 __all__ = ["PREFIXES", "Observation", "observe"]
 
@@ -30,8 +31,8 @@ class Observation:
 
     Attributes
     ----------
-    case : Case
-    trajectory : Trajectory
+    case : Case or NetworkCase
+    trajectory : Trajectory or NetworkTrajectory
         With states wherever they could be had.
     way : str or None
         ``"prefixes"`` where the states were had by prefixes.
@@ -39,13 +40,13 @@ class Observation:
         The runs that were really made; a mistake has to explain each of them.
     """
 
-    case: Case
-    trajectory: Trajectory
+    case: Any
+    trajectory: Any
     way: str | None
-    runs: tuple[tuple[Case, Trajectory], ...]
+    runs: tuple[tuple[Any, Any], ...]
 
     @classmethod
-    def of(cls, case: Case, trajectory: Trajectory) -> Observation:
+    def of(cls, case: Case | NetworkCase, trajectory: Trajectory | NetworkTrajectory) -> Observation:
         """What one run showed, as it is."""
         return cls(case, trajectory, None, ((case, trajectory),))
 

@@ -12,9 +12,11 @@ that anything may import it. Outside of pytest the counting works too, and nobod
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import combinations_with_replacement
 from typing import Any, Protocol
 
 __all__ = ["CHECK", "PREFIX", "Tally", "VerdictLike", "close", "current", "take", "watch"]
@@ -66,6 +68,8 @@ class Tally:
         How long the item ran. The plugin fills it in.
     notes
         Sentences for the summary.
+    covered
+        In how many cases two options came together in one layer, in alphabetical order; twice the same is an option.
     facts
         What else a check has to tell of itself, for reports that know it.
     """
@@ -79,6 +83,7 @@ class Tally:
     worst_error_over_bound: float = 0.0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    covered: dict[tuple[str, str], int] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -115,6 +120,11 @@ class Tally:
             self.way[way] = self.way.get(way, 0) + 1
         _notify(self)
 
+    def cover(self, options: Iterable[str], cases: int = 1) -> None:
+        """Count the options of a layer, and the pairs of them."""
+        for pair in combinations_with_replacement(sorted(options), 2):
+            self.covered[pair] = self.covered.get(pair, 0) + cases
+
     def add(self, other: Tally) -> None:
         """Add up two tallies, as a table does."""
         self.implementation = self.implementation or other.implementation
@@ -122,6 +132,8 @@ class Tally:
         self.facts |= other.facts
         for way, cases in other.way.items():
             self.way[way] = self.way.get(way, 0) + cases
+        for pair, cases in other.covered.items():
+            self.covered[pair] = self.covered.get(pair, 0) + cases
         self.cases += other.cases
         self.conclusive += other.conclusive
         self.failures += other.failures
@@ -144,6 +156,8 @@ class Tally:
         properties += ((f"version.{name}", version) for name, version in self.versions.items())
         properties += ((f"fact.{name}", fact) for name, fact in self.facts.items())
         properties += (("note", note) for note in self.notes)
+        if self.covered:
+            properties.append(("covered", _packed(self.covered)))
         return [(PREFIX + name, value) for name, value in properties]
 
     @classmethod
@@ -163,9 +177,25 @@ class Tally:
                 tally.facts[rest] = value
             elif kind == "note":
                 tally.notes.append(value)
+            elif kind == "covered":
+                tally.covered = _unpacked(value)
             elif kind != "inconclusive":
                 setattr(tally, kind, value)
         return tally if found else None
+
+
+def _packed(covered: dict[tuple[str, str], int]) -> str:
+    """Write the counts of pairs as a triangle of numbers: hundreds of pairs of dozens of names."""
+    names = sorted({name for pair in covered for name in pair})
+    rows = [[covered.get((one, two), 0) for two in names[i:]] for i, one in enumerate(names)]
+    return json.dumps([names, rows], separators=(",", ":"))
+
+
+def _unpacked(text: str) -> dict[tuple[str, str], int]:
+    names, rows = json.loads(text)
+    pairs = ((pair, cases) for i, row in enumerate(rows) for pair, cases in zip(names[i:], row, strict=True))
+    ones = (one for i, one in enumerate(names) for _ in names[i:])
+    return {(one, two): cases for one, (two, cases) in zip(ones, pairs, strict=True) if cases}
 
 
 # A plain variable and not a context variable: pytest runs one item at a time in a process, and what an item

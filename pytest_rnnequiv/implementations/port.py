@@ -7,7 +7,7 @@ attributes of :class:`Port`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -369,8 +369,10 @@ class Port:
         """Whether it takes every beginning of a sequence."""
         return self.supports.includes("T", 1)
 
-    def observe(self, case: Case, first: Trajectory | None = None) -> Observation:
+    def observe(self, case: Case | NetworkCase, first: Any = None) -> Observation:
         """Look at it in the strongest way it allows; `first` is what it showed of the case itself, if that was seen."""
+        if isinstance(case, NetworkCase):
+            return Observation.of(case, self.run_network(case) if first is None else NetworkTrajectory.of(first))
         identity_head = self.any_weights and self.supports.includes("K", case.M)
         return observe(self.run, case, any_weights=identity_head, any_length=self.any_length, first=first)
 
@@ -408,9 +410,9 @@ class Port:
         """
         return NetworkTrajectory.of(self.runner.run(case))
 
-    def run_many(self, cases: list[Case]) -> list[Trajectory]:
+    def run_many(self, cases: Sequence[Case | NetworkCase]) -> list[Any]:
         """Compute several cases of one spec and shape; in one call where the implementation can."""
-        return [as_trajectory(answer) for answer in self.runner.run_many(cases)]
+        return list(self.runner.run_many(cases))
 
     def close(self) -> None:
         """Give back what it holds: its process, if it has one."""

@@ -212,6 +212,8 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
             _write_selfcheck(reporter, ledger)
         elif ledger.counted:
             _write_table(reporter, ledger, room=_MOST_LINES - 1 - len(remarks))
+            if reporter.verbosity > 0:
+                _write_coverage(reporter, _sum(ledger.counted).covered)
     for remark in remarks:
         _write_line(reporter, remark.text, remark.markup)
 
@@ -233,6 +235,26 @@ def _write_table(reporter: pytest.TerminalReporter, ledger: Ledger, room: int) -
         _write_line(reporter, line, {"bold": True} if row is None else _markup(row))
     more = "-v shows each check" if folded else ""
     _write_line(reporter, "; ".join(filter(None, (_judged_by(whole), versions, more))), {"light": True})
+
+
+def _write_coverage(reporter: pytest.TerminalReporter, covered: dict[tuple[str, str], int]) -> None:
+    """Write which options of networks were drawn, how often, and how often each came together with others."""
+    if not covered:
+        return
+    pairs = {pair: cases for pair, cases in covered.items() if pair[0] != pair[1]}
+    cells = [("option", "cases", "together with", "least often with")]
+    for option in sorted(one for one, two in covered if one == two):
+        company = {two if one == option else one: n for (one, two), n in pairs.items() if option in (one, two)}
+        rarest = min(company, key=lambda other: (company[other], other), default="")
+        least = f"{rarest} ({company[rarest]})" if rarest else "-"
+        cells.append((option, str(covered[option, option]), _plural(len(company), "other"), least))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    reporter.write_line("")
+    for index, (option, cases, others, least) in enumerate(cells):
+        line = f"{option:<{widths[0]}}  {cases:>{widths[1]}}  {others:>{widths[2]}}  {least}"
+        _write_line(reporter, line, {"bold": True} if index == 0 else {})
+    once = f", each in {min(pairs.values())} to {max(pairs.values())} cases" if pairs else ""
+    _write_line(reporter, f"{_plural(len(pairs), 'pair')} of options came together in one layer{once}", {"light": True})
 
 
 def _judged_by(counted: Tally) -> str:
@@ -333,6 +355,12 @@ def _remarks(ledger: Ledger, settings: Settings) -> Iterator[_Remark]:
         yield _Remark(f"{_plural(number, 'check')} skipped: {reason or 'no reason given'}", {"yellow": True})
     for note in _sum(ledger.counted).notes:
         yield _Remark(note, {})
+    shown = [entry for entry in ledger.entries if entry.check == "known_divergence" and entry.outcome == "xfailed"]
+    if shown:
+        text = (
+            f"{_plural(len(shown), 'known divergence')} of Keras shown, and steered around elsewhere (-rx names them)"
+        )
+        yield _Remark(text, {"yellow": True})
     interrupted = tally.take()
     if interrupted is not None and interrupted.cases:
         yield _Remark(f"interrupted after {_plural(interrupted.cases, 'case')} of one more", {"yellow": True})

@@ -30,6 +30,7 @@ from ..spec import Spec, param_count
 from ..trajectory import BadAnswer, Trajectory
 from . import selfcheck
 from .drawing import draw_pack, near, need
+from .network_checks import divergences, show_divergence
 from .registry import CHECKS, PROFILES, SECONDARY, check, running
 from .verification import budget, expect, verify
 
@@ -45,12 +46,13 @@ def configure(profile: str, selfcheck: bool = False) -> None:
     A selfcheck is a run of its own: the checks are then run on mistaken implementations, and on nothing else.
     """
     chosen = running(PROFILES[profile])
-    for name in [*CHECKS, "test_selfcheck"]:
+    for name in [*CHECKS, "test_selfcheck", "test_known_divergence"]:
         globals().pop(name, None)
     if selfcheck:
         globals()["test_selfcheck"] = selfcheck_item
     else:
         globals().update((name, each.item(chosen)) for name, each in CHECKS.items())
+        globals()["test_known_divergence"] = show_divergence
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -60,6 +62,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "mistake" in metafunc.fixturenames:
         metafunc.parametrize("port", implementations(metafunc)[:1], indirect=True, scope="session")
         metafunc.parametrize("mistake", CATALOGUE, ids=str)
+        return
+    if "divergence" in metafunc.fixturenames:
+        shown = divergences(implementations(metafunc)) or [(None, None)]
+        metafunc.parametrize(("port", "divergence"), shown, indirect=["port"], scope="session")
         return
     names = CHECKS[metafunc.function.__name__].applies_to(implementations(metafunc))
     # A check that applies to nothing here has no port, and is not collected.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,9 +13,10 @@ import numpy as np
 from .. import tally
 from ..assertion import EquivalenceError
 from ..case import Case
-from ..diagnosis import explain
+from ..diagnosis import explain, explain_network
 from ..implementations.port import Port
 from ..implementations.runner import PortFailure
+from ..network_case import NetworkCase
 from ..observation import PREFIXES, Observation
 from ..oracle import Verdict
 from ..trajectory import BadAnswer, Trajectory
@@ -78,7 +80,7 @@ def introduce(port: Port) -> None:
         now.notes.append(note)
 
 
-def verify(port: Port, cases: list[Case]) -> None:
+def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
     """Judge an implementation on cases of one spec and shape.
 
     Raises
@@ -94,7 +96,7 @@ def verify(port: Port, cases: list[Case]) -> None:
         _fail(spent.failures[key])
     if spent.over:
         return
-    answers: list[Trajectory | None] = [None] * len(cases)
+    answers: list[Any] = [None] * len(cases)
     if port.declaration.batches and len(cases) > 1:
         with suppress(PortFailure, BadAnswer):  # one by one, then, to find the case that it was
             answers = list(port.run_many(cases))
@@ -119,13 +121,24 @@ def verify(port: Port, cases: list[Case]) -> None:
 
 
 def _failure(
-    port: Port, observation: Observation | None, case: Case, verdict: Verdict, spent: Budget
+    port: Port, observation: Observation | None, case: Case | NetworkCase, verdict: Verdict, spent: Budget
 ) -> EquivalenceError:
     if spent.failed_at is None:
         spent.failed_at = time.perf_counter()
     if observation is None or verdict.place is None:
         asked = case if observation is None else observation.case
         return EquivalenceError(asked, verdict, precision=port.precision, name=port.name)
+    if isinstance(case, NetworkCase):
+        trajectory = observation.trajectory
+        return EquivalenceError(
+            case,
+            verdict,
+            lambda: explain_network([(case, trajectory)], port.precision, run=port.run_network),
+            trajectory=trajectory,
+            precision=port.precision,
+            name=port.name,
+        )
+
     seen = [observation, *spent.seen]
     if len(spent.seen) < KEPT and case.N * case.T * case.M <= KEPT_SIZE:
         spent.seen.append(observation)
@@ -158,7 +171,7 @@ def _fail(failure: EquivalenceError) -> None:
     raise failure.with_traceback(None)
 
 
-def expect(condition: bool, port: Port, case: Case, sentence: str) -> None:
+def expect(condition: bool, port: Port, case: Case | NetworkCase, sentence: str) -> None:
     """Count something that needs no bound, and fail with a sentence where it does not hold.
 
     Raises

@@ -1,0 +1,172 @@
+"""The checks of networks: every option of the layer, and of what wraps it, alone and together."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from .. import tally
+from ..assertion import EquivalenceError
+from ..implementations.port import Port
+from ..known_divergences import WAYS, Divergence, concerning, installed
+from ..network import Network
+from ..network_case import NetworkCase
+from ..network_strategies import features, network_packs, network_pool, networks
+from .drawing import need
+from .registry import SECONDARY, check, running
+from .verification import budget, introduce, verify
+
+__all__ = ["divergences", "show_divergence"]
+
+
+def draw_networks(port: Port, data: st.DataObject, most: int) -> list[NetworkCase]:
+    """Draw cases of a network that the port supports, and in which Keras is not known to be wrong."""
+    need(port, bool(port.supports.options) and port.fixed is None, "declares no options of networks")
+
+    def known(network: Network) -> bool:
+        return bool(concerning(network, port.name))
+
+    supported: dict[str, Any] = {
+        "options": port.supports.options,
+        "dtypes": port.supports.dtypes,
+        "activations": port.supports.activations,
+    }
+    count = running().networks
+    if count is None:
+        drawn = networks(**supported)
+    else:
+        drawn = network_pool(count=count, exclude=known if port.name in WAYS else None, **supported)
+    cases: list[NetworkCase] = data.draw(network_packs(max_size=most, network=drawn), label="cases")
+    assume(not known(cases[0].network))  # in a pool, only shrinking comes by one
+    return cases
+
+
+@check(examples=500, share=7.0, everywhere=True)
+def test_networks(port: Port, data: st.DataObject) -> None:
+    """Stacks, both directions, masks, states, dtypes and all options, judged layer by layer."""
+    cases = draw_networks(port, data, 2 if port.name in SECONDARY else 16)
+    if budget().over:
+        return
+    verify(port, cases)
+    for found in features(cases[0].network):
+        tally.current().cover(found, len(cases))
+
+
+@check(examples=40, share=0.5, keras=True)
+def test_network_parameters(port: Port, data: st.DataObject) -> None:
+    """The parameter law of every layer and in total, what is trainable, and the shapes."""
+    from ..implementations.keras_networks import build
+
+    (case,) = draw_networks(port, data, 1)
+    if budget().over:
+        return
+    network = case.network
+    built = build(network)
+    tally.current().count()
+    for i, layer in enumerate(built.layers):
+        law, counted = network.param_counts[f"layer{i}"], layer.count_params()
+        assert counted == law, f"layer{i} of {network} has {counted} parameters, by the law {law}"
+    counted = built.model.count_params()
+    assert counted == network.param_count, f"{network} has {counted} parameters, by the law {network.param_count}"
+    shapes = [tuple(weight.shape) for weight in built.model.get_weights()]
+    assert shapes == list(network.weight_shapes.values()), f"the weights of {network}"
+    trainable = sum(math.prod(variable.shape) for variable in built.model.trainable_variables)
+    assert trainable == network.trainable_count, f"trainable parameters of {network}"
+
+
+#: Chance of a false alarm, by which the share of dropped units is judged (Hoeffding's inequality).
+CHANCE = 1e-12
+
+
+@check(examples=12, share=0.5, keras=True)
+def test_dropout(port: Port, data: st.DataObject) -> None:
+    """In training: one inverted mask for each call, shared by all steps, on the inputs or inside ``h Wh`` only."""
+    from ..implementations.keras import load
+
+    _, keras = load()
+    rate = data.draw(st.sampled_from([0.5, 0.25, 0.75]), label="rate")
+    recurrent = data.draw(st.booleans(), label="recurrent")
+    unroll = data.draw(st.booleans(), label="unroll")
+    cell = data.draw(st.booleans(), label="cell")
+    if budget().over:
+        return
+    N, T, M = 40, 3, 16
+    options = {"activation": None, "use_bias": False, "recurrent_dropout" if recurrent else "dropout": rate}
+    shown = {"return_sequences": True, "unroll": unroll}
+    if cell:
+        layer = keras.layers.RNN(keras.layers.SimpleRNNCell(M, **options), **shown)
+    else:
+        layer = keras.layers.SimpleRNN(M, **options, **shown)
+    x = np.ones((N, T, M), np.float32)
+    layer(x)
+    # With identities and zeros the outputs are the masks themselves.
+    layer.set_weights([np.eye(M), np.eye(M) if recurrent else np.zeros((M, M))])
+    one, two = (np.asarray(layer(x, training=True)) for _ in range(2))
+    tally.current().count()
+    where = f"{layer.name}({', '.join(f'{k}={v!r}' for k, v in {**options, **shown}.items())})"
+    kept = 1 / (1 - rate)
+    if recurrent:
+        assert np.allclose(one[:, 0], 1), f"{where}: recurrent dropout must leave the first step as it is"
+        mask = one[:, 1] - 1
+        assert np.allclose(one[:, 2], 1 + mask * one[:, 1], rtol=1e-5), f"{where}: the mask must be that of step 1"
+    else:
+        mask = one[:, 0]
+        assert np.array_equal(one, np.repeat(mask[:, None], T, 1)), f"{where}: the mask must be the same at every step"
+    values = {float(value) for value in np.unique(mask.round(5))}
+    assert values <= {0.0, round(kept, 5)}, f"{where}: kept units must be scaled by {kept}, and it gives {values}"
+    room = math.sqrt(math.log(2 / CHANCE) / (2 * mask.size))
+    share = float((mask == 0).mean())
+    assert abs(share - rate) <= room, f"{where} drops {share:.3f} of its units, expected {rate} +- {room:.3f}"
+    assert not np.array_equal(one, two), f"{where}: each call must draw a mask of its own"
+    assert np.allclose(layer(x), layer(x)), f"{where}: nothing is dropped at inference"
+
+
+# ---- where Keras is known to be wrong ----
+
+#: The cheapest way first.
+_IN_ORDER = ("keras-call", "keras-graph", "keras-predict")
+
+
+def divergences(names: list[str]) -> list[Any]:
+    """Parameters of an item for each known divergence: the way in which it is shown, and the divergence.
+
+    Where the installed Keras has it, the item is expected to fail, strictly; where it is repaired, to pass.
+    """
+    from ..known_divergences import DIVERGENCES
+
+    keras, items = installed(), []
+    for each in DIVERGENCES:
+        ways = [way for way in _IN_ORDER if way in names and way in each.ways]
+        if not ways:
+            continue
+        marks = []
+        if each.exists(ways[0], keras):
+            reason = f"known divergence of Keras {keras}: {each.says}"
+            marks.append(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
+        items.append(pytest.param(ways[0], each, id=f"{ways[0]}-{each}", marks=marks))
+    return items
+
+
+def show_divergence(port: Port, divergence: Divergence) -> None:
+    """Keras is known to be something else here; once it is repaired, this item says so by passing."""
+    introduce(port)
+    counted = tally.current()
+    budget(math.inf, "test_known_divergence")
+    try:
+        if divergence.smallest is not None:
+            verify(port, [divergence.smallest()])
+        else:
+            from ..implementations.keras import load
+
+            assert divergence.demonstration is not None
+            counted.count()
+            divergence.demonstration(load()[1])
+    except EquivalenceError:
+        # It had to be different: that is no failure, and no error that the summary should measure.
+        counted.failures, counted.worst_error_over_bound = 0, 0.0
+        raise
