@@ -12,12 +12,13 @@ from typing import Any
 
 from . import tally
 from .case import Case
-from .diagnosis import Diagnosis, explain
+from .diagnosis import Diagnosis, explain, explain_network
+from .network_case import NetworkCase
 from .observation import PREFIXES, Observation
-from .oracle import Verdict
+from .oracle import Verdict, judge
 from .precision import Precision
 from .reproduction import READABLE, script
-from .trajectory import BadAnswer, Trajectory, as_trajectory
+from .trajectory import BadAnswer, NetworkTrajectory, Trajectory, as_trajectory
 
 __all__ = ["EquivalenceError", "assert_equivalent"]
 
@@ -27,20 +28,20 @@ class EquivalenceError(AssertionError):
 
     Attributes
     ----------
-    case : Case
+    case : Case or NetworkCase
         What it was asked; the smallest that Hypothesis found, where Hypothesis looked.
     verdict : Verdict
-    trajectory : Trajectory or None
+    trajectory : Trajectory, NetworkTrajectory or None
         What it showed, if it showed anything.
     """
 
     def __init__(
         self,
-        case: Case,
+        case: Case | NetworkCase,
         verdict: Verdict,
         explained: Callable[[], Diagnosis] | None = None,
         *,
-        trajectory: Trajectory | None = None,
+        trajectory: Trajectory | NetworkTrajectory | None = None,
         precision: Precision | None = None,
         name: str = "",
     ) -> None:
@@ -49,7 +50,8 @@ class EquivalenceError(AssertionError):
         self.verdict = verdict
         self.trajectory = trajectory
         self.name = name
-        self.precision = precision or case.spec.precision
+        model = case.network if isinstance(case, NetworkCase) else case.spec
+        self.precision = precision or model.precision
         self._explained = explained
         self._diagnosis: Diagnosis | None = None
         self._text: str | None = None
@@ -79,7 +81,7 @@ class EquivalenceError(AssertionError):
     def _lines(self) -> list[str]:
         case, v = self.case, self.verdict
         who = self.name or "the implementation"
-        lines = [f"{who} is not the recurrence on {case.spec}, N={case.N}, T={case.T}", ""]
+        lines = [f"{who} is not the recurrence on {_called(case)}", ""]
 
         def row(label: str, text: str) -> None:
             lines.append(f"  {label:<13}{text}")
@@ -98,7 +100,7 @@ class EquivalenceError(AssertionError):
             p = v.place
             if v.way == PREFIXES:
                 row("asked", "with an identity head (K = M, Wo = I, bo = 0), so that its outputs are its states")
-            row("first broken", str(p))
+            row("first broken", str(p) + (", in the order of processing" if _backwards(case, p.what) else ""))
             row("got", f"{p.got:.9g}")
             row("expected", f"{p.expected:.9g} +- {p.bound:.2g}")
             if p.error_over_bound != float("inf"):
@@ -110,7 +112,8 @@ class EquivalenceError(AssertionError):
                 row("room needed", self._room())
         large = sum(array.size for array in case.numbers().values()) > READABLE
         hint = ", where case.npz is the file that this failure leaves (or error.case.save)" if large else ""
-        lines += ["", f"  to see it with numpy alone{hint}:", ""]
+        tools = "Keras and numpy" if isinstance(case, NetworkCase) else "numpy"
+        lines += ["", f"  to see it with {tools} alone{hint}:", ""]
         source = script(case, "case.npz" if large else None)
         lines += ["    " + line if line else "" for line in source.splitlines()]
         return lines
@@ -131,15 +134,37 @@ class EquivalenceError(AssertionError):
         return AssertionError, (str(self),)
 
 
-def assert_equivalent(case: Case, actual: Any, precision: Precision | str | None = None) -> None:
+def _called(case: Case | NetworkCase) -> str:
+    """What a case is a case of, and its size."""
+    if isinstance(case, Case):
+        return f"{case.spec}, N={case.N}, T={case.T}"
+    first = case.calls[0]
+    calls = f", {len(case.calls)} calls" if len(case.calls) > 1 else ""
+    return f"{case.network}, N={first.N}, T={first.T}{calls}"
+
+
+def _backwards(case: Case | NetworkCase, what: str) -> bool:
+    """Whether the steps of what broke are those of a layer that is read backwards."""
+    if isinstance(case, Case) or not what.endswith(("state", ": output")):
+        return False
+    address = what.rpartition(": ")[0].rpartition("call ")[2].rpartition(": ")[2]
+    index, _, side = address.removeprefix("layer").partition(" ")
+    if not index.isdecimal():
+        return False
+    layer = case.network.layers[int(index)]
+    return layer.return_sequences and layer.directions[side == "backward"].go_backwards
+
+
+def assert_equivalent(case: Case | NetworkCase, actual: Any, precision: Precision | str | None = None) -> None:
     """Assert that what an implementation gave for a case is the recurrence, up to the rounding of single steps.
 
     Parameters
     ----------
-    case : Case
-    actual : array or Trajectory
+    case : Case or NetworkCase
+    actual : array, Trajectory or NetworkTrajectory
         Outputs ``(N, K)`` of the last step, ``(N, T, K)`` of every step, or a Trajectory with states, which is judged
-        step by step.
+        step by step. For a network's case, the outputs of its only call as the model returns them, or a
+        NetworkTrajectory of all calls, which is judged layer by layer where it shows the layers' outputs.
     precision : Precision or str, optional
         The arithmetic that the implementation declares; by default that of the case's dtype.
 
@@ -152,35 +177,49 @@ def assert_equivalent(case: Case, actual: Any, precision: Precision | str | None
         If the arguments are not a case and an answer.
     """
     __tracebackhide__ = True
-    if not isinstance(case, Case):
-        hint = "; the case comes first" if isinstance(actual, Case) else ""
+    if not isinstance(case, (Case, NetworkCase)):
+        hint = "; the case comes first" if isinstance(actual, (Case, NetworkCase)) else ""
         raise TypeError(f"assert_equivalent(case, actual) needs a Case, not {type(case).__name__}{hint}")
     if callable(actual) and not hasattr(actual, "__array__"):
+        how = "case.calls and case.weights" if isinstance(case, NetworkCase) else "case.x, *case.weights"
         raise TypeError(
             "assert_equivalent(case, actual) needs what the implementation gave for the case, not the implementation: "
-            "call it with case.x, *case.weights"
+            f"call it with {how}"
         )
     p = None if precision is None else Precision.of(precision)
+    shown: Trajectory | NetworkTrajectory | None = None
     try:
-        observation = Observation.of(case, as_trajectory(actual))
+        shown = as_trajectory(actual) if isinstance(case, Case) else NetworkTrajectory.of(actual)
+        verdict = judge(case, shown, p)
     except BadAnswer as problem:
         verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
-        tally.current().record(verdict)
-        raise EquivalenceError(case, verdict, precision=p) from None
-    verdict = observation.judge(p)
     tally.current().record(verdict)
     if verdict.different:
-        seen = [observation, *_remembered(observation)]
-        raise EquivalenceError(case, verdict, lambda: explain(seen, p), trajectory=observation.trajectory, precision=p)
+        explained = None if shown is None else _explaining(case, shown, p)
+        raise EquivalenceError(case, verdict, explained, trajectory=shown, precision=p) from None
 
+
+def _explaining(
+    case: Case | NetworkCase, shown: Trajectory | NetworkTrajectory, p: Precision | None
+) -> Callable[[], Diagnosis]:
+    """Put off the diagnosis of a failing case, beside those that the running test has shown before."""
+    seen = [(case, shown), *_remembered(case, shown)]
+    if isinstance(case, NetworkCase):
+        networks = [(c, t) for c, t in seen if isinstance(c, NetworkCase) and isinstance(t, NetworkTrajectory)]
+        return lambda: explain_network(networks, p)
+    plain = [Observation.of(c, t) for c, t in seen if isinstance(c, Case) and isinstance(t, Trajectory)]
+    return lambda: explain(plain, p)
+
+
+Seen = tuple[Case | NetworkCase, Trajectory | NetworkTrajectory]
 
 #: How many failing cases of a test are kept for the diagnosis.
 KEPT = 6
-_failing: list[Observation] = []
+_failing: list[Seen] = []
 _test: str | None = None
 
 
-def _remembered(observation: Observation) -> list[Observation]:
+def _remembered(case: Case | NetworkCase, shown: Trajectory | NetworkTrajectory) -> list[Seen]:
     """Remember a failing case, and return those that the running test has shown before.
 
     By the time that Hypothesis is done, the failing case is so small that many mistakes fit it. The larger ones that it
@@ -192,7 +231,14 @@ def _remembered(observation: Observation) -> list[Observation]:
         _test = running
         _failing.clear()
     earlier = list(_failing)
-    size = observation.case.N * observation.case.T * observation.case.M
-    if running and len(_failing) < KEPT and size <= 1000:
-        _failing.append(observation)
+    if running and len(_failing) < KEPT and _size(case) <= 1000:
+        _failing.append((case, shown))
     return earlier
+
+
+def _size(case: Case | NetworkCase) -> int:
+    """How many states a case has, which is what judging it costs."""
+    if isinstance(case, Case):
+        return case.N * case.T * case.M
+    steps = sum(call.N * call.T for call in case.calls)
+    return steps * sum(M for layer in case.network.layers for each in layer.directions for M in each.cells)

@@ -149,7 +149,8 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> tuple[Ar
             delta = carried + a.radius
             slope, remainder = act.linearise(a.value, delta)
             # the activation's own error; its argument's error is counted above
-            own = act(Inexact(a.value, p)).radius + act.ulps * p.unit * act.spread(a.value, delta)
+            new = act.function(a.value)
+            own = act.error(p, a.value, new, delta, act.spread(a.value, delta))
             source = np.where(np.isfinite(delta), np.abs(slope) * a.radius + remainder + own, np.inf)
             travelled = travelled * slope[:, None, None, :]
             new_old = (old @ abs_Wh) * np.abs(slope)
@@ -159,7 +160,6 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> tuple[Ar
                 new_old = np.where(on, new_old, old)
             paths, sources, old = _with_source(travelled, sources, new_old, source)
             E = np.einsum("nsi,nsij->nj", sources, np.abs(paths)) + old
-            new = act.function(a.value)
         else:
             step = cell.step(x, Inexact(h, p, E), w, act).closed()
             new, new_E = step.value, step.radius

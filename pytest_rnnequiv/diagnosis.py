@@ -2,27 +2,34 @@
 
 A mistake explains an implementation if, with the mistake made on purpose, the correct recurrence gives what the
 implementation shows: the very oracle that found it different finds it equivalent to the mistaken case, step by step.
-Single mistakes are tried first, then pairs. When several explain all that was seen, and the implementation can be run,
-cases are made up that tell them apart; when none does, the first broken step is described.
+Single mistakes are tried first, then pairs; of a network, those that are about options and wiring first, then those of
+the weights: in every layer, in the place where it first breaks, in any other. When several explain all that was seen,
+and the implementation can be run, cases are made up that tell them apart; when none does, the first broken step is
+described.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from .case import Case
 from .mistakes import CATALOGUE, KEPT_IN, Mistake, to_tf32
+from .network import Network
+from .network_case import Call, NetworkCase
+from .network_mistakes import CATALOGUE as OF_NETWORKS
+from .network_mistakes import NetworkMistake, Place, arrays, everywhere, placed
 from .observation import Observation, observe
 from .oracle import Verdict, inspect, judge
 from .precision import Precision
-from .trajectory import BadAnswer, Trajectory, as_trajectory
+from .recurrence import reference
+from .trajectory import BadAnswer, NetworkTrajectory, Trajectory, as_trajectory
 
-__all__ = ["Diagnosis", "Explanation", "diagnose", "explain"]
+__all__ = ["Diagnosis", "Explanation", "diagnose", "explain", "explain_network"]
 
 
 @dataclass(frozen=True)
@@ -31,14 +38,14 @@ class Explanation:
 
     Attributes
     ----------
-    mistakes : tuple of Mistake
+    mistakes : tuple of Mistake or NetworkMistake
     within, steps : int
         How many steps are within their bound with the mistake made on purpose, of how many.
     within_before : int
         How many are without it.
     """
 
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[Mistake, ...] | tuple[NetworkMistake, ...]
     within: int
     steps: int
     within_before: int
@@ -144,25 +151,37 @@ _COMMON = (
 )
 
 
+@overload
 def diagnose(
-    case: Case,
+    case: Case, actual: Any, precision: Precision | str | None = ..., *, run: Callable[[Case], Any] | None = ...
+) -> Diagnosis: ...
+@overload
+def diagnose(
+    case: NetworkCase,
+    actual: Any,
+    precision: Precision | str | None = ...,
+    *,
+    run: Callable[[NetworkCase], Any] | None = ...,
+) -> Diagnosis: ...
+def diagnose(
+    case: Case | NetworkCase,
     actual: Any,
     precision: Precision | str | None = None,
     *,
-    run: Callable[[Case], Any] | None = None,
+    run: Callable[[Any], Any] | None = None,
 ) -> Diagnosis:
     """Name the mistake that explains what an implementation gave for a case.
 
     Parameters
     ----------
-    case : Case
-    actual : array or Trajectory
+    case : Case or NetworkCase
+    actual : array, Trajectory or NetworkTrajectory
         What the implementation gave.
     precision : Precision or str, optional
         The arithmetic that it declares.
     run : callable, optional
-        The implementation, case -> outputs or Trajectory. With it, mistakes that fit alike are told apart on
-        cases made up for that.
+        The implementation, case -> what it gives. With it, mistakes that fit alike are told apart on cases made up for
+        that.
 
     Returns
     -------
@@ -170,6 +189,8 @@ def diagnose(
         Without explanations if it is equivalent, or no trajectory at all.
     """
     p = None if precision is None else Precision.of(precision)
+    if isinstance(case, NetworkCase):
+        return explain_network([(case, NetworkTrajectory.of(actual))], p, run=run)
     try:
         trajectory = as_trajectory(actual)
     except BadAnswer as problem:
@@ -340,8 +361,9 @@ class _Evidence:
         """Keep one of several mistakes that make the same case of every run."""
         kept: dict[Any, Explanation] = {}
         for e in found:
-            cases = tuple(_fingerprint(_apply(e.mistakes, case)) for case, _, _ in self.runs)
-            kept.setdefault((cases, tuple(m.precision for m in e.mistakes)), e)
+            mistakes = tuple(m for m in e.mistakes if isinstance(m, Mistake))
+            cases = tuple(_fingerprint(_apply(mistakes, case)) for case, _, _ in self.runs)
+            kept.setdefault((cases, tuple(m.precision for m in mistakes)), e)
         return list(kept.values())
 
 
@@ -394,6 +416,127 @@ def _fingerprint(case: Case | None) -> bytes:
     return b"" if case is None else case.fingerprint()
 
 
+# ------------------------------------------------------------------------------------------------------- networks
+
+
+def explain_network(
+    seen: Sequence[tuple[NetworkCase, NetworkTrajectory]],
+    precision: Precision | None = None,
+    *,
+    run: Callable[[NetworkCase], Any] | None = None,
+) -> Diagnosis:
+    """Name the mistake that explains everything that was seen of networks.
+
+    Parameters
+    ----------
+    seen : sequence of (NetworkCase, NetworkTrajectory)
+        At least one of them different.
+    run : callable, optional
+        As for :func:`diagnose`.
+    """
+    judged = [(case, shown, judge(case, shown, precision)) for case, shown in seen]
+    broken = next((each for each in judged if each[2].different), None)
+    if broken is None:
+        return Diagnosis((), "")
+    case, shown, verdict = broken
+    if verdict.place is None:
+        return Diagnosis((), verdict.problem or "")
+    if run is not None:
+        judged += _telling_networks(run, case, precision)
+    # Broken runs refute most mistakes, and small ones do so fastest.
+    judged.sort(key=lambda each: (not each[2].different, sum(call.x.size for call in each[0].calls)))
+    for candidates in _candidates(case.network, verdict.place.what):
+        found = [e for e in (_explained(mistake, judged, precision) for mistake in candidates) if e is not None]
+        if found:
+            return Diagnosis(tuple(_distinct(found, judged)), _of_network(case, shown, verdict))
+    return Diagnosis((), _of_network(case, shown, verdict))
+
+
+def _candidates(network: Network, what: str) -> Iterator[Iterable[NetworkMistake]]:
+    """Yield the mistakes that may explain what first breaks in this place, the likeliest first."""
+
+    def here(place: Place) -> bool:
+        return " ".join(place.within(network, whole_direction=True)) in what
+
+    yield OF_NETWORKS
+    yield everywhere()
+    yield placed(network, here)
+    yield placed(network, lambda place: not here(place))
+
+
+JudgedNetwork = tuple[NetworkCase, NetworkTrajectory, Verdict]
+
+
+def _explained(
+    mistake: NetworkMistake, seen: Sequence[JudgedNetwork], precision: Precision | None
+) -> Explanation | None:
+    """Judge everything under a mistake; None as soon as one thing refutes it."""
+    steps = before = 0
+    conclusive = False
+    for case, shown, verdict in seen:
+        judged = mistake.judge(case, shown, precision)
+        if judged is None:  # the mistake changes nothing here, so it explains nothing that is broken
+            if verdict.different:
+                return None
+            continue
+        if judged.different:
+            return None
+        # What is computed in 16 bits is known by its digits, where its bound is too wide to say anything.
+        told = judged.equivalent or (mistake.precision is not None and judged.inconclusive)
+        conclusive |= verdict.different and told
+        steps += verdict.steps
+        before += verdict.steps - verdict.broken
+    return Explanation((mistake,), steps, steps, before) if conclusive else None
+
+
+def _distinct(found: Sequence[Explanation], seen: Sequence[JudgedNetwork]) -> list[Explanation]:
+    """Keep one of several mistakes that come to the same numbers in all that was seen."""
+    kept: dict[bytes, Explanation] = {}
+    for e in found:
+        (mistake,) = e.mistakes
+        assert isinstance(mistake, NetworkMistake)
+        numbers = [a for case, _, _ in seen for _, a in arrays(mistake.run(case, np.float64))]
+        # Numbers of a coarse arithmetic are numbers of a finer one too.
+        kept.setdefault(b"".join(a.tobytes() for a in numbers) if mistake.precision is None else b"", e)
+    return list(kept.values())
+
+
+def _telling_networks(
+    run: Callable[[NetworkCase], Any], like: NetworkCase, precision: Precision | None
+) -> Iterator[JudgedNetwork]:
+    """Run the implementation on other numbers in the same network, as far as it takes them."""
+    for number in range(2):
+        case = telling_network_case(like, number)
+        try:
+            shown = NetworkTrajectory.of(run(case))
+        except Exception:
+            continue  # it does not take such a case: the mistakes stay as they are
+        verdict = judge(case, shown, precision)
+        if verdict.place is not None or not verdict.different:
+            yield case, shown, verdict
+
+
+def telling_network_case(like: NetworkCase, number: int) -> NetworkCase:
+    """Make up numbers for a network: all of them different, some steps masked, some samples and steps."""
+    rng = np.random.default_rng(20 + number)
+    network = like.network
+    N, T = network.N or 3, network.T or 4 + number
+    weights = tuple(0.8 * rng.standard_normal(weight.shape) for weight in like.weights)
+    calls = []
+    for call in like.calls:
+        off = rng.random((N, T)) < 0.25
+        x: Any
+        if network.embedded:
+            x = np.where(off, 0, rng.integers(0, network.vocabulary, (N, T)))
+        else:
+            x = 1.3 * rng.standard_normal((N, T, network.D))
+            if network.source == "masking":
+                x[off] = network.mask_value
+        states = tuple(rng.standard_normal(shape) for shape in like.state_shapes(N))
+        calls.append(Call(x, None if call.mask is None else ~off, states, call.reset))
+    return NetworkCase(network, weights, tuple(calls))
+
+
 # ---------------------------------------------------------------------------------------------------- description
 
 
@@ -433,8 +576,6 @@ class _Picture:
     @cached_property
     def expected(self) -> Any:
         """What the broken step should show, given the step before."""
-        from .recurrence import reference
-
         case, p = self.case, self.place
         if not self.of_states and self.states is not None:
             h = self.states[:, p.t]
@@ -490,3 +631,53 @@ class _Picture:
 def _listed(numbers: Any) -> str:
     words = [str(int(n)) for n in numbers[:6]]
     return ", ".join(words) + (", ..." if len(numbers) > 6 else "")
+
+
+def _of_network(case: NetworkCase, shown: NetworkTrajectory, verdict: Verdict) -> str:
+    """Say in a few words what the first broken numbers of a network look like."""
+    place = verdict.place
+    if place is None:
+        return verdict.problem or ""
+    whole = reference(case)
+    true = {name: a for name, a in arrays(whole) if a.dtype != object}
+    for name, a in arrays(shown):
+        got = np.asarray(a)
+        if name not in true or got.dtype == object or got.shape != true[name].shape:
+            continue
+        got, expected = got.astype(np.float64), true[name].astype(np.float64)
+        with np.errstate(all="ignore"):
+            close = 1e-5 * max(1e-30, float(np.abs(np.nan_to_num(expected)).max(initial=0.0)))
+            wrong = ~(np.abs(got - expected) <= close)
+            wrong &= ~((got == expected) | (np.isnan(got) & np.isnan(expected)))
+        if wrong.any():
+            return "; ".join(_features(name.partition(": ")[2], got, expected, wrong, close))
+    return ""
+
+
+def _features(name: str, got: Any, expected: Any, wrong: Any, close: float) -> Iterator[str]:
+    """What is peculiar about numbers, beside those that should be there."""
+
+    def same(a: Any) -> bool:
+        return a.shape == expected.shape and bool((np.abs(a - expected) <= close).all())
+
+    if np.isnan(got[wrong]).all():
+        yield f"the wrong numbers of {name} are NaN"
+    elif np.isinf(got[wrong]).all():
+        yield f"the wrong numbers of {name} are infinite"
+    elif not got.any():
+        yield f"{name} is all zeros"
+    elif got.ndim == 3 and got.shape[1] > 1 and same(got[:, ::-1]):
+        yield f"{name} has the right numbers, with its steps in reverse order"
+    elif got.shape[-1] > 1 and same(got[..., ::-1]):
+        yield f"{name} has the right numbers, with its units in reverse order"
+    elif len(got) > 1 and same(got[::-1]):
+        yield f"{name} has the right numbers, with its samples in reverse order"
+    elif not got[wrong].any():
+        yield f"the wrong numbers of {name} are zeros"
+    units = np.flatnonzero(wrong.any(tuple(range(wrong.ndim - 1))))
+    if len(units) < wrong.shape[-1]:
+        yield f"only unit{'s' if len(units) > 1 else ''} {_listed(units)} of {wrong.shape[-1]}"
+    if wrong.ndim == 3 and (steps := np.flatnonzero(wrong.any((0, 2)))).size < wrong.shape[1]:
+        yield f"only step{'s' if len(steps) > 1 else ''} {_listed(steps)} of {wrong.shape[1]}"
+    if len(wrong) > 1 and not wrong[0].any():
+        yield "only samples after the first are wrong: is a state left over from the sample before?"

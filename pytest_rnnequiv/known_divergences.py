@@ -3,25 +3,41 @@
 Each divergence says which networks it concerns, in which versions and ways of running Keras, what happens in one
 sentence, what to do instead, and where it was reported. The suite steers around them everywhere (``concerning``), and
 has one item for each that shows it by its smallest case: an expected failure, and a strict one, so that its repair is
-noticed.
+noticed. What is no matter of a case (a seed that is lost, a reset that raises) has a demonstration in the place of the
+case, and concerns no network.
+
+They come in this order: wrong values without a word before exceptions; and those that do most harm first. Each was
+tried on all of the releases from 3.1.1 to 3.15.1 that ``benchmarks/keras_versions.py`` names, by that script; Keras 3.0
+was not, since it needs ``dm-tree``.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
 from .network import Bidirectional, Head, Layer, Network
-from .network_case import Call, NetworkCase
+from .network_case import Call, NetworkCase, stored
+from .network_oracle import judge_network
 
-__all__ = ["DIVERGENCES", "Divergence", "concerning"]
+__all__ = ["DIVERGENCES", "UPCOMING", "Divergence", "concerning"]
 
 #: The ways to run Keras.
 WAYS = ("keras-graph", "keras-call", "keras-predict")
+
+#: What Keras's own repository has changed, and no release yet when we looked.
+UPCOMING = (
+    "The repository of Keras, which calls itself 3.16.0, no longer hands masks on through `RNN` (`SimpleRNN`, `LSTM`, "
+    "`GRU`), `Bidirectional` and `TimeDistributed` (https://github.com/keras-team/keras/pull/23235): it warns, and the "
+    "layers above compute through the padding. `Masking -> SimpleRNN(return_sequences=True) -> SimpleRNN` gives other "
+    "numbers then. Passing the mask to every layer yourself, `layer(x, mask=mask)`, gives the same before and after."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +58,13 @@ class Divergence:
         The smallest case that shows it.
     demonstration : callable, optional
         What shows it where it is no matter of a case that is run: it is given the module ``keras``, and raises an
-        AssertionError that says what was expected and what came.
+        AssertionError that says what was expected and what came. It leaves nothing changed behind.
     silent : bool
         Wrong values without a word; otherwise an exception.
     since : str
         The first version in which it was seen, of those that were tried.
     until : str, optional
-        The first version that is right again.
+        The first version that is right again, of those that were tried.
     ways : tuple of str
         The ways to run Keras that have it.
     report : str, optional
@@ -70,6 +86,42 @@ class Divergence:
     def exists(self, way: str, keras: str) -> bool:
         """Whether that way of running that version of Keras has it."""
         return way in self.ways and _ordered(self.since) <= _ordered(keras) < _ordered(self.until or "999")
+
+    def outcome(self, keras: Any, run: Callable[[NetworkCase], Any]) -> str:
+        """Try it, whatever the version.
+
+        Parameters
+        ----------
+        keras : module
+        run : callable
+            Runs a case on that Keras, in one of the ways.
+
+        Returns
+        -------
+        str
+            ``"right"``, ``"wrong"`` (values), ``"raises"``, or ``"not applicable"`` where that Keras lacks what it
+            takes.
+
+        Raises
+        ------
+        Exception
+            If a demonstration fails by anything but its AssertionError.
+        """
+        if self.smallest is None:
+            assert self.demonstration is not None
+            try:
+                self.demonstration(keras)
+            except AssertionError:
+                return "wrong" if self.silent else "raises"
+            return "right"
+        case = self.smallest()
+        if not all(hasattr(keras.activations, layer.activation.name) for layer in _layers(case.network)):
+            return "not applicable"
+        try:
+            answer = run(case)
+        except Exception:
+            return "raises"
+        return "right" if judge_network(case, answer).equivalent else "wrong"
 
     def __str__(self) -> str:
         return self.name
@@ -97,6 +149,8 @@ DIVERGENCES: list[Divergence] = []
 
 
 def _divergence(**what: object) -> Callable[[Callable[[Network], bool]], Callable[[Network], bool]]:
+    """Register one that is a matter of networks, by a function that says of which."""
+
     def register(concerns: Callable[[Network], bool]) -> Callable[[Network], bool]:
         DIVERGENCES.append(Divergence(concerns=concerns, **what))  # type: ignore[arg-type]
         return concerns
@@ -115,6 +169,47 @@ def _layers(network: Network) -> list[Layer]:
     return [direction for layer in network.layers for direction in layer.directions]
 
 
+def _demonstrated(**what: object) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+    """Register one that concerns no network, by a function that shows it."""
+
+    def register(function: Callable[[Any], None]) -> Callable[[Any], None]:
+        @wraps(function)
+        def demonstration(keras: Any) -> None:
+            # Keras draws the seeds of layers that are given none from the generator that all share.
+            state, policy = random.getstate(), keras.config.dtype_policy()
+            try:
+                function(keras)
+            finally:
+                keras.config.set_dtype_policy(policy)
+                random.setstate(state)
+
+        DIVERGENCES.append(
+            Divergence(concerns=lambda network: False, demonstration=demonstration, **what)  # type: ignore[arg-type]
+        )
+        return demonstration
+
+    return register
+
+
+def _expect(what: str, expected: object, got: object) -> None:
+    if got != expected:
+        raise AssertionError(f"{what}: expected {expected}, got {got}")
+
+
+def _adding(keras: Any, units: int = 1, **options: Any) -> Any:
+    """A layer whose units all add up what they have been given so far."""
+    return keras.layers.SimpleRNN(
+        units, activation=None, kernel_initializer="ones", recurrent_initializer="ones", **options
+    )
+
+
+def _list(keras: Any, tensor: Any) -> Any:
+    return keras.ops.convert_to_numpy(tensor).tolist()
+
+
+# ---- wrong values, without a word ----
+
+
 @_divergence(
     name="mask-lost-with-initial-state",
     says="a mask that comes from Masking, Embedding or the layer below is ignored as soon as initial_state is passed "
@@ -129,6 +224,21 @@ def _layers(network: Network) -> list[Layer]:
 def _(network: Network) -> bool:
     explicit = 1 if network.source == "mask" else 0
     return network.masked and any(layer.initial_state for layer in network.layers[explicit:])
+
+
+@_divergence(
+    name="mask-argument-not-handed-on",
+    says="the mask that the first recurrent layer is given as mask= is not handed on to the next one",
+    instead="give each layer the mask",
+    until="3.11.0",
+    smallest=lambda: _counting(
+        Network(1, (Layer(1, "linear", return_sequences=True), Layer(1, "linear")), source="mask"),
+        [[[1.0], [0.0]]],
+        mask=np.array([[True, False]]),
+    ),
+)
+def _(network: Network) -> bool:
+    return network.source == "mask" and len(network.layers) > 1
 
 
 @_divergence(
@@ -167,18 +277,44 @@ def _(network: Network) -> bool:
     return network.masked and any(isinstance(layer, Layer) and layer.go_backwards for layer in network.layers[:-1])
 
 
-@_divergence(
-    name="time-distributed-open-steps",
-    says="TimeDistributed in a compiled function whose number of steps is open puts out as many steps as there are "
-    "samples",
-    instead="give the model its number of steps, or leave TimeDistributed out: Dense works on every step by itself",
-    ways=("keras-graph",),
-    smallest=lambda: _counting(
-        Network(1, Layer(1, "linear", return_sequences=True), Head(1, distributed=True)), [[[1.0], [1.0]]]
-    ),
+@_demonstrated(
+    name="ids-rounded-to-16-bits",
+    says="a Sequential model that begins with Embedding and has no Input rounds its ids to 16 bits under a global "
+    "policy of 16 bits, mixed or not, and so looks up the wrong rows: from 257 on in bfloat16, from 2049 in float16",
+    instead="begin the model with keras.Input((None,), dtype='int32')",
 )
-def _(network: Network) -> bool:
-    return network.head is not None and network.head.distributed and network.T is None
+def _(keras: Any) -> None:
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    embedding = keras.layers.Embedding(258, 1)
+    model = keras.Sequential([embedding])
+    model.build((None, 1))
+    embedding.set_weights([np.arange(258)[:, None] == 257])
+    _expect("row 257", [[[1.0]]], _list(keras, keras.ops.cast(model(np.array([[257]])), "float32")))
+
+
+@_demonstrated(
+    name="time-distributed-mask",
+    says="TimeDistributed of a layer that does not return sequences hands on the mask of the inner steps: a recurrent "
+    "layer above masks each of its units by another inner step if it has as many, and raises otherwise",
+    instead="give the layer above its own mask: layer(x, mask=keras.ops.any(inner_mask, -1))",
+)
+def _(keras: Any) -> None:
+    # Two sentences of two words, the last of which is padding; each sentence becomes the number of its words.
+    words = keras.layers.Embedding(2, 1, mask_zero=True, embeddings_initializer="ones")(np.array([[[1, 1], [1, 0]]]))
+    sentences = keras.layers.TimeDistributed(_adding(keras))(words)
+    # Each unit adds both units to the new number: 2, then 1 + 2 + 2.
+    _expect("two units over two sentences", [[5.0, 5.0]], _list(keras, _adding(keras, 2)(sentences)))
+
+
+@_demonstrated(
+    name="time-distributed-makes-no-mask",
+    says="Embedding(mask_zero=True) and Masking make no mask inside of TimeDistributed",
+    instead="leave TimeDistributed out: both take inputs of any number of axes",
+)
+def _(keras: Any) -> None:
+    embedding = keras.layers.Embedding(2, 1, mask_zero=True, embeddings_initializer="ones")
+    words = keras.layers.TimeDistributed(embedding)(np.array([[[1, 0]]]))
+    _expect("words, without padding", [[[1.0]]], _list(keras, keras.layers.TimeDistributed(_adding(keras))(words)))
 
 
 @_divergence(
@@ -193,6 +329,136 @@ def _(network: Network) -> bool:
 )
 def _(network: Network) -> bool:
     return _uses(network, "sparsemax")
+
+
+@_demonstrated(
+    name="mask-sticks-to-inputs",
+    says="model(x, mask=mask) writes the mask onto the tensor x, so that the next model(x) uses it as well",
+    instead="give it a copy, model(keras.ops.copy(x), mask=mask), or a NumPy array",
+)
+def _(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((2, 1)), _adding(keras)])
+    x = keras.ops.convert_to_tensor([[[1.0], [2.0]]])
+    model(x, mask=np.array([[True, False]]))
+    _expect("1 + 2, without a mask", [[3.0]], _list(keras, model(x)))
+
+
+@_divergence(
+    name="masking-value-rounded",
+    says="Masking that computes in other numbers than float32 compares with its mask_value in float32: one such as 0.1 "
+    "masks nothing",
+    instead="choose a mask_value that both have, such as 0 or -1",
+    smallest=lambda: _counting(
+        Network(1, Layer(1, "linear"), source="masking", mask_value=0.1, dtype="mixed_float16"), [[[1.0], [0.1]]]
+    ),
+)
+def _(network: Network) -> bool:
+    held = stored(network.mask_value, network.compute_dtype)
+    return network.source == "masking" and float(held) != float(np.float32(network.mask_value))
+
+
+@_demonstrated(
+    name="stateless-call-of-stateful",
+    says="model.stateless_call neither returns nor keeps the states of a stateful layer, so that each call starts from "
+    "the same ones",
+    instead="give the layer return_state=True, and each call the states of the last one as initial_state",
+)
+def _(keras: Any) -> None:
+    model = keras.Sequential([keras.Input(batch_shape=(1, 1, 1)), _adding(keras, stateful=True)])
+    trainable, others, x = model.trainable_variables, model.non_trainable_variables, np.ones((1, 1, 1), "float32")
+    _, others = model.stateless_call(trainable, others, x)
+    output, _ = model.stateless_call(trainable, others, x)
+    _expect("1 + 1, in two calls", [[2.0]], _list(keras, output))
+
+
+@_divergence(
+    name="time-distributed-open-steps",
+    says="TimeDistributed in a compiled function whose number of steps is open puts out as many steps as there are "
+    "samples",
+    instead="give the model its number of steps, or leave TimeDistributed out: Dense works on every step by itself",
+    ways=("keras-graph",),
+    smallest=lambda: _counting(
+        Network(1, Layer(1, "linear", return_sequences=True), Head(1, distributed=True)), [[[1.0], [1.0]]]
+    ),
+)
+def _(network: Network) -> bool:
+    return network.head is not None and network.head.distributed and network.T is None
+
+
+@_demonstrated(
+    name="activity-regularizer",
+    says="SimpleRNN takes an activity_regularizer and drops it: there is no loss, and none in the saved config",
+    instead="put keras.layers.ActivityRegularization(l2=...) behind the layer",
+)
+def _(keras: Any) -> None:
+    layer = _adding(keras, activity_regularizer="l2")
+    layer(np.ones((1, 1, 1), "float32"))
+    _expect("losses of a layer that regularizes its output", 1, len(layer.losses))
+
+
+@_demonstrated(
+    name="seed-lost",
+    says="the seed of a SimpleRNN's dropout is not in its config: a model that was saved, cloned or wrapped in "
+    "Bidirectional draws other masks each time",
+    instead="call keras.utils.set_random_seed before you build or load the model, or write "
+    "RNN(SimpleRNNCell(units, dropout=0.5, seed=7)), which keeps its seed",
+    report="https://github.com/keras-team/keras/issues/23657",
+)
+def _(keras: Any) -> None:
+    layer = keras.layers.SimpleRNN(1, dropout=0.5, seed=7)
+    _expect("the seed of a copy", 7, keras.layers.SimpleRNN.from_config(layer.get_config()).cell.seed)
+
+
+@_demonstrated(
+    name="training-none",
+    says="a layer that is called with training=None inside of another one does not inherit training=True from it: its "
+    "dropout is off",
+    instead="leave the argument out of the inner call, or pass True or False",
+    since="3.10.0",
+)
+def _(keras: Any) -> None:
+    inner = _adding(keras, dropout=0.75)
+
+    class Outer(keras.layers.Layer):  # type: ignore[misc]  # Keras is Any here
+        def call(self, x: Any, training: bool = False) -> Any:
+            return inner(x, training=None)
+
+    output = _list(keras, Outer()(np.ones((1, 1, 1), "float32"), training=True))
+    _expect("a 1 behind dropout, which makes 0 or 4 of it", True, output in ([[0.0]], [[4.0]]))
+
+
+@_demonstrated(
+    name="bidirectional-weights",
+    says="Bidirectional takes weights= and drops them",
+    instead="call set_weights when it is built",
+)
+def _(keras: Any) -> None:
+    weights = [np.full((1, 1), 5.0), np.zeros((1, 1)), np.zeros(1)] * 2
+    layer = keras.layers.Bidirectional(_adding(keras), weights=weights)
+    _expect("5 times 1, in both directions", [[5.0, 5.0]], _list(keras, layer(np.ones((1, 1, 1), "float32"))))
+
+
+@_divergence(
+    name="predict-rounds-inputs",
+    says="model.predict rounds its inputs to keras.config.floatx(), float32 as a rule, in a float64 model too",
+    instead="call model(x), or set keras.config.set_floatx('float64')",
+    ways=("keras-predict",),
+    smallest=lambda: _counting(Network(1, Layer(1, "linear"), dtype="float64"), [[[0.1]]]),
+)
+def _(network: Network) -> bool:
+    return network.variable_dtype == "float64" and not network.embedded
+
+
+@_divergence(
+    name="cells-dtype",
+    says="RNN([cells], dtype=...) makes a stack of the cells that keeps the global dtype: float64 is computed through "
+    "float32, and a mask or a compiled function raises, in 16 bits too",
+    instead="write RNN(StackedRNNCells(cells, dtype='float64'), dtype='float64')",
+    smallest=lambda: _counting(Network(1, Layer((1, 1), "linear"), dtype="float64"), [[[0.1]]]),
+)
+def _(network: Network) -> bool:
+    # the global dtype is float32 where networks are run
+    return network.dtype != "float32" and any(isinstance(layer.units, tuple) for layer in _layers(network))
 
 
 @_divergence(
@@ -221,81 +487,7 @@ def _uses(network: Network, name: str) -> bool:
     return name in used or (network.head is not None and network.head.activation.name == name)
 
 
-@_divergence(
-    name="predict-rounds-inputs",
-    says="model.predict rounds its inputs to keras.config.floatx(), float32 as a rule, in a float64 model too",
-    instead="call model(x), or set keras.config.set_floatx('float64')",
-    ways=("keras-predict",),
-    smallest=lambda: _counting(Network(1, Layer(1, "linear"), dtype="float64"), [[[0.1]]]),
-)
-def _(network: Network) -> bool:
-    return network.variable_dtype == "float64" and not network.embedded
-
-
-@_divergence(
-    name="masking-float64",
-    ways=("keras-graph", "keras-call"),
-    says="Masking in float64 compares with its mask_value rounded to float32: a value such as 0.1 masks nothing",
-    instead="choose a mask_value that float32 has, such as 0 or -1",
-    smallest=lambda: _counting(
-        Network(1, Layer(1, "linear"), source="masking", mask_value=0.1, dtype="float64"), [[[1.0], [0.1]]]
-    ),
-)
-def _(network: Network) -> bool:
-    value = network.mask_value
-    return network.source == "masking" and network.dtype == "float64" and float(np.float32(value)) != value
-
-
-@_divergence(
-    name="cells-float64",
-    says="RNN([cells], dtype='float64') computes through float32, or raises, since the stack that it makes of the "
-    "cells keeps the global dtype",
-    instead="write RNN(StackedRNNCells(cells, dtype='float64'), dtype='float64')",
-    smallest=lambda: _counting(Network(1, Layer((1, 1), "linear"), dtype="float64"), [[[0.1]]]),
-)
-def _(network: Network) -> bool:
-    return network.dtype == "float64" and _stacked(network)
-
-
-def _stacked(network: Network) -> bool:
-    return any(isinstance(layer.units, tuple) for layer in _layers(network))
-
-
-@_divergence(
-    name="reset-of-stacked-cells",
-    says="reset_state() of a stateful RNN([cells]) raises AttributeError, so that its state cannot be reset",
-    instead="assign zeros to the variables in layer.states yourself",
-    silent=False,
-    smallest=lambda: _counting(Network(1, Layer((1, 1), "linear", stateful=True), N=1), [[[1.0]]]),
-)
-def _(network: Network) -> bool:
-    return any(layer.stateful and isinstance(layer.units, tuple) for layer in _layers(network))
-
-
-@_divergence(
-    name="single-cell-mask",
-    says="RNN([cell]) of a single cell raises ValueError when there is a mask",
-    instead="write RNN(cell)",
-    silent=False,
-    smallest=lambda: _counting(Network(1, Layer((1,), "linear"), source="masking"), [[[1.0]]]),
-)
-def _(network: Network) -> bool:
-    return network.masked and any(
-        layer.units == layer.cells[:1] and not layer.unroll and not layer.initial_state for layer in _layers(network)
-    )
-
-
-@_divergence(
-    name="bidirectional-stateful-return-state",
-    says="Bidirectional with stateful=True and return_state=True raises TypeError",
-    instead="read the states from forward_layer.states and backward_layer.states",
-    silent=False,
-    smallest=lambda: _counting(
-        Network(1, Bidirectional(Layer(1, "linear", stateful=True, return_state=True)), N=1), [[[1.0]]]
-    ),
-)
-def _(network: Network) -> bool:
-    return any(isinstance(layer, Bidirectional) and layer.stateful and layer.return_state for layer in network.layers)
+# ---- exceptions ----
 
 
 @_divergence(
@@ -315,6 +507,63 @@ def _(network: Network) -> bool:
 
 
 @_divergence(
+    name="bidirectional-return-state",
+    says="Bidirectional with return_state=True raises TypeError in a model",
+    instead="call two layers yourself",
+    silent=False,
+    until="3.2.1",
+    smallest=lambda: _counting(Network(1, Bidirectional(Layer(1, "linear", return_state=True))), [[[1.0]]]),
+)
+def _(network: Network) -> bool:
+    return any(isinstance(layer, Bidirectional) and layer.return_state for layer in network.layers)
+
+
+@_divergence(
+    name="bidirectional-stateful-return-state",
+    says="Bidirectional with stateful=True and return_state=True raises TypeError",
+    instead="read the states from forward_layer.states and backward_layer.states",
+    silent=False,
+    smallest=lambda: _counting(
+        Network(1, Bidirectional(Layer(1, "linear", stateful=True, return_state=True)), N=1), [[[1.0]]]
+    ),
+)
+def _(network: Network) -> bool:
+    return any(isinstance(layer, Bidirectional) and layer.stateful and layer.return_state for layer in network.layers)
+
+
+@_divergence(
+    name="single-cell-mask",
+    says="RNN([cell]) of a single cell raises ValueError when there is a mask",
+    instead="write RNN(cell)",
+    silent=False,
+    smallest=lambda: _counting(Network(1, Layer((1,), "linear"), source="masking"), [[[1.0]]]),
+)
+def _(network: Network) -> bool:
+    return network.masked and any(
+        layer.units == layer.cells[:1] and not layer.unroll and not layer.initial_state for layer in _layers(network)
+    )
+
+
+@_divergence(
+    name="bidirectional-doubles-states",
+    says="a model takes a Bidirectional with return_state=True to return as many states backward as forward: it leaves "
+    "some out, or raises, where the numbers of cells differ",
+    instead="give both directions as many cells, or call two layers yourself",
+    silent=False,
+    smallest=lambda: _counting(
+        Network(1, Bidirectional(Layer((1, 1), "linear", return_state=True), Layer(1, "linear", return_state=True))),
+        [[[1.0]]],
+    ),
+)
+def _(network: Network) -> bool:
+    return any(isinstance(layer, Bidirectional) and layer.return_state and _uneven(layer) for layer in network.layers)
+
+
+def _uneven(layer: Bidirectional) -> bool:
+    return len({len(direction.cells) for direction in layer.directions}) > 1
+
+
+@_divergence(
     name="bidirectional-halves-states",
     says="Bidirectional gives half of its initial_state to each direction, whatever number of cells they have, and "
     "raises where it is not the same",
@@ -327,7 +576,65 @@ def _(network: Network) -> bool:
     ),
 )
 def _(network: Network) -> bool:
-    return any(
-        isinstance(layer, Bidirectional) and layer.initial_state and len({len(d.cells) for d in layer.directions}) > 1
-        for layer in network.layers
-    )
+    return any(isinstance(layer, Bidirectional) and layer.initial_state and _uneven(layer) for layer in network.layers)
+
+
+@_divergence(
+    name="reset-of-stacked-cells",
+    says="reset_state() of a stateful RNN([cells]) raises AttributeError, so that its state cannot be reset",
+    instead="assign zeros to the variables in layer.states yourself",
+    silent=False,
+    smallest=lambda: _counting(Network(1, Layer((1, 1), "linear", stateful=True), N=1), [[[1.0]]]),
+)
+def _(network: Network) -> bool:
+    return any(layer.stateful and isinstance(layer.units, tuple) for layer in _layers(network))
+
+
+@_demonstrated(
+    name="reset-state-as-documented",
+    says="reset_state(states=...) and model.reset_state(), both of which RNN's docstring names, raise TypeError and "
+    "AttributeError",
+    instead="assign to the variables in layer.states, and call reset_state() of each stateful layer",
+    silent=False,
+    report="https://github.com/keras-team/keras/issues/20327",
+)
+def _(keras: Any) -> None:
+    layer = _adding(keras, stateful=True)
+    model = keras.Sequential([keras.Input(batch_shape=(1, 1, 1)), layer])
+    try:
+        layer.reset_state(states=[np.ones((1, 1))])
+        model.reset_state()
+    except (TypeError, AttributeError) as error:
+        raise AssertionError(f"a reset: expected none to raise, got {error!r}") from error
+
+
+@_demonstrated(
+    name="bfloat16-orthogonal",
+    says="a recurrent layer with dtype='bfloat16' cannot be built: its default recurrent_initializer, orthogonal, "
+    "has no kernel for these numbers in TensorFlow",
+    instead="write recurrent_initializer='glorot_uniform', or dtype='mixed_bfloat16'",
+    silent=False,
+    report="https://github.com/keras-team/keras/issues/16970",
+)
+def _(keras: Any) -> None:
+    layer = keras.layers.SimpleRNN(1, dtype="bfloat16")
+    try:
+        layer.build((1, 1, 1))
+    except Exception as error:
+        raise AssertionError(f"a layer of bfloat16: expected one, got {type(error).__name__}") from error
+
+
+@_demonstrated(
+    name="stale-dropout-mask",
+    says="a cell with dropout that was called directly, at inference too, keeps its dropout mask: in training a layer "
+    "of it uses that mask, or raises where the number of samples is another; so does a layer one of whose calls raised",
+    instead="call cell.reset_dropout_mask() and cell.reset_recurrent_dropout_mask() before the next call",
+    silent=False,
+)
+def _(keras: Any) -> None:
+    cell = keras.layers.SimpleRNNCell(1, dropout=0.5)
+    cell(np.ones((2, 1), "float32"), [np.zeros((2, 1), "float32")])
+    try:
+        keras.layers.RNN(cell)(np.ones((3, 1, 1), "float32"), training=True)
+    except Exception as error:
+        raise AssertionError(f"3 samples after 2: expected an output, got {type(error).__name__}") from error

@@ -16,23 +16,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .activations import Activation
+from .case import Case
 from .cells import CellWeights, SimpleRNN
-from .mistakes import KEPT_IN, rounded
+from .mistakes import CATALOGUE as PLAIN
+from .mistakes import KEPT_IN, Mistake, rounded
 from .network import Bidirectional, Head, Layer, Network
 from .network_case import Call, NetworkCase
 from .oracle import judge
 from .precision import Precision
 from .recurrence import mask_behind, merge, recurrence
+from .spec import Spec
 from .trajectory import NetworkTrajectory, ShownCall, ShownLayer, floats
 from .verdict import Finding, Verdict, sharp_enough
 
-__all__ = ["CATALOGUE", "NetworkMistake", "Wiring", "by_name", "everywhere", "placed"]
+__all__ = [
+    "CATALOGUE",
+    "NetworkMistake",
+    "Place",
+    "Wiring",
+    "arrays",
+    "by_name",
+    "everywhere",
+    "placed",
+    "rounding_room",
+]
 
 Array = npt.NDArray[Any]
 Change = Callable[[NetworkCase], "NetworkCase | None"]
@@ -198,12 +212,12 @@ def wired(
                 output = wiring.merges(layer, sequences if layer.return_sequences else ends)
                 if layer.stateful:
                     kept[i] = finals
-                states = wiring.returns(layer, finals, sequences) if layer.return_state or layer.stateful else None
+                told = wiring.returns(layer, finals, sequences) if layer.return_state or layer.stateful else None
                 if not isinstance(output, tuple):
                     output = wiring.passes_on(i, number(output), x)
                     seen.append(output)
                     masks.append(mask_behind(layer, mask))
-                shown.append(ShownLayer(output, None if states is None else tuple(states)))
+                shown.append(ShownLayer(output, None if told is None else tuple(told)))
             y = shown[-1].output
             if network.head is not None:
                 Wo, bo = map(number, case.head_weights())
@@ -248,7 +262,9 @@ class NetworkMistake:
             return case
         with np.errstate(all="ignore"):  # what overflows is as wrong as it should be
             changed = self.change(case)
-        return None if changed is None or changed.fingerprint() == case.fingerprint() else changed
+        if changed is None or (self.precision is None and changed.fingerprint() == case.fingerprint()):
+            return None
+        return changed
 
     def run(self, case: NetworkCase, dtype: Any = None) -> NetworkTrajectory:
         """Compute what an implementation that makes this mistake shows.
@@ -310,10 +326,10 @@ def _arithmetic(p: Precision, case: NetworkCase) -> tuple[Any, Callable[[Array],
 def _has_digits(shown: NetworkTrajectory, p: Precision) -> bool:
     """Whether all numbers are numbers of that arithmetic: its bound alone is so wide that much would fit."""
     with np.errstate(all="ignore"):
-        return all(np.array_equal(a, KEPT_IN[p.name](a), equal_nan=True) for _, a in _arrays(shown))
+        return all(np.array_equal(a, KEPT_IN[p.name](a), equal_nan=True) for _, a in arrays(shown))
 
 
-def _arrays(shown: NetworkTrajectory) -> Iterator[tuple[str, Array]]:
+def arrays(shown: NetworkTrajectory) -> Iterator[tuple[str, Array]]:
     """Yield all that is shown, by name."""
     for c, call in enumerate(shown.calls):
         for i, layer in enumerate(call.layers):
@@ -335,17 +351,19 @@ OWN_ERROR, UNITS = 8.0, 32.0
 def _compared(case: NetworkCase, shown: NetworkTrajectory, wiring: Wiring, p: Precision) -> Verdict | None:
     """Set what is shown beside a wrongly wired run; what the right one would fit as well is undetermined."""
     try:
-        exact, coarse = (dict(_arrays(wired(case, wiring, *how))) for how in ((np.float64, None), _arithmetic(p, case)))
+        exact, coarse = (dict(arrays(wired(case, wiring, *how))) for how in ((np.float64, None), _arithmetic(p, case)))
     except Unmade:
         return None
-    right = dict(_arrays(wired(case)))
+    right = dict(arrays(wired(case)))
     if all(np.array_equal(right[name], a, equal_nan=True) for name, a in exact.items()):
         return None
     findings, refuted = [], False
-    for name, got in _arrays(shown):
+    for name, got in arrays(shown):
         if got.dtype == object:  # a layer that is not shown
             continue
         expected, own, true = (a[name].astype(np.float64) for a in (exact, coarse, right))
+        if expected.shape != true.shape:  # and so is not what was shown
+            return None
         got = floats(name, got, expected.shape)
         got, expected, own, true = (a[:, None] if a.ndim == 2 else a for a in (got, expected, own, true))
         with np.errstate(all="ignore"):
@@ -359,6 +377,25 @@ def _compared(case: NetworkCase, shown: NetworkTrajectory, wiring: Wiring, p: Pr
     steps = sum(finding.got.shape[0] * finding.got.shape[1] for finding in findings)
     verdict = Verdict.of(findings, "numbers", broken, steps, seen_states=False)
     return verdict if refuted or verdict.different else None
+
+
+def rounding_room(case: NetworkCase) -> float:
+    """How far rounding may carry a right implementation's outputs and final states, roughly: for scripts, not to judge.
+
+    Returns
+    -------
+    float
+        Infinite where the recurrence amplifies rounding beyond all bounds.
+    """
+    p = case.network.precision
+    exact, coarse = (dict(arrays(wired(case, RIGHT, *how))) for how in ((np.float64, None), _arithmetic(p, case)))
+    room = 0.0
+    for name, expected in exact.items():
+        with np.errstate(all="ignore"):
+            error = np.abs(np.nan_to_num(coarse[name].astype(np.float64) - expected)).max(initial=0.0)
+            size = np.abs(np.nan_to_num(expected)).max(initial=1.0)
+        room = max(room, float(OWN_ERROR * error + UNITS * p.unit * size))
+    return room
 
 
 CATALOGUE: list[NetworkMistake] = []
@@ -726,14 +763,14 @@ class _OnlyOutputs(Wiring):
     "mask",
     "mask-inverted",
     "with the mask inverted",
-    "True taken for \"masked\", as in PyTorch's `key_padding_mask`",
+    'True taken for "masked", as in PyTorch\'s `key_padding_mask`',
 )
 def _(case: NetworkCase) -> NetworkCase | None:
-    return _masked_by(case, lambda call: ~case.inputs(call)[1])
+    return _masked_by(case, lambda call: np.asarray(np.logical_not(case.inputs(call)[1])))
 
 
-def _equal(case: NetworkCase, call: Call) -> Array:
-    return np.asarray(call.x == case.network.mask_value)
+def _unlike(case: NetworkCase, call: Call) -> Array:
+    return np.asarray(call.x != case.network.mask_value)
 
 
 @_mistake(
@@ -745,7 +782,7 @@ def _equal(case: NetworkCase, call: Call) -> Array:
 def _(case: NetworkCase) -> NetworkCase | None:
     if case.network.source != "masking":
         return None
-    return _masked_by(case, lambda call: ~_equal(case, call).any(-1))
+    return _masked_by(case, lambda call: np.asarray(_unlike(case, call).all(-1)))
 
 
 @_mistake(
@@ -755,9 +792,7 @@ def _(case: NetworkCase) -> NetworkCase | None:
     "only one feature looked at",
 )
 def _(case: NetworkCase) -> NetworkCase | None:
-    return (
-        _masked_by(case, lambda call: ~_equal(case, call)[..., 0]) if case.network.source == "masking" else None
-    )
+    return _masked_by(case, lambda call: _unlike(case, call)[..., 0]) if case.network.source == "masking" else None
 
 
 @_mistake("mask", "mask-value-taken-for-zero", "with 0 as its `mask_value`", "the default, whatever is asked for")
@@ -776,12 +811,13 @@ def _register_embeddings() -> None:
             return None
         return case.with_weights(**{"embedding/E": change(case.part("embedding")["E"])})
 
-    for name, says, how, change in (
+    for name, says, how, rows in (
         ("one-too-far", "the row after that of its number", "numbers that start at 0 taken to start at 1", -1),
         ("one-too-early", "the row before that of its number", "numbers that start at 1 taken to start at 0", 1),
     ):
+        rolled = partial(np.roll, shift=rows, axis=0)
         _mistake("embedding", f"embedding-{name}", f"with {says} read from the embedding", how)(
-            lambda case, change=change: embedded(case, lambda E: np.roll(E, change, axis=0))
+            partial(embedded, change=rolled)
         )
     _mistake(
         "embedding",
@@ -797,7 +833,7 @@ _register_embeddings()
 # ------------------------------------------------------------------------------------------------------- directions
 
 
-def _both(network: Network, weights: str = "") -> list[tuple[str, str]]:
+def _both(network: Network) -> list[tuple[str, str]]:
     return [
         (f"layer{i}/forward/", f"layer{i}/backward/")
         for i, layer in enumerate(network.layers)
@@ -967,31 +1003,33 @@ def _(case: NetworkCase) -> NetworkCase | None:
 
 
 def _two_way(layer: Layer | Bidirectional) -> bool:
-    return isinstance(layer, Bidirectional) and len(set(d.cells for d in layer.directions)) == 1
+    return isinstance(layer, Bidirectional) and len({d.cells for d in layer.directions}) == 1
 
 
 # ------------------------------------------------------------------------------------------------------------ stack
 
 
 def _register_exchanged_layers() -> None:
-    def exchanged(case: NetworkCase, pairs: Callable[[int], list[tuple[int, int]]]) -> NetworkCase | None:
-        count = len(case.network.layers)
-        fitting = [(f"layer{a}/", f"layer{b}/") for a, b in pairs(count) if a < b < count]
-        return _exchanged(case, fitting)
+    def exchanged(case: NetworkCase, a: int) -> NetworkCase | None:
+        return _exchanged(case, [(f"layer{a}/", f"layer{a + 1}/")])
+
+    def turned(case: NetworkCase) -> NetworkCase | None:
+        last = len(case.network.layers) - 1
+        return _exchanged(case, [(f"layer{i}/", f"layer{last - i}/") for i in range((last + 1) // 2)])
 
     _mistake(
         "stack",
         "layers-reversed",
         "with the weights of its layers in reverse order (as far as the shapes fit)",
         "weights loaded by position from a list in another order",
-    )(lambda case: exchanged(case, lambda count: [(i, count - 1 - i) for i in range(count // 2)]))
-    for a in range(3):
+    )(turned)
+    for a in range(2):
         _mistake(
             "stack",
             f"layers-{a}-and-{a + 1}-exchanged",
             f"with the weights of layer{a} and layer{a + 1} exchanged",
             "weights loaded by name from layers that were numbered in another order",
-        )(lambda case, a=a: exchanged(case, lambda count: [(a, a + 1)]))
+        )(partial(exchanged, a=a))
 
 
 _register_exchanged_layers()
@@ -1137,7 +1175,8 @@ def _(case: NetworkCase) -> NetworkCase | None:
 )
 def _(case: NetworkCase) -> NetworkCase | None:
     def order(layer: Layer | Bidirectional, own: list[int]) -> list[int]:
-        taken, first = [], own[0]
+        taken: list[int] = []
+        first = own[0]
         for direction in layer.directions:
             end = first + len(direction.cells)
             taken += range(end - 1, first - 1, -1)
@@ -1266,15 +1305,10 @@ def _register_arithmetics() -> None:
                 f"computed in {precision.name}",
                 how,
                 "numbers",
-                lambda case: None if case.network.precision.unit > Precision.float32.unit else _told_apart(case),
+                lambda case: case if case.network.compute_dtype == "float32" else None,
                 precision=precision,
             )
         )
-
-
-def _told_apart(case: NetworkCase) -> NetworkCase:
-    """The same case, with a network that is another to Python: a mistake in the arithmetic changes no number."""
-    return case.replace(network=case.network.replace(vocabulary=case.network.vocabulary + (not case.network.embedded)))
 
 
 _register_arithmetics()
@@ -1284,3 +1318,136 @@ _register_arithmetics()
 
 #: Groups of the plain catalogue that may be about one recurrence's weights or activation.
 _LIFTED = ("weights", "bias", "recurrence", "activation", "numbers")
+
+
+class _WrongCell(Wiring):
+    """A cell whose step is wrong, in one place or in all."""
+
+    def __init__(self, cell: SimpleRNN, where: Place | None) -> None:
+        self.cell, self.where = cell, where
+
+    def cell_at(self, place: Place) -> SimpleRNN:
+        return self.cell if self.where in (None, place) else RIGHT.cell
+
+
+def _alone(case: NetworkCase, place: Place) -> Case:
+    """One recurrence as a plain case, on inputs that no mistake can change."""
+    direction, w = _at(case, place)
+    F, M = w.Wx.shape
+    dtype = "float64" if case.network.variable_dtype == "float64" else "float32"
+    return Case(Spec(F, M, 1, direction.activation, dtype), np.zeros((1, 1, F)), *w, Wo=np.ones((M, 1)), bo=np.zeros(1))
+
+
+def _lifts(plain: Mistake) -> bool:
+    """Whether a plain mistake is one of weights, activation or step, and of nothing else of its case."""
+    return (
+        plain.group in _LIFTED
+        and not plain.head_only
+        and plain.precision is None
+        and plain.name
+        not in (
+            "bh-and-bo-swapped",  # is about the head as well
+            "previous-input-for-state",  # the next four are about the inputs
+            "inputs-to-float16",
+            "inputs-to-integers",
+            "inputs-clipped",
+            "NaN-swallowed",
+            "flushed-to-zero",
+        )
+    )
+
+
+def _wrong_cell(plain: Mistake) -> SimpleRNN | None:
+    """The wrong cell that a plain mistake is, if it is one."""
+    if plain.group not in ("bias", "recurrence"):
+        return None
+    changed = plain(
+        Case(Spec(1, 1, 1), np.zeros((1, 1, 1)), *(np.ones(shape) for shape in ((1, 1), (1, 1), 1, (1, 1), 1)))
+    )
+    return None if changed is None or type(changed.spec.cell) is SimpleRNN else changed.spec.cell
+
+
+def _made_in(case: NetworkCase, plain: Mistake, where: Sequence[Place] | None = None) -> NetworkCase | None:
+    """Make a plain mistake in some places, or in all, as far as it can be made there."""
+    network = case.network
+    weights: dict[str, Array] = {}
+    for place in places(network) if where is None else where:
+        alone = _alone(case, place)
+        changed = plain(alone)
+        direction = network.layers[place.layer].directions[place.direction]
+        if changed is None or (changed.bh.any() and not direction.use_bias):
+            continue
+        prefix = _prefix(network, place)
+        names = ("Wx", "Wh", "bh") if direction.use_bias else ("Wx", "Wh")
+        weights |= {f"{prefix}{name}": getattr(changed, name) for name in names}
+        if changed.spec.activation is not alone.spec.activation and place.cell == 0:
+            network = _with_activation(network, place, changed.spec.activation)
+    return case.replace(network=network).with_weights(**weights)
+
+
+def _with_activation(network: Network, place: Place, activation: Activation) -> Network:
+    """Give one direction of one layer another activation; its cells have theirs in common."""
+    layer = network.layers[place.layer]
+    if isinstance(layer, Layer):
+        return network.with_layer(place.layer, layer.replace(activation=activation))
+    both = [layer.forward, layer.backward or layer.forward]
+    both[place.direction] = both[place.direction].replace(activation=activation)
+    return network.with_layer(place.layer, layer.replace(forward=both[0], backward=both[1]))
+
+
+def _nothing() -> tuple[Array, ...]:
+    """Weights of one unit, all zeros: Wh, bh, Wo, bo."""
+    return np.zeros((1, 1)), np.zeros(1), np.zeros((1, 1)), np.zeros(1)
+
+
+def _in_all_weights(case: NetworkCase, plain: Mistake) -> NetworkCase | None:
+    """Make a mistake that is about the numbers of the weights in all of them, those of head and embedding too."""
+
+    def changed(a: Array) -> Array:
+        dtype = "float64" if case.network.variable_dtype == "float64" else "float32"
+        column = Case(Spec(a.size, 1, 1, dtype=dtype), np.zeros((1, 1, a.size)), a.reshape(-1, 1), *_nothing())
+        made = plain(column)
+        return a if made is None else made.Wx.reshape(a.shape)
+
+    return case.replace(weights=tuple(map(changed, case.weights)))
+
+
+def everywhere() -> Iterator[NetworkMistake]:
+    """Yield the mistakes of the plain catalogue that can be made in every recurrence of a network alike."""
+    for plain in filter(_lifts, PLAIN):
+        if (cell := _wrong_cell(plain)) is not None:
+            yield NetworkMistake(plain.name, plain.says, plain.how, plain.group, wiring=_WrongCell(cell, None))
+        elif plain.name.startswith("weights-to-") or plain.name == "byte-order":
+            yield NetworkMistake(plain.name, plain.says, plain.how, plain.group, partial(_in_all_weights, plain=plain))
+        else:
+            change = partial(_made_in, plain=plain)
+            yield NetworkMistake(plain.name, plain.says, plain.how, plain.group, change)
+
+
+def placed(network: Network, only: Callable[[Place], bool] = lambda place: True) -> Iterator[NetworkMistake]:
+    """Yield the mistakes of the plain catalogue, each made in one place of a network that has several.
+
+    Parameters
+    ----------
+    only : callable
+        Which places to make them in.
+    """
+    where = list(places(network))
+    if len(where) < 2:
+        return
+    for place in filter(only, where):
+        for plain in filter(_lifts, PLAIN):
+            # The cells of a layer have one activation in common.
+            shared = plain.group == "activation" or plain.name.startswith("state-in-")
+            if shared and place.cell:
+                continue
+            address = place.within(network, shared)
+            cell = _wrong_cell(plain)
+            yield NetworkMistake(
+                ".".join([*address, plain.name]),
+                f"{plain.says} (in {', '.join(address)})",
+                plain.how,
+                plain.group,
+                None if cell is not None else partial(_made_in, plain=plain, where=[place]),
+                RIGHT if cell is None else _WrongCell(cell, place),
+            )

@@ -91,7 +91,7 @@ class _Walk:
         given = iter(call.states)
         for i, (layer, seen) in enumerate(zip(network.layers, layers, strict=True)):
             if layer.initial_state:
-                h0 = [self._given(state) for state, _ in zip(given, _each_cell(layer), strict=False)]
+                h0 = [self._given(next(given)) for _ in _each_cell(layer)]
             elif call.reset or i not in self.kept:
                 h0 = [Inexact(np.zeros((call.N, M)), self.p) for M in _each_cell(layer)]
             else:
@@ -217,12 +217,10 @@ class _Walk:
         radius = np.zeros_like(value) if radius is None else np.where(np.isnan(radius), np.inf, radius)
         if got.ndim == 2:
             got, value, radius = (a[:, None] for a in (got, value, radius))
-        certain_nan = np.zeros(got.shape, bool)
+        certain_nan = np.isnan(value) & (radius == 0)
         if travelled:
             self.unseen = True
             radius = sharp_enough(self.p, got, value, radius, self._size(value))
-        else:
-            certain_nan = np.isnan(value)
         self.findings.append(Finding(what, got, value, radius, 0, certain_nan))
 
     def _size(self, values: Array) -> Array:

@@ -5,7 +5,8 @@
     @given(case=rnn.cases(M=rnn.sizes(max_value=64), activation="tanh"))
     def test_port(case): ...
 
-Every argument is a keyword, and takes a plain value or a strategy of such values.
+Every argument is a keyword, and takes a plain value or a strategy of such values. What is drawn of networks is in
+``network_strategies.py``.
 
 A case has hundreds of numbers, and a draw for each would cost more than most implementations take to compute with
 them. So a case draws one string of bytes, and a byte stands for a float in a code book, simplest first: 0 is ``0.0``,
@@ -21,14 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from hashlib import shake_128
 from itertools import accumulate
-from math import ceil, prod, sqrt
+from math import prod, sqrt
 from operator import attrgetter, itemgetter
 from random import Random
-from statistics import NormalDist
 from typing import Any, NamedTuple
-from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -37,9 +35,26 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from .activations import ACTIVATIONS, Activation
 from .case import Case
+from .drawn_numbers import EDGES, SEEDS, code_book, noise, resolve, size_ladder, spread
+from .network_strategies import network_cases, network_packs, network_pool, networks
 from .spec import WEIGHT_NAMES, Spec, param_count, size
 
-__all__ = ["Shape", "activations", "cases", "inputs", "packs", "pool", "shapes", "sizes", "specs", "weights"]
+__all__ = [
+    "Shape",
+    "activations",
+    "cases",
+    "inputs",
+    "network_cases",
+    "network_packs",
+    "network_pool",
+    "networks",
+    "packs",
+    "pool",
+    "shapes",
+    "sizes",
+    "specs",
+    "weights",
+]
 
 Array = npt.NDArray[Any]
 Weights = Sequence[Any]
@@ -57,20 +72,6 @@ class _Default(str):
 
 
 _TANH, _LINEAR, _FLOAT32 = _Default("tanh"), _Default("linear"), _Default("float32")
-
-
-@lru_cache
-def _label(role: str) -> int:
-    return crc32(role.encode())
-
-
-def _value(draw: DrawFn, role: str, argument: Any) -> Any:
-    """Draw `argument` if it is a strategy.
-
-    Every role has a label of its own, for Hypothesis follows up an example with five copies in which one part stands in
-    for another of the same label. Of sixteen cases in a pack, fifteen would come again five times.
-    """
-    return draw(argument, label=_label(role)) if isinstance(argument, SearchStrategy) else argument
 
 
 # Plain values are checked at once, where the user wrote them; the values of a strategy when they are drawn.
@@ -101,22 +102,9 @@ def _check_alone(name: str, what: str, **others: Any) -> None:
 
 # ---- sizes ----
 
-#: Sizes at which kernels change: vector lengths and their remainders, tiles, special cases of one row or column.
-EDGES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33)
 #: Samples and steps come from short ladders, since runtimes trace anew for every pair of them.
 SAMPLES = (1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 8)
 STEPS = (1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 7, 8, 9, 9, 16, 17, 20, 31, 33, 40)
-
-
-@lru_cache
-def _ladder(least: int, most: int) -> tuple[int, ...]:
-    """Sizes to choose from, in order; those that are to come more often stand in it more often."""
-    around_powers = {s for p in range(6, most.bit_length() + 1) for s in (2**p - 1, 2**p, 2**p + 1)}
-    edges = [s for s in {*EDGES, *around_powers, most} if least <= s <= most]
-    small = [s for s in edges if 2 <= s <= 9]
-    others = range(least, most + 1, ceil((most + 1 - least) / 1000))
-    often = ceil(2 * len(others) / len(edges))
-    return tuple(sorted([*others, *edges * often, *small * often]))
 
 
 def sizes(*, min_value: int = 1, max_value: int = 33) -> SearchStrategy[int]:
@@ -132,7 +120,7 @@ def sizes(*, min_value: int = 1, max_value: int = 33) -> SearchStrategy[int]:
     least, most = size("min_value", min_value), size("max_value", max_value)
     if least > most:
         raise ValueError(f"min_value must not be more than max_value, but {least} > {most}")
-    return st.sampled_from(_ladder(least, most))
+    return st.sampled_from(size_ladder(least, most))
 
 
 # Strategies are made once: making one costs more than drawing from it.
@@ -182,9 +170,9 @@ def _draw_sizes(draw: DrawFn, D: Any, M: Any, K: Any) -> tuple[int, int, int]:
     # those that the user chose come first: the others have to keep away from them
     for letter, argument in sorted({"M": M, "D": D, "K": K}.items(), key=lambda item: item[1] is None):
         if argument is None:
-            drawn[letter] = _apart(_value(draw, letter, _SIZE), drawn.values())
+            drawn[letter] = _apart(resolve(draw, letter, _SIZE), drawn.values())
         else:
-            drawn[letter] = size(letter, _value(draw, letter, argument))
+            drawn[letter] = size(letter, resolve(draw, letter, argument))
     return drawn["D"], drawn["M"], drawn["K"]
 
 
@@ -197,8 +185,8 @@ def _apart(value: int, taken: Collection[int]) -> int:
 
 def _draw_run(draw: DrawFn, N: Any, T: Any) -> tuple[int, int]:
     return (
-        size("N", _value(draw, "N", _SAMPLES if N is None else N)),
-        size("T", _value(draw, "T", _STEPS if T is None else T)),
+        size("N", resolve(draw, "N", _SAMPLES if N is None else N)),
+        size("T", resolve(draw, "T", _STEPS if T is None else T)),
     )
 
 
@@ -237,7 +225,7 @@ def specs(
 @st.composite
 def _specs(draw: DrawFn, D: Any, M: Any, K: Any, options: dict[str, Any]) -> Spec:
     D, M, K = _draw_sizes(draw, D, M, K)
-    return Spec(D, M, K, **{name: _value(draw, name, value) for name, value in options.items()})
+    return Spec(D, M, K, **{name: resolve(draw, name, value) for name, value in options.items()})
 
 
 #: What a pool begins with: enough to show every mistake in its smallest form.
@@ -275,15 +263,15 @@ def pool(
 
 @st.composite
 def _pool(draw: DrawFn, rest: SearchStrategy[tuple[int, int, int]], options: dict[str, Any]) -> Spec:
-    which = _value(draw, "which", _WHICH)
-    letters = _SMALLEST[which] if which < len(_SMALLEST) else _value(draw, "rest", rest)
-    return Spec(*letters, **{name: _value(draw, name, value) for name, value in options.items()})
+    which = resolve(draw, "which", _WHICH)
+    letters = _SMALLEST[which] if which < len(_SMALLEST) else resolve(draw, "rest", rest)
+    return Spec(*letters, **{name: resolve(draw, name, value) for name, value in options.items()})
 
 
 @lru_cache
 def _pooled(count: int, seed: int, max_size: int) -> list[tuple[int, int, int]]:
     """``(D, M, K)`` of a pool beside the smallest, in order."""
-    random, ladder = Random(seed), _ladder(1, max_size)
+    random, ladder = Random(seed), size_ladder(1, max_size)
     edges = [s for s in EDGES if 1 < s <= max_size]
     pooled: set[tuple[int, int, int]] = set()
     for _ in range(100 * count):  # few sizes may not give that many specs
@@ -304,7 +292,6 @@ def _pooled(count: int, seed: int, max_size: int) -> list[tuple[int, int, int]]:
 #: and unit, so that the others can go.
 _BYTES_OF = {"knobs": 8, "mask": 5, "h0": 3, "bo": 3, "Wo": 7, "x": 19, "Wx": 13, "Wh": 17, "bh": 5}
 
-_SEEDS = st.integers(0, 2**16 - 1)
 _BYTES = st.binary(min_size=sum(_BYTES_OF.values()), max_size=sum(_BYTES_OF.values()))
 
 #: Scales of a block, divided by the root of its fan-in; knob 0 is the plain code book, as it stands. Those of ``Wh``
@@ -333,61 +320,18 @@ _OF = {"large": 70, "sparse": 32}
 _LARGE_CODES, _HELD_CODES = 232, 160
 
 
-@lru_cache
-def code_book(dtype: str) -> Array:
-    """The 256 floats that bytes stand for, simplest first, about standard normal, nearly all of full mantissa.
-
-    Returns
-    -------
-    (256,) array of float64
-        Each is a number of `dtype`, with its own subnormals and its own neighbours of 1.
-    """
-    info = np.finfo(dtype)
-    tiny, eps = float(info.tiny), float(info.eps)
-    simple = [0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 0.1, -0.1, 0.3, -0.3, 0.7, -0.7, 1.5, -1.5]
-    odd = [
-        -0.0,
-        tiny / 8,
-        -tiny / 3,
-        1.7 * tiny,
-        -1e-12 / 3,
-        1e-5 / 3,
-        -1e-3 / 3,
-        1 + eps,
-        eps / 2 - 1,
-        4.4,
-        -5.3,
-    ]
-    count = 256 - len(simple) - len(odd)
-    normal = NormalDist().inv_cdf
-    usual = [(-1) ** i * normal(0.5 + (i + 0.5) / (2 * count)) for i in range(count)]
-    book = np.array([*simple, *usual, *odd]).astype(dtype).astype(np.float64)
-    book.flags.writeable = False
-    return book
-
-
-def _noise(seed: int, length: int) -> npt.NDArray[np.uint8]:
-    """Bytes that make repeated bytes differ. From a hash, since NumPy's generators may change their streams."""
-    if seed == 0:
-        return np.zeros(length, np.uint8)
-    return np.frombuffer(shake_128(seed.to_bytes(2, "little")).digest(length), np.uint8)
-
-
 def _fill(blocks: dict[str, tuple[int, ...]], strings: list[bytes], seed: int, dtype: str) -> list[dict[str, Array]]:
     """Give every block its numbers, once for each string of bytes."""
     drawn = np.frombuffer(b"".join(strings), np.uint8).reshape(len(strings), -1)
-    noise = _noise(seed, sum(prod(shape) for shape in blocks.values()))
+    added = noise(seed, sum(prod(shape) for shape in blocks.values()))
     ends = dict(zip(_BYTES_OF, accumulate(_BYTES_OF.values()), strict=True))
     knobs = [dict(zip((*_SCALES, *_OF), row, strict=True)) for row in drawn[:, : ends["knobs"]].tolist()]
     filled: list[dict[str, Array]] = [{} for _ in strings]
     start = 0
     for name, shape in blocks.items():
         own, length = _BYTES_OF[name], prod(shape)
-        # Repeated in disorder, or all rows would be equal where a row is as long as the block's bytes.
-        order = _noise(1, length) % own
-        order[:own] = range(min(own, length))
-        codes = drawn[:, ends[name] - 1 - order]
-        codes[:, own:] += noise[start + own : start + length]
+        codes = drawn[:, ends[name] - 1 - spread(own, length)]
+        codes[:, own:] += added[start + own : start + length]
         start += length
         values = code_book(dtype)[codes]
         for arrays, knob, value, code in zip(filled, knobs, values, codes, strict=True):
@@ -578,20 +522,20 @@ def _packs(
 ) -> list[Case]:
     # Bytes come before sizes. Hypothesis begins a run with examples that are as simple as can be after the first new
     # choice; thus they are small cases with numbers in them, and not large ones full of zeros.
-    strings = [_value(draw, "bytes 0", _BYTES)]
+    strings = [resolve(draw, "bytes 0", _BYTES)]
     # One string and one answer each, so that any of the cases can go.
-    while len(strings) < most and _value(draw, f"more than {len(strings)}", more):
-        strings.append(_value(draw, f"bytes {len(strings)}", _BYTES))
-    spec = _value(draw, "spec", spec)
+    while len(strings) < most and resolve(draw, f"more than {len(strings)}", more):
+        strings.append(resolve(draw, f"bytes {len(strings)}", _BYTES))
+    spec = resolve(draw, "spec", spec)
     if inputs is None:
         N, T = _draw_run(draw, N, T)
-    initial_state, masked = _value(draw, "initial_state", initial_state), _value(draw, "masked", masked)
-    seed = _value(draw, "seed", _SEEDS)
+    initial_state, masked = resolve(draw, "initial_state", initial_state), resolve(draw, "masked", masked)
+    seed = resolve(draw, "seed", SEEDS)
     given: list[dict[str, Any]] = []
     for i in range(len(strings)):
-        own = {} if weights is None else _named(_value(draw, f"weights {i}", weights))
+        own = {} if weights is None else _named(resolve(draw, f"weights {i}", weights))
         if inputs is not None:
-            own["x"] = np.asarray(_value(draw, f"inputs {i}", inputs))
+            own["x"] = np.asarray(resolve(draw, f"inputs {i}", inputs))
         given.append(own)
     if inputs is not None:
         drawn = {own["x"].shape for own in given}

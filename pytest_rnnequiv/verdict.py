@@ -179,10 +179,11 @@ class Finding:
 
     def ratio(self) -> tuple[Array, npt.NDArray[np.bool_]]:
         """Return the error over its bound, and which numbers are undetermined."""
-        # A held state may be infinite, and inf - inf is no error.
-        error = np.where(self.got == self.expected, 0.0, np.abs(self.got - self.expected))
-        # 0/0 is a number that had to be exact and is.
-        ratio = np.where(error == 0, 0.0, error / self.radius)
+        with np.errstate(all="ignore"):
+            # A held state may be infinite, and inf - inf is no error.
+            error = np.where(self.got == self.expected, 0.0, np.abs(self.got - self.expected))
+            # 0/0 is a number that had to be exact and is.
+            ratio = np.where(error == 0, 0.0, error / self.radius)
         ratio = np.where(np.isnan(ratio), np.inf, ratio)
         undetermined = ~np.isfinite(self.radius)
         ratio = np.where(undetermined, 0.0, ratio)

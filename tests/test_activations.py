@@ -15,7 +15,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pytest_rnnequiv import Precision, Spec
+from pytest_rnnequiv import Precision, Spec, activations
 from pytest_rnnequiv.activations import ACTIVATIONS, IMPOSSIBLE, Activation, activation
 from pytest_rnnequiv.implementations.keras import load
 from pytest_rnnequiv.mistakes import FAST_TANH
@@ -128,8 +128,16 @@ def movements(f: Activation, a: float, delta: float) -> tuple[np.ndarray, np.nda
 def test_the_value_is_the_textbook_one(f: Activation, a: float) -> None:
     # the tail of gelu is beyond the reach of its argument's own rounding
     relative = 1e-15 * (1 + a * a) if f.name == "gelu" else 1e-15
-    absolute = {"hard_sigmoid": 1e-16, "sparse_sigmoid": 1e-16, "gelu": 1e-57}.get(f.name, 1e-300)
+    absolute = {"hard_sigmoid": 1e-16, "sparse_sigmoid": 1e-16, "gelu": 1e-40}.get(f.name, 1e-300)
     assert f(np.array([a]))[0] == pytest.approx(float(textbook(f, a)), rel=relative, abs=absolute)
+
+
+@pytest.mark.parametrize(
+    ("a", "value"),
+    [(-5.0, -1.4332578593959686e-06), (-20.0, -5.5072482372124673e-88), (-37.0, -2.1184613523340934e-298)],
+)
+def test_the_tail_of_gelu(a: float, value: float) -> None:
+    assert ACTIVATIONS["gelu"](np.array([a]))[0] == pytest.approx(value, rel=1e-15 * a * a, abs=0)
 
 
 @settings(max_examples=60)
@@ -141,8 +149,8 @@ def test_softmax_is_the_textbook_one(a: np.ndarray) -> None:
         shares = [each / sum(exponentials) for each in exponentials]
         logarithms = [float(each.ln()) for each in shares]
     # what is far below the largest is exact beside that only
-    assert ACTIVATIONS["softmax"](a) == pytest.approx([float(share) for share in shares], rel=2e-14)
-    assert ACTIVATIONS["log_softmax"](a) == pytest.approx(logarithms, rel=2e-14)
+    assert ACTIVATIONS["softmax"](a) == pytest.approx([float(share) for share in shares], rel=2e-14, abs=0)
+    assert ACTIVATIONS["log_softmax"](a) == pytest.approx(logarithms, rel=4e-14, abs=0)
 
 
 @settings(max_examples=60)
@@ -229,6 +237,15 @@ def test_the_spread_of_an_axis_is_the_farthest_that_its_values_move(f: Activatio
     assert (moved >= spread * (1 - 1e-9) - slack).all()
 
 
+def test_the_spread_of_a_long_axis_is_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    a, delta = rng.standard_normal((2, 3, 7)), rng.uniform(0, 1, (2, 3, 7))
+    whole = ACTIVATIONS["softmax"].spread(a, delta)
+    for block in (1, 100, 200):
+        monkeypatch.setattr(activations, "BLOCK", block)
+        assert np.array_equal(ACTIVATIONS["softmax"].spread(a, delta), whole)
+
+
 @pytest.mark.parametrize("f", [f for f in UNIQUE if f.turns], ids=str)
 def test_without_its_turns_the_spread_would_be_too_small(f: Activation) -> None:
     (turn,) = f.turns
@@ -288,8 +305,9 @@ def test_overflow_makes_the_spread_infinite_and_nothing_not_a_number(f: Activati
         for delta in (0.0, 1.0, 1e308):
             spread = f.spread(a, np.full(a.shape, delta))
             assert (spread >= 0).all()
-            _, remainder = f.linearise(a, np.full(a.shape, delta))
+            slope, remainder = f.linearise(a, np.full(a.shape, delta))
             assert (remainder >= 0).all()
+            assert np.isfinite(slope[:-1]).all()
 
 
 @ELEMENTWISE
@@ -308,7 +326,8 @@ def test_close_by_the_linear_model_is_sharp(f: Activation, a: float) -> None:
     assume(all(abs(a - kink) > 1e-3 for kink in f.kinks))
     slope, remainder = f.linearise(np.array([a]), np.array([1e-6]))
     derivative = float(textbook(f, a, "1e-6") - textbook(f, a, "-1e-6")) / 2e-6
-    assert slope[0] == pytest.approx(derivative, rel=1e-3, abs=1e-8)
+    # where it is nearly level the interval is the better bound
+    assert slope[0] == pytest.approx(derivative, rel=1e-3, abs=1e-8 if abs(derivative) > 2.5e-6 else 2.5e-6)
     assert remainder[0] <= 0.51e-12 * max(2.2, math.exp(a) if f.name == "exponential" else 0)
 
 
@@ -351,6 +370,16 @@ def test_the_error_has_a_part_for_the_value_the_argument_and_neither() -> None:
     assert f.error(p, a, value) == pytest.approx((3 * 0.5 + 5 + 7 * 2) * p.unit)
     assert f.error(p, a, value, 1.0, 4.0) == pytest.approx((3 * 4.5 + 5 + 7 * 3) * p.unit)
     assert f.error(p.with_activation_error(1e-3), a, value) == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_the_error_of_the_argument_ends_where_the_gate_is_closed() -> None:
+    p = Precision.float32
+    for name in ("gelu", "silu", "mish", "hard_silu"):
+        f, a = ACTIVATIONS[name], np.array([-1e8])
+        with np.errstate(over="ignore"):
+            assert f.error(p, a, f(a)) < 2e-5
+    f = Activation("a", np.sin, ulps=3, floor=5, of_argument=7, saturated=2)
+    assert f.error(p, np.array([-1.5]), np.zeros(1), 9.0) == pytest.approx((5 + 14) * p.unit)
 
 
 def test_a_sum_over_the_axis_has_an_error_for_every_term() -> None:

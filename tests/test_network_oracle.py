@@ -104,6 +104,7 @@ GENERIC = [
     Network(3, Layer((4, 2), return_sequences=True, return_state=True, initial_state=True), source="mask"),
     Network(3, Layer(4, stateful=True, return_sequences=True, zero_output_for_mask=True), source="mask", N=3),
     Network(3, Layer(4, go_backwards=True, return_sequences=True, zero_output_for_mask=True), source="mask"),
+    Network(3, (Layer(4, return_sequences=True, initial_state=True), Layer((2, 5), initial_state=True))),
     Network(3, Layer(4, return_sequences=True), dtype="float64"),
 ]
 

@@ -581,9 +581,14 @@ def perturbed(case: Case, p: Precision, rng: np.random.Generator, kind: str) -> 
         }[kind]
         new = (step.expected + error * step.radius)[:, 0]
         # The radius is the wider side of the interval; no function puts out what lies outside of its range.
-        low, high = (case.spec.activation.function(np.float64(end)) for end in (-1e300, 1e300))
-        own = case.spec.activation.ulps * p.unit * np.maximum(abs(low), abs(high)) + case.spec.activation.floor * p.unit
-        new = np.clip(new, low - own, high + own) if np.isfinite(own) else new
+        f = case.spec.activation
+        ends = f.function(np.array([[1e300, -1e300], [-1e300, 1e300]]))[:, :1]
+        low, high = (
+            end(ends, initial=f.function(np.array([*f.turns]) if f.turns else ends[:, 0]).item(0))
+            for end in (np.min, np.max)
+        )
+        own = f.ulps * p.unit * np.maximum(abs(low), abs(high)) + f.floor * p.unit
+        new = np.clip(new, low - own, high + own) if np.isfinite(own) and np.isfinite([low, high]).all() else new
         h = new if case.mask is None else np.where(case.mask[:, t, None], new, h)
         begun = True if case.mask is None else case.mask[:, : t + 1].any(1, keepdims=True)
         head = oracle._head(one, p, np.where(begun, h, 0.0)[:, None], np.zeros((case.N, 1, case.K)), True)

@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..assertion import EquivalenceError
+from ..case import Case
 from ..oracle import inspect
+from ..trajectory import Trajectory
 
 __all__ = ["draw"]
 
@@ -19,10 +21,11 @@ def draw(error: EquivalenceError, file: Path) -> bool:
     Returns
     -------
     bool
-        False where there is nothing to draw: an answer that is no trajectory.
+        False where there is nothing to draw: an answer that is no trajectory, or a network, which has no one sequence
+        of states.
     """
     place, trajectory, case = error.verdict.place, error.trajectory, error.case
-    if place is None or trajectory is None:
+    if place is None or not isinstance(trajectory, Trajectory) or not isinstance(case, Case):
         return False
     _, findings = inspect(case, trajectory, error.precision)
     finding = next(f for f in findings if f.what == place.what)

@@ -277,3 +277,6 @@ def test_parameter_law(port: Port, data: st.DataObject) -> None:
     trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     assert trainable == param_count(D, M, K), f"trainable parameters: {law}"
     assert not model.non_trainable_weights, f"non-trainable weights: {law}"
+
+
+from . import laws as laws  # noqa: E402  # last, as its checks are

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,9 +30,7 @@ def draw_networks(port: Port, data: st.DataObject, most: int) -> list[NetworkCas
     """Draw cases of a network that the port supports, and in which Keras is not known to be wrong."""
     need(port, bool(port.supports.options) and port.fixed is None, "declares no options of networks")
 
-    def known(network: Network) -> bool:
-        return bool(concerning(network, port.name))
-
+    known = known_in(port.name)
     supported: dict[str, Any] = {
         "options": port.supports.options,
         "dtypes": port.supports.dtypes,
@@ -44,6 +44,12 @@ def draw_networks(port: Port, data: st.DataObject, most: int) -> list[NetworkCas
     cases: list[NetworkCase] = data.draw(network_packs(max_size=most, network=drawn), label="cases")
     assume(not known(cases[0].network))  # in a pool, only shrinking comes by one
     return cases
+
+
+@cache
+def known_in(way: str) -> Callable[[Network], bool]:
+    """Whether Keras is known to be wrong about a network, run in this way; the same function each time, for caches."""
+    return lambda network: bool(concerning(network, way))
 
 
 @check(examples=500, share=7.0, everywhere=True)

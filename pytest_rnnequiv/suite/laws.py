@@ -1,0 +1,355 @@
+"""The checks of the laws that need no oracle, one for each of :data:`~..laws.LAWS`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import numpy as np
+from hypothesis import strategies as st
+
+from .. import network_strategies, tally
+from ..activations import ACTIVATIONS
+from ..assertion import EquivalenceError
+from ..case import Case
+from ..implementations.port import Port
+from ..implementations.runner import PortFailure
+from ..laws import LAWS, AnyCase, Facts, Law, Numbers, Other, Relation, compare, numbers, relation
+from ..network import Bidirectional, Head, Layer, Network
+from ..network_case import NetworkCase
+from ..trajectory import BadAnswer, Trajectory
+from ..verdict import Verdict
+from .drawing import draw_pack, near, need
+from .registry import PROFILES, check, running
+from .selfcheck import Mistaken
+from .verification import PATIENCE, Budget, budget
+
+__all__ = ["LawBroken", "examine", "hold"]
+
+
+class LawBroken(EquivalenceError):
+    """An implementation contradicts itself.
+
+    Attributes
+    ----------
+    law : Law
+    other : Other
+        What was asked beside the case, and how the answers should be related.
+    """
+
+    def __init__(self, law: Law, case: AnyCase, other: Other, verdict: Verdict, **more: Any) -> None:
+        super().__init__(case, verdict, **more)
+        self.law = law
+        self.other = other
+
+    @property
+    def brief(self) -> str:
+        """The failure in one line."""
+        return f"{self._sentence()}: {self.law.cause}"
+
+    def _sentence(self) -> str:
+        p = self.verdict.place
+        assert p is not None
+        if np.isnan(p.got) and np.isnan(p.expected):
+            return f"{self.other.changed}, and {p} is NaN, before as after"
+        return (
+            f"{self.other.changed}, but {p} is no longer {p.expected:.9g} but {p.got:.9g}, "
+            f"where rounding explains {p.bound:.2g}"
+        )
+
+    def _lines(self) -> list[str]:
+        p = self.verdict.place
+        assert p is not None
+        rows = {
+            "law": self.law.says,
+            "but": self._sentence(),
+            "usual cause": self.law.cause,
+            "first broken": str(p),
+            "before": f"{p.expected:.9g}",
+            "after": f"{p.got:.9g}",
+        }
+        if p.error_over_bound != float("inf"):
+            rows["off by"] = f"{p.got - p.expected:+.3g}, {p.error_over_bound:.3g} times what rounding explains"
+        else:
+            rows["room"] = f"{p.bound:.2g}"
+        # The second half says how to see the case alone; what was changed about it follows.
+        plain = super()._lines()
+        script = plain[next(i for i, line in enumerate(plain) if line.startswith("  to see it")) :]
+        lines = [f"{self.name or 'the implementation'} breaks a law of recurrences", ""]
+        lines += [f"  {label:<13}{text}" for label, text in rows.items()]
+        return [*lines, "", *script, "", "  and what was changed:", "", *self._changes()]
+
+    def _changes(self) -> list[str]:
+        before, after = self.case.numbers(), self.other.case.numbers()
+        changed = [f"    # {self.other.changed}"]
+        if isinstance(self.other.case, NetworkCase):
+            changed.append(f"    # {self.other.case.network}")
+        for name, array in after.items():
+            if name not in before or not np.array_equal(before[name], array, equal_nan=array.dtype.kind == "f"):
+                shown = array.tolist() if array.size <= 100 else f"... {array.shape}"
+                changed.append(f"    {name} = {shown}")
+        return changed
+
+
+def hold(law: Law, port: Port, data: st.DataObject) -> None:
+    """See whether an implementation keeps a law, on one drawn case.
+
+    Raises
+    ------
+    EquivalenceError
+        If it does not, or gives no answer that can be judged.
+    """
+    __tracebackhide__ = True
+    facts = Facts(port.supports, port.fixed is None)
+    networks = _networks(law, port)
+    why_not = law.needs(facts)
+    need(port, not why_not or bool(networks), why_not)
+    as_network = bool(networks) and (bool(why_not) or not law.plain or data.draw(_SELDOM, label="a network"))
+    case = _network_case(law, port, data, networks) if as_network else _plain_case(law, port, data)
+    seed = data.draw(_SEEDS, label="changes")
+    spent = budget()
+    key = (law.name.encode(), case.fingerprint(), bytes([seed]))
+    if key in spent.failures:  # Hypothesis asks again; a hanging port would hang again
+        _fail(spent.failures[key])
+    if spent.over:
+        return
+    with _failures_kept(spent, key):
+        examine(law, port, case, seed)
+
+
+#: Networks take long to build; where a law is about plain cases too, these come first.
+_SELDOM = st.sampled_from((False, False, False, False, False, True))
+_SEEDS = st.integers(0, 255)
+
+
+@contextmanager
+def _failures_kept(spent: Budget, key: tuple[bytes, ...]) -> Iterator[None]:
+    try:
+        yield
+    except EquivalenceError as failure:
+        if spent.failed_at is None:
+            spent.failed_at = time.perf_counter()
+        spent.failures[key] = failure
+        raise
+
+
+def examine(law: Law, port: Port, case: AnyCase, seed: int) -> Verdict | None:
+    """See whether an implementation keeps a law on one case.
+
+    Parameters
+    ----------
+    law : Law
+    port : Port
+    case : Case or NetworkCase
+    seed : int
+        Chooses what is changed about the case.
+
+    Returns
+    -------
+    Verdict or None
+        Equivalent or inconclusive; None where this case cannot show the law.
+
+    Raises
+    ------
+    EquivalenceError
+        If the law is broken, or there is no answer that can be judged.
+    """
+    __tracebackhide__ = True
+    spent = budget()
+    facts, random = Facts(port.supports, port.fixed is None), np.random.default_rng(seed)
+    shown = None
+    if isinstance(case, Case):  # the law may depend on what is seen
+        shown = _ask(port, case, spent)
+        facts = Facts(facts.supports, facts.any_weights, _visible(shown))
+        why_not = law.needs(facts)
+        need(port, not why_not, why_not)
+    found = relation(law, case, random, facts)
+    if found is None:
+        return None
+    if shown is None or found.base is not case:
+        shown = _ask(port, found.base, spent)
+    first = _numbers(port, found.base, shown)
+    verdicts = []
+    for other, verdict in _compared(port, found, first, spent):
+        verdicts.append(verdict)
+        if verdict.different:
+            tally.current().record(verdict)
+            _fail(LawBroken(law, found.base, other, verdict, precision=port.precision, name=port.name))
+    if not verdicts:
+        return None
+    worst = max(verdicts, key=lambda verdict: (verdict.inconclusive, verdict.error_over_bound))
+    tally.current().record(worst)
+    return worst
+
+
+def _compared(port: Port, found: Relation, first: Sequence[Numbers], spent: Budget) -> Iterator[tuple[Other, Verdict]]:
+    """Ask for the others one after the other, and compare each."""
+    precision = _precision(port, found.base)
+    before: Sequence[Numbers] = ()
+    for other in found.others:
+        case, start = other.case, None
+        if other.continues:
+            final = before[0]  # the states, or the outputs where these are the states
+            state = final.got[:, -1]
+            if not np.isfinite(state).all():
+                continue
+            assert isinstance(case, Case)
+            case = case.replace(h0=state)
+            start = final.bound.expected[:, -1], final.bound.radius[:, -1]
+        before = _numbers(port, case, _ask(port, case, spent), other=other, start=start)
+        yield replace(other, case=case), compare(other, first, before, precision)
+
+
+def _precision(port: Port, case: AnyCase) -> Any:
+    return port.precision or (case.spec if isinstance(case, Case) else case.network).precision
+
+
+def _ask(port: Port, case: AnyCase, spent: Budget) -> Any:
+    """Run a case; a port that gives no answer fails with its sentence."""
+    __tracebackhide__ = True
+    started = time.perf_counter()
+    try:
+        if port.hangs >= PATIENCE:
+            raise PortFailure(f"the port is not asked again: it hung {port.hangs} times")
+        return port.run(case) if isinstance(case, Case) else port.run_network(case)
+    except (PortFailure, BadAnswer) as problem:
+        if time.perf_counter() - started > 0.9 * port.declaration.timeout:
+            port.hangs += 1
+            spent.shrinking = 0.0  # every smaller case that hangs as well would cost the timeout again
+        _no_answer(port, case, problem)
+
+
+def _numbers(port: Port, case: AnyCase, shown: Any, other: Other | None = None, start: Any = None) -> list[Numbers]:
+    __tracebackhide__ = True
+    try:
+        return numbers(case, shown, port.precision, like=other.like if other else None, start=start)
+    except BadAnswer as problem:
+        _no_answer(port, case, problem)
+
+
+def _no_answer(port: Port, case: AnyCase, problem: Exception) -> NoReturn:
+    __tracebackhide__ = True
+    verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
+    tally.current().record(verdict)
+    _fail(EquivalenceError(case, verdict, precision=port.precision, name=port.name))
+
+
+def _fail(failure: EquivalenceError) -> NoReturn:
+    __tracebackhide__ = True
+    # One place for all: Hypothesis takes failures from different lines for different bugs.
+    raise failure.with_traceback(None)
+
+
+def _visible(shown: Trajectory) -> str:
+    """What an answer lets see."""
+    if shown.states is not None:
+        return "states"
+    return "every output" if np.ndim(shown.outputs) == 3 else "last output"
+
+
+# ---- cases ----
+
+
+#: ``D, M, K`` for implementations that take long to build a model; the notebook's own are built for another check.
+_SIZES = ((3, 5, 2), (2, 1, 3), (1, 4, 2), (4, 9, 1))
+
+
+def _plain_case(law: Law, port: Port, data: st.DataObject) -> Case:
+    wanted: dict[str, Any] = {"N": near(port, "N", *law.samples), "T": near(port, "T", *law.steps)}
+    supports = port.supports
+    extras = [each for each in law.extras if not each or (supports.masks if each == "mask" else supports.initial_state)]
+    extra = extras[0] if len(extras) == 1 else data.draw(st.sampled_from(extras), label="beside inputs and weights")
+    if port.fixed is None:
+        known = [name for name in supports.activations if name in ACTIVATIONS]
+        names = [name for name in law.activations or ("tanh",) if name in known] or known
+        if port.name.startswith("keras-") and running() != PROFILES["thorough"]:  # each is another model
+            quick = running() == PROFILES["quick"]
+            names = names[: 1 if quick else 3]
+            sizes = _SIZES[0] if quick else data.draw(st.sampled_from(_SIZES), label="sizes")
+            wanted |= {letter: (size, size) for letter, size in zip("DMK", sizes, strict=True)}
+        wanted["activation"] = names[0] if len(names) == 1 else st.sampled_from([names[0], *names])
+    more = {"initial_state": extra == "h0", "masked": extra == "mask"}
+    return draw_pack(port, data, most=1, small=True, **wanted, **more)[0]
+
+
+#: Networks for implementations that take long to build one, with the options that each needs; those of all first.
+_KEPT: tuple[tuple[Network, frozenset[str]], ...] = tuple(
+    (network, frozenset(options.split()))
+    for options, network in (
+        ("return_sequences", Network(3, (Layer(4, return_sequences=True),), Head(2))),
+        ("", Network(3, (Layer(4),), Head(2))),
+        (
+            "return_sequences stateful",
+            Network(3, (Layer(4, return_sequences=True, stateful=True),), Head(2), N=2),
+        ),
+        ("stateful", Network(3, (Layer(4, stateful=True),), Head(2), N=2)),
+        (
+            "mask bidirectional return_sequences",
+            Network(3, (Bidirectional(Layer(2, return_sequences=True)),), Head(3), source="mask"),
+        ),
+        ("mask", Network(3, (Layer(4),), Head(2), source="mask")),
+        (
+            "return_sequences layers",
+            Network(2, (Layer(3, return_sequences=True), Layer(4, return_sequences=True)), Head(3)),
+        ),
+        (
+            "return_sequences layers stateful",
+            Network(2, (Layer(3, return_sequences=True, stateful=True), Layer(4, stateful=True)), Head(3), N=3),
+        ),
+    )
+)
+
+
+#: Options of these networks that a law may need, and those that only a law which needs them is asked with.
+_TELLING, _APART = frozenset({"stateful", "mask", "return_sequences"}), frozenset({"stateful", "mask"})
+
+
+def _networks(law: Law, port: Port) -> list[Network]:
+    """Choose the networks that can show a law on a port: fewer in a quick run, since each is another model."""
+    heeded = {*port.supports.options}
+    if law.networks is None or not heeded or not heeded >= {*law.networks}:
+        return []
+    if isinstance(getattr(port.runner, "implementation", None), Mistaken):
+        return []  # its mistakes are those of plain cases
+    if "tanh" not in port.supports.activations or "float32" not in port.supports.dtypes:
+        return []
+    wanted = {*law.networks}
+    networks = [
+        network
+        for network, options in _KEPT
+        if options <= heeded and wanted & _TELLING <= options and options & _APART <= wanted
+    ]
+    if not port.name.startswith("keras-") or running() == PROFILES["thorough"]:
+        return networks
+    if law.plain:  # plain cases show it faster
+        return []
+    return networks[: 1 if running() == PROFILES["quick"] else 2]
+
+
+def _network_case(law: Law, port: Port, data: st.DataObject, networks: list[Network]) -> NetworkCase:
+    network = networks[data.draw(st.integers(0, len(networks) - 1), label="network")]
+    N = network.N or data.draw(st.integers(*near(port, "N", *law.samples)), label="N")
+    # an unrolled model is made for one T
+    steps = (4, 4) if "unroll" in (law.networks or ()) else law.steps
+    T = data.draw(st.integers(*near(port, "T", *steps)), label="T")
+    return data.draw(network_strategies.network_cases(network=network, N=N, T=T, calls=1), label="case")
+
+
+# ---- the checks ----
+
+
+def _check_of(law: Law) -> Callable[[Port, st.DataObject], None]:
+    def test(port: Port, data: st.DataObject) -> None:
+        __tracebackhide__ = True
+        hold(law, port, data)
+
+    test.__name__ = test.__qualname__ = f"test_law_{law.name}"
+    test.__doc__ = law.says
+    return test
+
+
+for _law in LAWS.values():
+    check(examples=40, share=0.15)(_check_of(_law))
