@@ -1,13 +1,20 @@
-"""Fill in what the code knows better: the table of options and the catalogue of mistakes (an mkdocs hook)."""
+"""Fill in what the code knows better: options, mistakes, what Keras is known to do otherwise (an mkdocs hook)."""
 
 from __future__ import annotations
 
+import inspect
+import re
+from collections.abc import Callable
 from dataclasses import fields
 from itertools import groupby
+from textwrap import dedent
 from typing import Any
 
+from pytest_rnnequiv import known_divergences
+from pytest_rnnequiv.known_divergences import DIVERGENCES, UPCOMING, WAYS, Divergence
 from pytest_rnnequiv.mistakes import CATALOGUE
 from pytest_rnnequiv.plugin import Settings
+from pytest_rnnequiv.reproduction import script
 
 
 def options() -> str:
@@ -34,6 +41,61 @@ def mistakes() -> str:
     return "\n".join(parts)
 
 
+def divergences() -> str:
+    """Return every known divergence of Keras, those that give wrong values first."""
+    parts = []
+    for silent, members in groupby(DIVERGENCES, key=lambda each: each.silent):
+        title = "Wrong values, without a word" if silent else "Exceptions"
+        parts += [f"## {title}", *map(divergence, members)]
+    return "\n\n".join([*parts, "## Coming", UPCOMING])
+
+
+def divergence(each: Divergence) -> str:
+    """Return one known divergence, and what shows it."""
+    until = f"; right again in {each.until}" if each.until else " up to the newest that was tried"
+    facts = [f"Keras {each.since}{until}"]
+    if each.ways != WAYS:
+        facts.append("only " + " and ".join(f"`{way}`" for way in each.ways))
+    facts.append(f"reported: <{each.report}>" if each.report else "not reported when we looked")
+    return "\n".join(
+        [
+            f"### {each.name}",
+            "",
+            f"{each.says[0].upper()}{each.says[1:]}.",
+            "",
+            f"*Instead:* {each.instead}.",
+            "",
+            f"{'. '.join(fact[0].upper() + fact[1:] for fact in facts)}.",
+            "",
+            "```python",
+            shown_by(each).rstrip(),
+            "```",
+        ]
+    )
+
+
+def shown_by(each: Divergence) -> str:
+    """Return a script that shows a divergence, with Keras and NumPy only."""
+    if each.demonstration is None:
+        assert each.smallest is not None
+        return script(each.smallest())
+    body = _body(each.demonstration)
+    helpers = (known_divergences._adding, known_divergences._expect, known_divergences._list)
+    used = [inspect.getsource(helper) for helper in helpers if f"{helper.__name__}(" in body]
+    text = "\n\n".join(["from typing import Any\n\nimport keras\nimport numpy as np\n", *used, body])
+    # what is meant for our own tools
+    return re.sub(r" +# (type: ignore|noqa).*", "", text)
+
+
+def _body(function: Callable[..., Any]) -> str:
+    """Return what stands in a function, as it would stand in a script."""
+    source = inspect.getsource(inspect.unwrap(function))
+    return dedent(source[source.index("-> None:\n") + len("-> None:\n") :])
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the markers (mkdocs hook)."""
-    return markdown.replace("<!-- options -->", options()).replace("<!-- mistakes -->", mistakes())
+    for marker, content in (("options", options), ("mistakes", mistakes), ("divergences", divergences)):
+        if f"<!-- {marker} -->" in markdown:
+            markdown = markdown.replace(f"<!-- {marker} -->", content())
+    return markdown

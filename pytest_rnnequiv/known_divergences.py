@@ -4,7 +4,7 @@ Each divergence says which networks it concerns, in which versions and ways of r
 sentence, what to do instead, and where it was reported. The suite steers around them everywhere (``concerning``), and
 has one item for each that shows it by its smallest case: an expected failure, and a strict one, so that its repair is
 noticed. What is no matter of a case (a seed that is lost, a reset that raises) has a demonstration in the place of the
-case, and concerns no network.
+case, and concerns no network. Some have both, since layers called one after the other do not show what a model does.
 
 They come in this order: wrong values without a word before exceptions; and those that do most harm first. Each was
 tried on all of the releases from 3.1.1 to 3.15.1 that ``benchmarks/keras_versions.py`` names, by that script; Keras 3.0
@@ -57,8 +57,8 @@ class Divergence:
     smallest : callable, optional
         The smallest case that shows it.
     demonstration : callable, optional
-        What shows it where it is no matter of a case that is run: it is given the module ``keras``, and raises an
-        AssertionError that says what was expected and what came. It leaves nothing changed behind.
+        What shows it by a few lines of Keras, where the layers of a case do not: it is given the module ``keras``, and
+        raises an AssertionError that says what was expected and what came. It leaves nothing changed behind.
     silent : bool
         Wrong values without a word; otherwise an exception.
     since : str
@@ -158,6 +158,33 @@ def _divergence(**what: object) -> Callable[[Callable[[Network], bool]], Callabl
     return register
 
 
+def _demonstrated(**what: object) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+    """Register one that concerns no network, by a function that shows it."""
+
+    def register(function: Callable[[Any], None]) -> Callable[[Any], None]:
+        shows = _leaving_nothing(function)
+        DIVERGENCES.append(
+            Divergence(concerns=lambda network: False, demonstration=shows, **what)  # type: ignore[arg-type]
+        )
+        return shows
+
+    return register
+
+
+def _leaving_nothing(function: Callable[[Any], None]) -> Callable[[Any], None]:
+    @wraps(function)
+    def demonstration(keras: Any) -> None:
+        # Keras draws the seeds of layers that are given none from the generator that all share.
+        state, policy = random.getstate(), keras.config.dtype_policy()
+        try:
+            function(keras)
+        finally:
+            keras.config.set_dtype_policy(policy)
+            random.setstate(state)
+
+    return demonstration
+
+
 def _counting(network: Network, x: object, **call: object) -> NetworkCase:
     """A case whose numbers one can follow: all weights are 1, biases 0, so that linear layers count and add."""
     shapes = network.weight_shapes
@@ -167,28 +194,6 @@ def _counting(network: Network, x: object, **call: object) -> NetworkCase:
 
 def _layers(network: Network) -> list[Layer]:
     return [direction for layer in network.layers for direction in layer.directions]
-
-
-def _demonstrated(**what: object) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
-    """Register one that concerns no network, by a function that shows it."""
-
-    def register(function: Callable[[Any], None]) -> Callable[[Any], None]:
-        @wraps(function)
-        def demonstration(keras: Any) -> None:
-            # Keras draws the seeds of layers that are given none from the generator that all share.
-            state, policy = random.getstate(), keras.config.dtype_policy()
-            try:
-                function(keras)
-            finally:
-                keras.config.set_dtype_policy(policy)
-                random.setstate(state)
-
-        DIVERGENCES.append(
-            Divergence(concerns=lambda network: False, demonstration=demonstration, **what)  # type: ignore[arg-type]
-        )
-        return demonstration
-
-    return register
 
 
 def _expect(what: str, expected: object, got: object) -> None:
@@ -229,8 +234,9 @@ def _(network: Network) -> bool:
 @_divergence(
     name="mask-argument-not-handed-on",
     says="the mask that the first recurrent layer is given as mask= is not handed on to the next one",
-    instead="give each layer the mask",
+    instead="give each layer the mask: layer(x, mask=mask)",
     until="3.11.0",
+    report="https://github.com/keras-team/keras/pull/21449",
     smallest=lambda: _counting(
         Network(1, (Layer(1, "linear", return_sequences=True), Layer(1, "linear")), source="mask"),
         [[[1.0], [0.0]]],
@@ -262,7 +268,7 @@ def _(network: Network) -> bool:
     name="backward-mask-order",
     says="a layer with go_backwards and return_sequences turns its outputs round but hands on the mask as it was, so "
     "that the next recurrent layer skips the wrong steps",
-    instead="turn the outputs back with keras.ops.flip, or pass the mask of the next layer yourself",
+    instead="give the next layer its mask: layer(x, mask=keras.ops.flip(mask, 1))",
     smallest=lambda: _counting(
         Network(
             1,
@@ -371,12 +377,27 @@ def _(keras: Any) -> None:
     _expect("1 + 1, in two calls", [[2.0]], _list(keras, output))
 
 
+@_leaving_nothing
+def _open_shape(keras: Any) -> None:
+    import tensorflow as tf
+
+    model = keras.Sequential([keras.Input((None, 1)), keras.layers.TimeDistributed(keras.layers.Dense(1))])
+    compiled = tf.function(model, input_signature=[tf.TensorSpec((None, None, 1))])
+    try:
+        shape = tuple(compiled(np.ones((1, 2, 1), "float32")).shape)
+    except ValueError as error:
+        raise AssertionError(f"1 sample of 2 steps: expected an output, got {type(error).__name__}") from error
+    _expect("1 sample of 2 steps", (1, 2, 1), shape)
+
+
 @_divergence(
     name="time-distributed-open-steps",
+    since="3.14.0",
     says="TimeDistributed in a compiled function whose number of steps is open puts out as many steps as there are "
     "samples",
     instead="give the model its number of steps, or leave TimeDistributed out: Dense works on every step by itself",
     ways=("keras-graph",),
+    demonstration=_open_shape,
     smallest=lambda: _counting(
         Network(1, Layer(1, "linear", return_sequences=True), Head(1, distributed=True)), [[[1.0], [1.0]]]
     ),
@@ -438,15 +459,30 @@ def _(keras: Any) -> None:
     _expect("5 times 1, in both directions", [[5.0, 5.0]], _list(keras, layer(np.ones((1, 1, 1), "float32"))))
 
 
+@_leaving_nothing
+def _predict(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((1, 1), dtype="float64"), _adding(keras, dtype="float64")])
+    _expect("0.1 in float64", [[0.1]], model.predict(np.array([[[0.1]]]), verbose=0).tolist())
+
+
 @_divergence(
     name="predict-rounds-inputs",
     says="model.predict rounds its inputs to keras.config.floatx(), float32 as a rule, in a float64 model too",
     instead="call model(x), or set keras.config.set_floatx('float64')",
     ways=("keras-predict",),
+    demonstration=_predict,
     smallest=lambda: _counting(Network(1, Layer(1, "linear"), dtype="float64"), [[[0.1]]]),
 )
 def _(network: Network) -> bool:
     return network.variable_dtype == "float64" and not network.embedded
+
+
+@_leaving_nothing
+def _cells(keras: Any) -> None:
+    ones = {"kernel_initializer": "ones", "recurrent_initializer": "ones", "activation": None}
+    cells = [keras.layers.SimpleRNNCell(1, **ones, dtype="float64") for _ in range(2)]
+    layer = keras.layers.RNN(cells, dtype="float64")
+    _expect("0.1 in float64", [[0.1]], _list(keras, layer(np.array([[[0.1]]]))))
 
 
 @_divergence(
@@ -454,6 +490,7 @@ def _(network: Network) -> bool:
     says="RNN([cells], dtype=...) makes a stack of the cells that keeps the global dtype: float64 is computed through "
     "float32, and a mask or a compiled function raises, in 16 bits too",
     instead="write RNN(StackedRNNCells(cells, dtype='float64'), dtype='float64')",
+    demonstration=_cells,
     smallest=lambda: _counting(Network(1, Layer((1, 1), "linear"), dtype="float64"), [[[0.1]]]),
 )
 def _(network: Network) -> bool:
@@ -490,12 +527,19 @@ def _uses(network: Network, name: str) -> bool:
 # ---- exceptions ----
 
 
+@_leaving_nothing
+def _different_units(keras: Any) -> None:
+    layer = keras.layers.Bidirectional(_adding(keras), backward_layer=_adding(keras, 2, go_backwards=True))
+    _expect("features of 1 unit and 2", 3, layer(keras.Input((1, 1))).shape[-1])
+
+
 @_divergence(
     name="bidirectional-different-units",
     says="Bidirectional with a backward_layer of other units tells the layers above a wrong size: they raise",
     instead="give both directions as many units, or join the outputs of two layers yourself",
     silent=False,
     report="https://github.com/keras-team/keras/issues/23688",
+    demonstration=_different_units,
     smallest=lambda: _counting(Network(1, Bidirectional(Layer(1, "linear"), Layer(2, "linear")), Head(1)), [[[1.0]]]),
 )
 def _(network: Network) -> bool:
@@ -507,11 +551,38 @@ def _(network: Network) -> bool:
 
 
 @_divergence(
+    name="time-distributed-open-shape",
+    says="TimeDistributed in a compiled function whose numbers of samples and steps are open raises ValueError",
+    instead="leave TimeDistributed out: Dense works on every step by itself",
+    silent=False,
+    until="3.4.1",
+    ways=("keras-graph",),
+    demonstration=_open_shape,
+    smallest=lambda: _counting(
+        Network(1, Layer(1, "linear", return_sequences=True), Head(1, distributed=True)), [[[1.0], [1.0]]]
+    ),
+)
+def _(network: Network) -> bool:
+    return network.head is not None and network.head.distributed and network.T is None
+
+
+@_leaving_nothing
+def _return_state(keras: Any) -> None:
+    layer = keras.layers.Bidirectional(_adding(keras, return_state=True))
+    try:
+        layer(keras.Input((1, 1)))
+    except TypeError as error:
+        raise AssertionError(f"in a model: expected an output and two states, got {type(error).__name__}") from error
+
+
+@_divergence(
     name="bidirectional-return-state",
     says="Bidirectional with return_state=True raises TypeError in a model",
     instead="call two layers yourself",
     silent=False,
-    until="3.2.1",
+    until="3.2.0",
+    report="https://github.com/keras-team/keras/issues/19328",
+    demonstration=_return_state,
     smallest=lambda: _counting(Network(1, Bidirectional(Layer(1, "linear", return_state=True))), [[[1.0]]]),
 )
 def _(network: Network) -> bool:
@@ -523,6 +594,7 @@ def _(network: Network) -> bool:
     says="Bidirectional with stateful=True and return_state=True raises TypeError",
     instead="read the states from forward_layer.states and backward_layer.states",
     silent=False,
+    since="3.2.0",
     smallest=lambda: _counting(
         Network(1, Bidirectional(Layer(1, "linear", stateful=True, return_state=True)), N=1), [[[1.0]]]
     ),
@@ -544,12 +616,21 @@ def _(network: Network) -> bool:
     )
 
 
+@_leaving_nothing
+def _doubles_states(keras: Any) -> None:
+    forward = keras.layers.RNN([keras.layers.SimpleRNNCell(1), keras.layers.SimpleRNNCell(1)], return_state=True)
+    layer = keras.layers.Bidirectional(forward, backward_layer=_adding(keras, return_state=True, go_backwards=True))
+    _expect("an output, 2 states and 1", 4, len(layer(keras.Input((1, 1)))))
+
+
 @_divergence(
     name="bidirectional-doubles-states",
     says="a model takes a Bidirectional with return_state=True to return as many states backward as forward: it leaves "
     "some out, or raises, where the numbers of cells differ",
     instead="give both directions as many cells, or call two layers yourself",
     silent=False,
+    since="3.2.0",
+    demonstration=_doubles_states,
     smallest=lambda: _counting(
         Network(1, Bidirectional(Layer((1, 1), "linear", return_state=True), Layer(1, "linear", return_state=True))),
         [[[1.0]]],
@@ -584,7 +665,7 @@ def _(network: Network) -> bool:
     says="reset_state() of a stateful RNN([cells]) raises AttributeError, so that its state cannot be reset",
     instead="assign zeros to the variables in layer.states yourself",
     silent=False,
-    smallest=lambda: _counting(Network(1, Layer((1, 1), "linear", stateful=True), N=1), [[[1.0]]]),
+    smallest=lambda: _counting(Network(1, Layer((1, 1), "linear", stateful=True), N=1), [[[1.0]]], reset=True),
 )
 def _(network: Network) -> bool:
     return any(layer.stateful and isinstance(layer.units, tuple) for layer in _layers(network))
@@ -605,7 +686,7 @@ def _(keras: Any) -> None:
         layer.reset_state(states=[np.ones((1, 1))])
         model.reset_state()
     except (TypeError, AttributeError) as error:
-        raise AssertionError(f"a reset: expected none to raise, got {error!r}") from error
+        raise AssertionError(f"a reset: expected none to raise, got {type(error).__name__}") from error
 
 
 @_demonstrated(

@@ -592,6 +592,7 @@ def _bias_is_a_constant_feature(case: Case, random: Rng, facts: Facts) -> Relati
 )
 def _powers_of_two_go_through(case: Case, random: Rng, facts: Facts) -> Relation | None:
     a, b, c = (2.0 ** int(k) for k in random.integers(-3, 4, size=3))
+    a = 2.0 if a == 1 else a
     if case.spec.activation.name not in HOMOGENEOUS:
         c = 1.0
     # the argument of another head must stay as it is
@@ -793,16 +794,20 @@ def _numbers_of_case(
         return Chain(Inexact(like.x, p), w, h0, mask, like.spec.activation, like.spec.cell)
 
     def of_states() -> Bound:
-        expected, radius, scale = free_run(chain())
-        # beside the largest of the sample: a unit may well be silent
-        size = np.abs(np.nan_to_num(scale)).max(axis=(1, 2), keepdims=True, initial=p.unit)
-        return Bound(expected, radius, np.broadcast_to(size, scale.shape))
+        return _beside_largest(Bound(*free_run(chain())), p)
 
     def of_outputs() -> Bound:
-        return Bound(*free_run(chain(), (weight("Wo"), weight("bo"), like.spec.head_activation), first))
+        head = weight("Wo"), weight("bo"), like.spec.head_activation
+        return _beside_largest(Bound(*free_run(chain(), head, first)), p)
 
     found = [] if checked.states is None else [Numbers("state", checked.states, 0, of_states)]
     return [*found, Numbers("output", outputs, first, of_outputs)]
+
+
+def _beside_largest(bound: Bound, p: Precision) -> Bound:
+    """Take for the size of a number that of its sample's largest: a unit may well be silent."""
+    size = np.nan_to_num(bound.scale).max(axis=(1, 2), keepdims=True, initial=p.unit)
+    return bound._replace(scale=np.broadcast_to(size, bound.scale.shape))
 
 
 class _Bounds(_Walk):
@@ -949,8 +954,8 @@ def _set_beside(
     if not same.all():
         bounds = [np.broadcast_to(each, a.got.shape)[one] for each in a.bound]
         others = [np.broadcast_to(each, b.got.shape)[two] for each in b.bound]
-        apart = np.abs(bounds[0] - factor * others[0])  # of two exact answers: the oracle's own rounding
-        radius = bounds[1] + abs(factor) * others[1] + np.where(np.isnan(apart), np.inf, apart)
+        # Both exact answers are one number, and the bounds of both count the oracle's own rounding in.
+        radius = bounds[1] + abs(factor) * others[1]
         radius = sharp_enough(p, changed, got, radius, np.maximum(bounds[2], abs(factor) * others[2]))
         same |= np.isnan(got) & np.isnan(changed) & ~np.isfinite(radius)
         radius = np.where(same, 0.0, radius)

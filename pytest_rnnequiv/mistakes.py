@@ -10,7 +10,7 @@ where it is in the numbers, a coarser activation or another arithmetic.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -725,7 +725,7 @@ _register_activations()
 def _(case: Case) -> Case | None:
     f = case.spec.activation
     grid = np.linspace(-8, 8, 65)
-    if np.array_equal(f(f(grid)), f(grid)):  # relu and its like
+    if f.turns or f.per_term or np.array_equal(f(f(grid)), f(grid)):  # where that would turn is not known; relu
         return None
     twice = Activation(f"{f.name} twice", lambda a: f.function(f.function(a)))
     return case.replace(spec=case.spec.replace(activation=twice))
@@ -802,7 +802,7 @@ def _(case: Case) -> Case | None:
 
 def rounded(f: Activation, name: str, rounding: Callable[[Array], Array]) -> Activation:
     """Return the activation with its value rounded: the state is kept in fewer bits."""
-    return Activation(f"{f.name} in {name}", lambda a: rounding(f.function(a)), ulps=f.ulps, floor=f.floor)
+    return replace(f, name=f"{f.name} in {name}", function=lambda a: rounding(f.function(a)), slope=None)
 
 
 def _float16(a: Array) -> Array:

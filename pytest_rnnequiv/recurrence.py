@@ -96,7 +96,7 @@ def _network(case: NetworkCase, dtype: Any) -> NetworkTrajectory:
                 if layer.initial_state:
                     h0 = [next(given).astype(dtype) for _ in direction.cells]
                 elif i in kept and not call.reset:
-                    h0 = kept[i][len(finals) :]
+                    h0 = kept[i][len(finals) : len(finals) + len(direction.cells)]
                 else:
                     h0 = zeros
                 output, final = _layer(direction, x, mask, h0, cells)

@@ -19,7 +19,8 @@ def filled(network: Network, seed: int = 0, *, N: int = 3, T: int = 5, calls: in
     for c in range(calls):
         mask = rng.random((N, T)) < 0.65
         mask[0, :2] = False, True
-        mask[-1, -1], mask[1, 2] = False, True
+        mask[-1, -1] = False
+        mask[1:2, 2:3] = True
         if network.embedded:
             x = rng.integers(1, network.vocabulary, (N, T))
             x[~mask] = 0
@@ -27,7 +28,7 @@ def filled(network: Network, seed: int = 0, *, N: int = 3, T: int = 5, calls: in
             x = 1.3 * rng.standard_normal((N, T, network.D))
         if network.source == "masking":
             x[~mask] = network.mask_value
-            x[1, 2, 0] = network.mask_value
+            x[1:2, 2:3, 0] = network.mask_value
         states = [
             rng.standard_normal((N, M))
             for layer in network.layers

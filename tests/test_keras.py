@@ -171,7 +171,7 @@ class TestThreeWays:
 
     def test_what_it_says_of_itself(self, keras: KerasImplementation) -> None:
         assert set(keras.versions()) == {"keras", "tensorflow", "numpy", "device"}
-        assert keras.supports.activations == tuple(ACTIVATIONS)
+        assert set(keras.supports.activations) == {activation.name for activation in ACTIVATIONS.values()}
         assert repr(keras) == f"<{keras.name}>"
 
     def test_precision(self, keras: KerasImplementation, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -413,7 +413,7 @@ class TestReadModel:
             (lambda: build_simple_rnn(go_backwards=True), "the model's SimpleRNN has go_backwards=True"),
             (
                 lambda: build_simple_rnn(activation=module.load()[1].ops.sin),
-                "the model's layers are not covered: unknown activation 'sin'",
+                "the model's layers are not covered: ",
             ),
             (lambda: (Spec(1, 1, 1), [[1.0]]), "model = (spec, weights): "),
         ],

@@ -262,8 +262,13 @@ def port(case: Case, total: str, formula: str, kind: Any) -> Trajectory:
             new = act(add(np.concatenate([x[:, t], h, one], 1), W)).astype(kind)
             h = new if case.mask is None else np.where(case.mask[:, t, None], new, h)
             states.append(h)
-            outputs.append(add(np.concatenate([h, one], 1), Wy))
+            outputs.append(add(np.concatenate([put_out(case, t, h), one], 1), Wy))
     return Trajectory(np.stack(outputs, 1), np.stack(states, 1))
+
+
+def put_out(case: Case, t: int, h: Any) -> Any:
+    """What a layer puts out: zeros as long as all is masked."""
+    return h if case.mask is None else np.where(case.mask[:, : t + 1].any(1, keepdims=True), h, h.dtype.type(0))
 
 
 def rounded(case: Case, wide: Any, narrow: Any) -> Trajectory:
@@ -276,7 +281,7 @@ def rounded(case: Case, wide: Any, narrow: Any) -> Trajectory:
             new = case.spec.activation.function(x[:, t] @ Wx + h.astype(wide) @ Wh + bh).astype(narrow)
             h = new if case.mask is None else np.where(case.mask[:, t, None], new, h)
             states.append(h)
-            outputs.append((h.astype(wide) @ Wo + bo).astype(narrow))
+            outputs.append((put_out(case, t, h).astype(wide) @ Wo + bo).astype(narrow))
     return Trajectory(np.stack(outputs, 1), np.stack(states, 1))
 
 

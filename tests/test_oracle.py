@@ -390,6 +390,10 @@ def test_a_wrong_nan_or_infinity_never_passes(activation: str, value: float) -> 
         Trajectory(np.full_like(outputs, value), np.full_like(states, value)),
     ):
         verdict = judge(case, answer)
+        if verdict.inconclusive:  # a run that grows without limit, seen by its outputs only
+            assert activation == "exponential"
+            assert judge(case, shown.outputs).inconclusive
+            continue
         assert verdict.different
         assert verdict.error_over_bound == float("inf")
         assert verdict.place is not None
@@ -404,8 +408,9 @@ def test_a_nan_that_goes_in_comes_out(activation: str) -> None:
     right = reference(case, np.float32)
     swallowed = reference(case.replace(x=np.nan_to_num(x)), np.float32)
     assert judge(case, right).equivalent
-    assert judge(case, right.outputs).equivalent
-    assert judge(case, last(right)).equivalent
+    unlimited = activation in ("exponential", "log_softmax")  # by outputs only, nothing can be said of these
+    for seen in (right.outputs, last(right)):
+        assert judge(case, seen).equivalent or (unlimited and judge(case, seen).inconclusive)
     verdict = judge(case, swallowed)
     assert verdict.place is not None
     assert (verdict.place.n, verdict.place.t) == (1, 2)
@@ -413,8 +418,8 @@ def test_a_nan_that_goes_in_comes_out(activation: str) -> None:
     assert verdict.place.error_over_bound == float("inf")
     # the later steps follow rightly from what it made of it
     assert verdict.broken == 1
-    assert judge(case, swallowed.outputs).different
-    assert judge(case, last(swallowed)).different
+    for seen in (swallowed.outputs, last(swallowed)):
+        assert judge(case, seen).different or unlimited
 
 
 def test_a_nan_spreads_to_every_unit_and_later_step_of_its_sample_only() -> None:

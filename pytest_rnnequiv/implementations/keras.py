@@ -176,9 +176,8 @@ def read_model(model: Any) -> tuple[Spec, tuple[npt.NDArray[Any], ...]]:
     for option in ("go_backwards", "stateful"):
         if getattr(rnn, option):
             raise ImplementationError(f"the model's SimpleRNN has {option}=True, which is not covered")
-    names = [getattr(layer.activation, "__name__", "?") for layer in layers]
     try:
-        spec = Spec(rnn.input.shape[-1], rnn.units, dense.units, names[0], rnn.variable_dtype, names[1])
+        spec = Spec(rnn.input.shape[-1], rnn.units, dense.units, rnn.activation, rnn.variable_dtype, dense.activation)
     except ValueError as error:
         raise ImplementationError(f"the model's layers are not covered: {error}") from None
     given = iter(model.get_weights())

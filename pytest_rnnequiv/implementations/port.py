@@ -92,6 +92,9 @@ class Supports:
                 raise ImplementationError(
                     f"supports.{what} must be some of {', '.join(known)}, not {', '.join(map(repr, unknown)) or 'none'}"
                 )
+        # an alias such as swish is known to specs by its first name
+        named = tuple(dict.fromkeys(ACTIVATIONS[name].name for name in self.activations))
+        object.__setattr__(self, "activations", named)
         if self.largest is not None and not self.largest > 0:
             raise ImplementationError(f"supports.largest must be a number above 0, not {self.largest!r}")
 
