@@ -25,7 +25,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pytest_rnnequiv.known_divergences import DIVERGENCES, WAYS, Divergence, concerning
+from pytest_rnnequiv.known_divergences import DIVERGENCES, WAYS, Divergence
 
 #: Spread over Keras 3. Keras 3.1.1 is the first that imports beside a TensorFlow of today: those before need dm-tree.
 RELEASES = ("3.1.1", "3.3.3", "3.4.1", "3.6.0", "3.8.0", "3.10.0", "3.12.4", "3.13.2", "3.14.1", "3.15.1")
@@ -125,10 +125,8 @@ def probe_here() -> None:
         own = outcomes[each.name] = {}
         for name, way in ways.items() if each.smallest else [("", next(iter(ways.values())))]:
             own[name] = each.outcome(keras, way.run)
-            network = each.smallest and each.smallest().network
-            met = concerning(network, name, keras.__version__) if network else [each]
-            if own[name] != "right" and met and each not in met:
-                own[name] = NOT_APPLICABLE  # it is another one that shows there
+            if own[name] != "right" and each.hidden(name, keras.__version__):
+                own[name] = NOT_APPLICABLE
     print(json.dumps(outcomes))
 
 

@@ -14,6 +14,7 @@ from . import tally
 from .case import Case
 from .diagnosis import Diagnosis, explain, explain_network
 from .network_case import NetworkCase
+from .network_oracle import LAYER_BY_LAYER
 from .observation import PREFIXES, Observation
 from .oracle import Verdict, judge
 from .precision import Precision
@@ -107,7 +108,7 @@ class EquivalenceError(AssertionError):
                 row("off by", f"{p.got - p.expected:+.3g}, {p.error_over_bound:.3g} times its bound")
             if not diagnosis.explanations and diagnosis.picture:
                 row("it looks", diagnosis.picture)
-            row("broken", f"{v.broken} of {v.steps} steps (judged by {v.way}, in {self.precision.name})")
+            row("broken", f"{v.broken} of {v.steps} steps (judged {_by(v.way)}, in {self.precision.name})")
             if 1 < v.error_over_bound < 1000 and not diagnosis.explanations:
                 row("room needed", self._room())
         large = sum(array.size for array in case.numbers().values()) > READABLE
@@ -132,6 +133,10 @@ class EquivalenceError(AssertionError):
     def __reduce__(self) -> Any:
         # Reports travel between processes as text.
         return AssertionError, (str(self),)
+
+
+def _by(way: str) -> str:
+    return way if way == LAYER_BY_LAYER else f"by {way}"
 
 
 def _called(case: Case | NetworkCase) -> str:

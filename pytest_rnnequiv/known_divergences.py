@@ -87,6 +87,11 @@ class Divergence:
         """Whether that way of running that version of Keras has it."""
         return way in self.ways and _ordered(self.since) <= _ordered(keras) < _ordered(self.until or "999")
 
+    def hidden(self, way: str, keras: str) -> bool:
+        """Whether its case tells nothing about it there, since only other divergences meet that case."""
+        network = None if self.smallest is None else self.smallest().network
+        return network is not None and not self.exists(way, keras) and bool(concerning(network, way, keras))
+
     def outcome(self, keras: Any, run: Callable[[NetworkCase], Any]) -> str:
         """Try it, whatever the version.
 
@@ -474,7 +479,8 @@ def _predict(keras: Any) -> None:
     smallest=lambda: _counting(Network(1, Layer(1, "linear"), dtype="float64"), [[[0.1]]]),
 )
 def _(network: Network) -> bool:
-    return network.variable_dtype == "float64" and not network.embedded
+    states = any(layer.initial_state for layer in network.layers)  # they are inputs as well
+    return network.variable_dtype == "float64" and (states or not network.embedded)
 
 
 @_leaving_nothing
@@ -587,6 +593,18 @@ def _return_state(keras: Any) -> None:
 )
 def _(network: Network) -> bool:
     return any(isinstance(layer, Bidirectional) and layer.return_state for layer in network.layers)
+
+
+@_divergence(
+    name="stateful-mixed",
+    says="a stateful layer under a mixed policy raises ValueError",
+    instead="return the states, and pass them as initial_state",
+    silent=False,
+    until="3.8.0",
+    smallest=lambda: _counting(Network(1, Layer(1, "linear", stateful=True), dtype="mixed_float16", N=1), [[[1.0]]]),
+)
+def _(network: Network) -> bool:
+    return network.stateful and network.compute_dtype != network.variable_dtype
 
 
 @_divergence(

@@ -143,8 +143,8 @@ class Law:
         What is mostly wrong with an implementation that breaks it.
     relate : callable
         ``(case, random, facts) -> Relation``, or None where this case cannot show it.
-    needs : callable
-        ``facts -> str``: why the law says nothing of an implementation, empty if it does; for plain cases.
+    needs, plain_needs : callable
+        ``facts -> str``: why the law says nothing of an implementation, at all and on plain cases; empty if it does.
     networks : sequence of str, optional
         The options that an implementation must heed for the law to say something of networks; None if it says nothing.
     plain : bool
@@ -153,8 +153,10 @@ class Law:
         What the cases have beside inputs and weights, where supported: of ``""``, ``"h0"``, ``"mask"``.
     samples, steps : (int, int)
         How many the case had best have.
+    at_least_two : sequence of str
+        Sizes that the case must have more than one of.
     activations : sequence of str, optional
-        Those that it holds for.
+        Those that it holds for, or with which it says most.
     """
 
     name: str
@@ -162,12 +164,18 @@ class Law:
     cause: str
     relate: Callable[[Any, Rng, Facts], Relation | None]
     needs: Callable[[Facts], str]
+    plain_needs: Callable[[Facts], str] = lambda facts: ""
     networks: tuple[str, ...] | None = None
     plain: bool = True
     extras: tuple[str, ...] = ("",)
     samples: tuple[int, int] = (1, 4)
     steps: tuple[int, int] = (1, 8)
+    at_least_two: tuple[str, ...] = ()
     activations: tuple[str, ...] | None = None
+
+    def why_not(self, facts: Facts) -> str:
+        """Why it says nothing of an implementation on plain cases; empty if it does."""
+        return self.needs(facts) or ("" if self.plain else "is about options of layers") or self.plain_needs(facts)
 
     def __str__(self) -> str:
         return self.name
@@ -329,7 +337,9 @@ def _samples_are_independent(case: AnyCase, random: Rng, facts: Facts) -> Relati
     "it looks into the future: the time axis is turned round or mixed up with another, or something is computed of the "
     "whole sequence at once",
     _more_than_one("T", "step"),
-    _elsewhere(lambda facts: facts.shows != "last output", "shows its last output only, and nothing before it"),
+    plain_needs=_elsewhere(
+        lambda facts: facts.shows != "last output", "shows its last output only, and nothing before it"
+    ),
     networks=("return_sequences",),
     extras=("", "", "h0", "mask"),
     steps=(2, 8),
@@ -428,7 +438,7 @@ def _batches_do_not_matter(case: AnyCase, random: Rng, facts: Facts) -> Relation
     "A masked step may hold anything.",
     "the mask is applied by multiplication (0 * NaN is NaN), too late, or to the outputs only, so that the inputs of "
     "masked steps still count",
-    _masks,
+    plain_needs=_masks,
     networks=("mask",),
     extras=("mask",),
 )
@@ -506,6 +516,7 @@ def _defaults_can_be_said(case: Case, random: Rng, facts: Facts) -> Relation | N
     "another unit",
     _any_weights,
     _more_than_one("M", "unit"),
+    at_least_two=("M",),
     extras=("", "", "h0", "mask"),
 )
 def _units_have_no_order(case: Case, random: Rng, facts: Facts) -> Relation | None:
@@ -529,6 +540,7 @@ def _units_have_no_order(case: Case, random: Rng, facts: Facts) -> Relation | No
     "a feature's place matters: a remainder of a block is left out, or the layout of `x` or `Wx` is another",
     _any_weights,
     _more_than_one("D", "feature"),
+    at_least_two=("D",),
 )
 def _features_have_no_order(case: Case, random: Rng, facts: Facts) -> Relation | None:
     P = random.permutation(case.D).tolist()
@@ -545,6 +557,7 @@ def _features_have_no_order(case: Case, random: Rng, facts: Facts) -> Relation |
     "`Wh` or `Wo` is read the other way round (transposed), or with wrong strides",
     _any_weights,
     _more_than_one("M", "unit"),
+    at_least_two=("M",),
     extras=("", "", "h0"),
 )
 def _unread_units_do_nothing(case: Case, random: Rng, facts: Facts) -> Relation | None:
@@ -625,14 +638,9 @@ def _signs_go_through(case: Case, random: Rng, facts: Facts) -> Relation | None:
     return Relation(case, (Other(other, said, state_factor=-1.0, output_factor=-1.0),))
 
 
-def _only_networks(facts: Facts) -> str:
-    return "is about options of layers, which it does not declare"
-
-
 @_law(
     "`unroll` changes nothing.",
     "the unrolled loop is not the symbolic one: another number of steps, another state to begin with",
-    _only_networks,
     networks=("unroll",),
     plain=False,
 )
@@ -651,7 +659,7 @@ def _unroll_changes_nothing(case: NetworkCase, random: Rng, facts: Facts) -> Rel
 @_law(
     "A stateful layer goes on where it was: two calls give what one call on all the steps gives.",
     "the state is not kept between calls, is reset, or is that of another step, sample or layer",
-    _only_networks,
+    _halves,
     networks=("stateful",),
     plain=False,
     steps=(2, 8),
@@ -674,7 +682,6 @@ def _stateful_goes_on(case: NetworkCase, random: Rng, facts: Facts) -> Relation 
 @_law(
     "`go_backwards` is the same as a reversed sequence.",
     "`go_backwards` is ignored, turns the outputs round as well, or begins with the wrong step",
-    _only_networks,
     networks=("go_backwards",),
     plain=False,
 )
@@ -956,11 +963,20 @@ def _set_beside(
         others = [np.broadcast_to(each, b.got.shape)[two] for each in b.bound]
         # Both exact answers are one number, and the bounds of both count the oracle's own rounding in.
         radius = bounds[1] + abs(factor) * others[1]
-        radius = sharp_enough(p, changed, got, radius, np.maximum(bounds[2], abs(factor) * others[2]))
+        size = np.maximum(bounds[2], abs(factor) * others[2])
+        # Whoever computes something else, with larger numbers, may well keep this law: its rounding is larger too.
+        radius = radius * np.maximum(1.0, np.maximum(_largest(got), _largest(changed)) / size)
+        radius = sharp_enough(p, changed, got, radius, size)
         same |= np.isnan(got) & np.isnan(changed) & ~np.isfinite(radius)
         radius = np.where(same, 0.0, radius)
         got, changed = np.where(same, 0.0, got), np.where(same, 0.0, changed)
     return Finding(what, changed, got, radius, 0, np.zeros(got.shape, bool)), where
+
+
+def _largest(a: Array) -> Array:
+    """The largest finite number of each sample."""
+    largest: Array = np.where(np.isfinite(a), np.abs(a), 0.0).max(axis=(1, 2), keepdims=True)
+    return largest
 
 
 def _all(which: Sequence[int] | None, count: int) -> list[int]:

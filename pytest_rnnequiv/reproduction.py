@@ -155,7 +155,7 @@ def _of_network(case: NetworkCase, file: str | None) -> str:
         suffix = str(c) if named else ""
         lines += ["", *_called(case, c, suffix, large)]
         compared += list(_compared(case, c, suffix, large))
-    room = f"{max(rounding_room(case), 1e-300):.0e}"
+    room = f"{rounding_room(case):.0e}".replace("inf", "np.inf")
     lines += ["", "compared = [", *(f"    ({name!r}, {got}, {expected})," for name, got, expected in compared), "]"]
     lines += [
         "right = True",

@@ -18,7 +18,8 @@ def filled(network: Network, seed: int = 0, *, N: int = 3, T: int = 5, calls: in
     made = []
     for c in range(calls):
         mask = rng.random((N, T)) < 0.65
-        mask[0, :2] = False, True
+        mask[0, 0] = T == 1
+        mask[0, 1:2] = True
         mask[-1, -1] = False
         mask[1:2, 2:3] = True
         if network.embedded:
@@ -60,6 +61,9 @@ NETWORKS: dict[str, NetworkCase] = {
     ),
     "masked": filled(Network(3, (sequences(3), Layer(2, return_state=True)), source="mask"), 7),
     "states": filled(Network(3, (sequences(4, initial_state=True, return_state=True), sequences(2)), source="mask"), 8),
+    "states of two": filled(
+        Network(3, (sequences(4, initial_state=True), Layer(4, initial_state=True, return_state=True))), 29
+    ),
     "embedding": filled(Network(3, (Layer(4),), Head(2), source="embedding"), 9),
     "embedding with mask": filled(Network(3, (both(2), Layer(3)), Head(2), source="embedding with mask"), 10),
     "both": filled(Network(3, (both(3),), Head(2)), 11),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from network_samples import NETWORKS, both, filled
 from samples import generic
 
 from pytest_rnnequiv import (
@@ -20,9 +21,13 @@ from pytest_rnnequiv import (
     assertion,
     judge,
     reference,
+    tally,
 )
 from pytest_rnnequiv.diagnosis import Diagnosis
 from pytest_rnnequiv.mistakes import by_name
+from pytest_rnnequiv.network import Head, Layer, Network
+from pytest_rnnequiv.network_case import NetworkCase
+from pytest_rnnequiv.network_mistakes import by_name as of_network
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +37,7 @@ def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assertion, "_test", None)
 
 
-def failure(case: Case, actual: Any, precision: Any = None) -> EquivalenceError:
+def failure(case: Case | NetworkCase, actual: Any, precision: Any = None) -> EquivalenceError:
     with pytest.raises(EquivalenceError) as caught:
         assert_equivalent(case, actual, precision)
     return caught.value
@@ -295,4 +300,108 @@ def test_a_large_case_does_not_flood_the_message() -> None:
         assert_equivalent(case, reference(case.replace(bh=np.zeros(33)), np.float32))
     text = str(error.value)
     assert len(text) < 3000
+    assert "np.load('case.npz')" in text
+
+
+# ---- networks ----
+
+
+def test_a_right_network_passes_and_is_counted() -> None:
+    tally.take()
+    for case in NETWORKS.values():
+        assert_equivalent(case, reference(case, np.float32))
+        if len(case.calls) == 1:
+            assert_equivalent(case, reference(case, np.float32).calls[0].outputs)
+    counted = tally.take()
+    assert counted is not None
+    assert counted.cases > len(NETWORKS)
+    assert counted.failures == 0
+
+
+def test_the_message_of_a_network_has_all_its_parts() -> None:
+    case = filled(Network(2, (both(2), Layer(2)), Head(1)), 3, N=2, T=3)
+    error = failure(case, of_network("backward-not-turned-back").run(case))
+    place = error.verdict.place
+    assert place is not None
+    text = str(error)
+    lines = text.splitlines()
+    assert lines[0] == (
+        "the implementation is not the recurrence on "
+        "D=2 -> Bidirectional(SimpleRNN(2, return_sequences=True)) -> SimpleRNN(2) -> Dense(1), N=2, T=3"
+    )
+    assert "  diagnosis    it is the recurrence with the outputs of the backward layer not turned back into the" in text
+    assert "  usual cause  the second of the two reversals is forgotten" in lines
+    assert "  first broken layer0 backward: state (sample 0, step 0, unit 1), in the order of processing" in lines
+    assert f"  got          {place.got:.9g}" in lines
+    assert f"  expected     {place.expected:.9g} +- {place.bound:.2g}" in lines
+    assert f"  broken       {error.verdict.broken} of 30 steps (judged layer by layer, in float32)" in lines
+    assert "  to see it with Keras and numpy alone:" in lines
+    assert error.brief == "with the outputs of the backward layer not turned back into the order of time"
+
+
+def test_a_broken_forward_layer_is_broken_in_the_order_of_time() -> None:
+    case = NETWORKS["both"]
+    text = str(failure(case, of_network("Wh-transposed").run(case)))
+    assert re.search(r"first broken layer0 forward: state \(sample \d, step 1, unit \d\)\n", text)
+    backwards = NETWORKS["backwards"]
+    assert "in the order of processing" in str(failure(backwards, of_network("Wh-transposed").run(backwards)))
+    calls = NETWORKS["stateful"]
+    text = str(failure(calls, of_network("state-not-carried").run(calls)))
+    assert text.splitlines()[0].endswith("N=3, T=5, 3 calls")
+    assert re.search(r"first broken call 1: layer0: state \(sample \d, step 0, unit \d\)\n", text)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (None, "None"),
+        (np.zeros((2, 3)), "the outputs have shape (2, 3), expected (3, 2)"),
+        (np.zeros((3, 2), int), "the outputs have dtype int64, expected floats"),
+        ([[1.0], [2.0, 3.0]], "the outputs"),
+    ],
+)
+def test_what_is_no_answer_of_a_network_fails_with_its_sentence(answer: Any, sentence: str) -> None:
+    tally.take()
+    error = failure(NETWORKS["stack"], answer)
+    assert sentence in str(error)
+    assert sentence in error.brief
+    assert "diagnosis" not in str(error)
+    counted = tally.take()
+    assert counted is not None
+    assert counted.failures == 1
+
+
+def test_nan_in_a_network_never_passes() -> None:
+    error = failure(NETWORKS["stack"], np.full((3, 2), np.nan))
+    assert "  it looks     the wrong numbers of output 0 are NaN" in str(error)
+    assert "off by" not in str(error)
+
+
+def test_misuse_with_networks_is_a_type_error_that_says_so() -> None:
+    case = NETWORKS["stack"]
+    with pytest.raises(TypeError, match="needs a Case, not ndarray; the case comes first"):
+        assert_equivalent(np.zeros((3, 2)), case)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=re.escape("not the implementation: call it with case.calls and case.weights")):
+        assert_equivalent(case, lambda case: None)
+
+
+def test_earlier_failures_of_networks_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "tests/test_x.py::test_network (call)")
+    mistake = of_network("bh-dropped")
+    small = filled(Network(1, (Layer(1),), Head(1)), N=1, T=1)
+    small = small.replace(
+        weights=tuple(np.ones_like(w) for w in small.weights), calls=(small.calls[0].replace(x=[[[1]]]),)
+    )
+    plain = generic()
+    failure(plain, by_name("Wh-transposed").run(plain))  # is another kind of case, and tells nothing of this one
+    failure(NETWORKS["stack"], mistake.run(NETWORKS["stack"]))
+    assert failure(small, mistake.run(small)).diagnosis.names == ("bh-dropped",)
+    assert failure(plain, by_name("Wh-transposed").run(plain)).diagnosis.name == "Wh-transposed"
+    assert len(assertion._failing) == 4
+
+
+def test_a_large_network_does_not_flood_the_message() -> None:
+    case = filled(Network(3, (both(20), Layer(20)), Head(2)), N=2, T=20)
+    text = str(failure(case, of_network("bh-dropped").run(case)))
+    assert len(text) < 5000
     assert "np.load('case.npz')" in text

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
+from network_samples import NETWORKS, filled
 from samples import generic
 from test_mistakes import case_for, declared
 from test_oracle import rounded_run
 
 from pytest_rnnequiv import Case, Trajectory, diagnose, judge, reference
 from pytest_rnnequiv.activations import Activation
-from pytest_rnnequiv.diagnosis import Explanation, describe, explain
+from pytest_rnnequiv.diagnosis import Explanation, describe, explain, explain_network, telling_network_case
 from pytest_rnnequiv.mistakes import CATALOGUE, FAST_TANH, Mistake, by_name, to_tf32
+from pytest_rnnequiv.network import Head, Layer, Network
+from pytest_rnnequiv.network_case import NetworkCase
+from pytest_rnnequiv.network_mistakes import by_name as of_network
 from pytest_rnnequiv.observation import Observation, observe
+from pytest_rnnequiv.trajectory import NetworkTrajectory
 
 Run = Callable[[Case], Any]
 
@@ -419,3 +425,97 @@ def test_a_fast_tanh_is_not_taken_for_another() -> None:
     for name in FAST_TANH:
         found = diagnose(case, by_name(f"fast-tanh-{name}").run(case))
         assert found.name == f"fast-tanh-{name}"
+
+
+# ---- networks ----
+
+
+def test_the_sentence_of_a_network() -> None:
+    case = NETWORKS["both"]
+    found = diagnose(case, of_network("backward-not-turned-back").run(case))
+    assert re.fullmatch(
+        r"it is the recurrence with the outputs of the backward layer not turned back into the order of time: so, "
+        r"(\d+) of \1 steps are within their bound; without, \d+ of \1",
+        str(found),
+    )
+    assert found.how == "the second of the two reversals is forgotten"
+
+
+def one_number() -> NetworkCase:
+    """A network in which all is one: many mistakes come to the same."""
+    case = filled(Network(1, (Layer(1),), Head(1)), N=1, T=1)
+    return case.replace(weights=tuple(np.ones_like(w) for w in case.weights), calls=(case.calls[0].replace(x=[[[1]]]),))
+
+
+def test_running_a_network_tells_mistakes_apart() -> None:
+    small, mistake = one_number(), of_network("bh-dropped")
+    shown = mistake.run(small)
+    assert len(diagnose(small, shown).names) > 1
+    assert diagnose(small, shown, run=mistake.run).names == ("bh-dropped",)
+    assert diagnose(small, shown, run=lambda case: mistake.run(case).calls[0].outputs).names == ("bh-dropped",)
+
+
+def test_a_network_that_takes_no_other_case_is_diagnosed_all_the_same() -> None:
+    case, mistake = NETWORKS["both"], of_network("merge-order-exchanged")
+
+    def stubborn(asked: NetworkCase) -> Any:
+        raise RuntimeError("compiled for other sizes")
+
+    for run in (stubborn, lambda asked: None, lambda asked: np.zeros((1, 1))):
+        assert diagnose(case, mistake.run(case), run=run).names == ("merge-order-exchanged",)
+
+
+def test_several_cases_of_networks_tell_mistakes_apart() -> None:
+    mistake = of_network("bh-dropped")
+    cases = [one_number(), filled(one_number().network, 3)]
+    seen = [(case, mistake.run(case)) for case in cases]
+    assert len(explain_network(seen[:1]).names) > len(explain_network(seen).names)
+    assert explain_network(seen).name == "bh-dropped"
+    # one that changes nothing in a case explains nothing that is broken there
+    state = of_network("state-carried-unasked")
+    once, twice = NETWORKS["stack"], NETWORKS["two calls"]
+    strange = NetworkTrajectory.of(1 + reference(once).calls[0].outputs)
+    assert explain_network([(twice, state.run(twice))]).name == "state-carried-unasked"
+    assert explain_network([(twice, state.run(twice)), (once, strange)]).explanations == ()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_telling_case_is_one_of_the_same_network(name: str) -> None:
+    case = telling_network_case(NETWORKS[name], 0)
+    assert case.network == NETWORKS[name].network
+    assert len(case.calls) == len(NETWORKS[name].calls)
+    assert case.fingerprint() != telling_network_case(NETWORKS[name], 1).fingerprint()
+
+
+def test_a_declared_precision_of_a_network_is_heeded() -> None:
+    case = NETWORKS["backwards"]
+    shown = of_network("computed-in-bfloat16").run(case)
+    assert diagnose(case, shown).name == "computed-in-bfloat16"
+    assert diagnose(case, shown, "bfloat16").explanations == ()
+
+
+def test_an_answer_of_a_network_that_is_none_is_described_by_its_sentence() -> None:
+    case = NETWORKS["stack"]
+    assert diagnose(case, np.ones((3, 7))).picture == "the outputs have shape (3, 7), expected (3, 2)"
+    assert "None" in str(diagnose(case, None))
+
+
+@pytest.mark.parametrize(
+    ("change", "picture"),
+    [
+        (lambda y: y + np.nan, "the wrong numbers of output 0 are NaN"),
+        (lambda y: y + np.inf, "the wrong numbers of output 0 are infinite"),
+        (lambda y: 0 * y, "output 0 is all zeros"),
+        (lambda y: np.where(np.arange(2) == 1, 0, y), "the wrong numbers of output 0 are zeros; only unit 1 of 2"),
+        (lambda y: y[:, ::-1] + 0, "output 0 has the right numbers, with its steps in reverse order"),
+        (lambda y: y[::-1] + 0, "output 0 has the right numbers, with its samples in reverse order"),
+        (lambda y: y[..., ::-1] + 0, "output 0 has the right numbers, with its units in reverse order"),
+        (lambda y: y + np.eye(5)[:, [1, 1]], "only step 1 of 5"),
+        (lambda y: y + np.array([0, 1, 2]).reshape(3, 1, 1), "only samples after the first are wrong: is a state left"),
+    ],
+)
+def test_what_no_mistake_explains_in_a_network_is_described(change: Callable[[Any], Any], picture: str) -> None:
+    case = NETWORKS["cells"]
+    found = diagnose(case, change(reference(case).calls[0].outputs))
+    assert found.explanations == ()
+    assert found.picture.startswith(picture)

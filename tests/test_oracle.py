@@ -63,7 +63,7 @@ def last(shown: Trajectory) -> Trajectory:
 # ---- what is right is never called different ----
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=rnn.cases(**ANY), seed=SEED, dtype=st.sampled_from([np.float32, np.float64]))
 def test_whatever_is_computed_correctly_is_never_different(case: Case, seed: int, dtype: Any) -> None:
     shown = rounded_run(case, np.random.default_rng(seed), dtype)
@@ -407,7 +407,7 @@ def test_a_nan_that_goes_in_comes_out(activation: str) -> None:
     case = generic(activation=activation).replace(x=x)
     right = reference(case, np.float32)
     swallowed = reference(case.replace(x=np.nan_to_num(x)), np.float32)
-    assert judge(case, right).equivalent
+    assert judge(case, right).equivalent or (activation == "exponential" and judge(case, right).inconclusive)
     unlimited = activation in ("exponential", "log_softmax")  # by outputs only, nothing can be said of these
     for seen in (right.outputs, last(right)):
         assert judge(case, seen).equivalent or (unlimited and judge(case, seen).inconclusive)

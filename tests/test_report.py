@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pytest_rnnequiv import Case
+from pytest_rnnequiv.network_case import NetworkCase
 
 PORT = """
 import numpy as np
@@ -156,3 +157,29 @@ def test_a_right_port_leaves_a_summary_only(project: pytest.Pytester) -> None:
     )
     result.assert_outcomes(passed=1)
     assert [path.name for path in (project.path / "out").iterdir()] == ["summary.json"]
+
+
+def test_a_network_leaves_its_case_and_its_script(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import numpy as np
+        from pytest_rnnequiv import assert_equivalent
+        from pytest_rnnequiv.network import Head, Layer, Network
+        from pytest_rnnequiv.network_case import Call, NetworkCase
+
+        def test_port():
+            network = Network(2, (Layer(2, return_sequences=True), Layer(2)), Head(1))
+            weights = [np.full(shape, 0.5) for shape in network.weight_shapes.values()]
+            assert_equivalent(NetworkCase(network, weights, (Call(np.ones((1, 2, 2))),)), np.zeros((1, 1), np.float32))
+        """
+    )
+    result = pytester.runpytest_subprocess("--rnn-equiv-report", "out")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*EquivalenceError: the implementation is not the recurrence on D=2 -> SimpleRNN(2*"])
+    (case,) = (pytester.path / "out/failures").glob("*.npz")
+    assert NetworkCase.load(case).network.param_count == 2 * (2 * (2 + 2 + 1)) + 3
+    (script,) = (pytester.path / "out/failures").glob("*.py")
+    compile(script.read_text(), "script", "exec")
+    assert {path.suffix for path in script.parent.iterdir()} == {".npz", ".py"}
+    with pytest.raises(ValueError, match="is no case: it lacks"):
+        Case.load(case)

@@ -157,7 +157,11 @@ def test_activations(port: Port, data: st.DataObject) -> None:
     known = known_in(port.name)
     others = [a for a in port.supports.activations if a != "tanh" and not known(Network(1, Layer(1, a)))]
     need(port, bool(others) and port.fixed is None, "declares tanh only")
-    verify(port, draw_pack(port, data, most=8, activation=st.sampled_from(others), small=True))
+    # few sizes: each is one more model for every activation
+    cases = draw_pack(port, data, most=16, activation=st.sampled_from(others), small=True, models=5)
+    verify(port, cases)
+    if not budget().over:
+        tally.current().cover([f"activation={cases[0].spec.activation}"], len(cases))
 
 
 @check(everywhere=True)

@@ -54,9 +54,11 @@ def draw_pack(port: Port, data: st.DataObject, *, most: int = 16, **wanted: Any)
         options = {k: v for k, v in options.items() if k in "NT"} | extra | {"spec": spec, "weights": weights}
     elif port.name.startswith("keras-") and not options.keys() & set("DMK"):
         small = wanted.pop("small", False)
-        options |= extra | {"spec": rnn.pool(count=running().models, max_size=9 if small else 33, **wanted)}
+        models = wanted.pop("models", running().models)
+        options |= extra | {"spec": rnn.pool(count=models, max_size=9 if small else 33, **wanted)}
     else:
-        wanted.pop("small", None)
+        for name in ("small", "models"):
+            wanted.pop(name, None)
         options |= extra | wanted
     pack = data.draw(rnn.packs(max_size=most, **options), label="cases")
     return pack if supports.largest is None else [_clipped(case, supports.largest) for case in pack]

@@ -105,8 +105,9 @@ def hold(law: Law, port: Port, data: st.DataObject) -> None:
     __tracebackhide__ = True
     facts = Facts(port.supports, port.fixed is None)
     networks = _networks(law, port)
-    why_not = law.needs(facts)
-    need(port, not why_not or bool(networks), why_not)
+    why_not = law.why_not(facts)
+    if law.needs(facts) or not networks:
+        need(port, not why_not, why_not if law.plain or law.needs(facts) else f"{why_not}, which it does not declare")
     as_network = bool(networks) and (bool(why_not) or not law.plain or data.draw(_SELDOM, label="a network"))
     case = _network_case(law, port, data, networks) if as_network else _plain_case(law, port, data)
     seed = data.draw(_SEEDS, label="changes")
@@ -114,7 +115,7 @@ def hold(law: Law, port: Port, data: st.DataObject) -> None:
     key = (law.name.encode(), case.fingerprint(), bytes([seed]))
     if key in spent.failures:  # Hypothesis asks again; a hanging port would hang again
         _fail(spent.failures[key])
-    if spent.over:
+    if spent.over and tally.current().cases:  # a check looks at one case at least
         return
     with _failures_kept(spent, key):
         examine(law, port, case, seed)
@@ -164,7 +165,7 @@ def examine(law: Law, port: Port, case: AnyCase, seed: int) -> Verdict | None:
     if isinstance(case, Case):  # the law may depend on what is seen
         shown = _ask(port, case, spent)
         facts = Facts(facts.supports, facts.any_weights, _visible(shown))
-        why_not = law.needs(facts)
+        why_not = law.why_not(facts)
         need(port, not why_not, why_not)
     found = relation(law, case, random, facts)
     if found is None:
@@ -273,7 +274,9 @@ def _plain_case(law: Law, port: Port, data: st.DataObject) -> Case:
             sizes = _SIZES[0] if quick else data.draw(st.sampled_from(_SIZES), label="sizes")
             wanted |= {letter: (size, size) for letter, size in zip("DMK", sizes, strict=True)}
         elif coarse:
-            wanted |= {letter: near(port, letter, 1, 4) for letter in "DMK"}
+            wanted |= {letter: near(port, letter, 1 + (letter in law.at_least_two), 4) for letter in "DMK"}
+        elif not port.name.startswith("keras-"):
+            wanted |= {letter: near(port, letter, 2, 33) for letter in law.at_least_two}
         wanted["activation"] = names[0] if len(names) == 1 else st.sampled_from([names[0], *names])
     more = {"initial_state": extra == "h0", "masked": extra == "mask"}
     (case,) = draw_pack(port, data, most=1, small=True, **wanted, **more)

@@ -35,7 +35,7 @@ class Profile(NamedTuple):
 
 PROFILES = {
     "quick": Profile(0.5, 0.25, 9, 120, 8),
-    "default": Profile(2.2, 1.0, 20, 300, 44),
+    "default": Profile(1.6, 1.0, 20, 300, 44),
     "thorough": Profile(90.0, 60.0, 48, 1000, None),
 }
 _running = PROFILES["default"]
@@ -100,8 +100,12 @@ class Check:
         introduce(port)
         share = min(self.share, 0.5) if port.name in SECONDARY else self.share
         # A check draws even when its time is over: Hypothesis wants the same draws when it asks again.
-        budget(share * profile.seconds, self.function.__name__)
-        self.function(port, data)
+        spent = budget(share * profile.seconds, self.function.__name__)
+        try:
+            self.function(port, data)
+        except AssertionError:
+            spent.found()
+            raise
 
     def _named(self, test: Callable[..., None]) -> Callable[..., None]:
         test.__name__ = test.__qualname__ = self.function.__name__

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,6 +53,18 @@ class Budget:
         if self.failed_at is None:
             return now - self.started > self.seconds
         return now - self.failed_at > self.shrinking
+
+    def found(self) -> None:
+        """Note that there is a failure: from now on it is shrunk."""
+        if self.failed_at is None:
+            self.failed_at = time.perf_counter()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Do something that is no looking for failures, and takes none of the time for that."""
+        began = time.perf_counter()
+        yield
+        self.started += time.perf_counter() - began
 
 
 _owner: tuple[tally.Tally | None, str] = (None, "")
@@ -123,8 +135,7 @@ def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
 def _failure(
     port: Port, observation: Observation | None, case: Case | NetworkCase, verdict: Verdict, spent: Budget
 ) -> EquivalenceError:
-    if spent.failed_at is None:
-        spent.failed_at = time.perf_counter()
+    spent.found()
     if observation is None or verdict.place is None:
         asked = case if observation is None else observation.case
         return EquivalenceError(asked, verdict, precision=port.precision, name=port.name)
