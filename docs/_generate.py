@@ -41,6 +41,10 @@ def mistakes() -> str:
     return "\n".join(parts)
 
 
+#: The first release on which divergences were tried.
+FIRST = min((each.since for each in DIVERGENCES), key=known_divergences._ordered)
+
+
 def divergences() -> str:
     """Return every known divergence of Keras, those that give wrong values first."""
     parts = []
@@ -52,8 +56,10 @@ def divergences() -> str:
 
 def divergence(each: Divergence) -> str:
     """Return one known divergence, and what shows it."""
-    until = f"; right again in {each.until}" if each.until else " up to the newest that was tried"
-    facts = [f"Keras {each.since}{until}"]
+    if each.until:
+        facts = [f"Keras {each.since}; right since {each.until}"]
+    else:
+        facts = ["Every release that we tried" if each.since == FIRST else f"Since Keras {each.since}"]
     if each.ways != WAYS:
         facts.append("only " + " and ".join(f"`{way}`" for way in each.ways))
     facts.append(f"reported: <{each.report}>" if each.report else "not reported when we looked")
@@ -61,11 +67,11 @@ def divergence(each: Divergence) -> str:
         [
             f"### {each.name}",
             "",
-            f"{each.says[0].upper()}{each.says[1:]}.",
+            f"{_sentence(each.says)}.",
             "",
             f"*Instead:* {each.instead}.",
             "",
-            f"{'. '.join(fact[0].upper() + fact[1:] for fact in facts)}.",
+            f"{'; '.join(facts)}.",
             "",
             "```python",
             shown_by(each).rstrip(),
@@ -82,9 +88,21 @@ def shown_by(each: Divergence) -> str:
     body = _body(each.demonstration)
     helpers = (known_divergences._adding, known_divergences._expect, known_divergences._list)
     used = [inspect.getsource(helper) for helper in helpers if f"{helper.__name__}(" in body]
-    text = "\n\n".join(["from typing import Any\n\nimport keras\nimport numpy as np\n", *used, body])
-    # what is meant for our own tools
-    return re.sub(r" +# (type: ignore|noqa).*", "", text)
+    text = "\n\n".join(["import keras\nimport numpy as np\n", *used, body])
+    # without what is meant for our own tools
+    text = re.sub(r" +# (type: ignore|noqa).*", "", text)
+    return re.sub(r"^ *def .*", lambda line: _plain(line[0]), text, flags=re.MULTILINE)
+
+
+def _plain(line: str) -> str:
+    """Return the line of a ``def`` without its annotations."""
+    line = re.sub(r"(: (Any|bool|int|object|str)| -> \w+)\b", "", line)
+    return line.replace(" = ", "=")
+
+
+def _sentence(says: str) -> str:
+    """Begin with a capital, unless the first word is a name."""
+    return says[0].upper() + says[1:] if says.split()[0] in ("a", "an", "the") else says
 
 
 def _body(function: Callable[..., Any]) -> str:

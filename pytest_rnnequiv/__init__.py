@@ -16,23 +16,41 @@ if TYPE_CHECKING:
     from .diagnosis import Diagnosis as Diagnosis
     from .diagnosis import diagnose as diagnose
     from .implementations.port import Supports as Supports
+    from .network import Bidirectional as Bidirectional
+    from .network import Head as Head
+    from .network import Layer as Layer
+    from .network import Network as Network
+    from .network_case import Call as Call
+    from .network_case import NetworkCase as NetworkCase
     from .oracle import judge as judge
     from .precision import Precision as Precision
     from .recurrence import reference as reference
     from .spec import Spec as Spec
     from .spec import param_count as param_count
     from .suite.equivalence import EquivalenceSuite as EquivalenceSuite
+    from .trajectory import NetworkTrajectory as NetworkTrajectory
+    from .trajectory import ShownCall as ShownCall
+    from .trajectory import ShownLayer as ShownLayer
     from .trajectory import Trajectory as Trajectory
     from .verdict import Verdict as Verdict
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Bidirectional": "network",
+    "Call": "network_case",
     "Case": "case",
     "Diagnosis": "diagnosis",
     "EquivalenceError": "assertion",
     "EquivalenceSuite": "suite.equivalence",
+    "Head": "network",
+    "Layer": "network",
+    "Network": "network",
+    "NetworkCase": "network_case",
+    "NetworkTrajectory": "trajectory",
     "Precision": "precision",
+    "ShownCall": "trajectory",
+    "ShownLayer": "trajectory",
     "Spec": "spec",
     "Supports": "implementations.port",
     "Trajectory": "trajectory",

@@ -189,13 +189,12 @@ def diagnose(
         Without explanations if it is equivalent, or no trajectory at all.
     """
     p = None if precision is None else Precision.of(precision)
-    if isinstance(case, NetworkCase):
-        return explain_network([(case, NetworkTrajectory.of(actual))], p, run=run)
     try:
-        trajectory = as_trajectory(actual)
+        if isinstance(case, NetworkCase):
+            return explain_network([(case, NetworkTrajectory.of(actual))], p, run=run)
+        return explain([Observation.of(case, as_trajectory(actual))], p, run=run)
     except BadAnswer as problem:
         return Diagnosis((), str(problem))
-    return explain([Observation.of(case, trajectory)], p, run=run)
 
 
 def explain(

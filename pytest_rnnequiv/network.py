@@ -45,6 +45,9 @@ MERGE_MODES = ("concat", "sum", "mul", "ave", None)
 SOURCES = ("input", "masking", "mask", "embedding", "embedding with mask")
 
 #: What a network may have beyond a plain layer and a plain head, by the names under which a port says that it heeds it.
+#: ``bidirectional`` is also ``merge_mode`` and ``backward_layer``, ``dropout`` is also ``recurrent_dropout``; said
+#: alone, a part brings only itself. ``T`` and ``N`` are sizes that a network says beforehand; ``unroll`` and ``stateful``
+#: bring the one that they need.
 OPTIONS = (
     "activation",
     "use_bias",
@@ -64,6 +67,11 @@ OPTIONS = (
     "masking",
     "mask",
     "embedding",
+    "recurrent_dropout",
+    "merge_mode",
+    "backward_layer",
+    "T",
+    "N",
 )
 
 

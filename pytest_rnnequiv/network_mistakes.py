@@ -1371,7 +1371,8 @@ def _made_in(case: NetworkCase, plain: Mistake, where: Sequence[Place] | None = 
     """Make a plain mistake in some places, or in all, as far as it can be made there."""
     network = case.network
     weights: dict[str, Array] = {}
-    for place in places(network) if where is None else where:
+    own = list(places(network))  # a case of another network may lack the place
+    for place in own if where is None else [place for place in where if place in own]:
         alone = _alone(case, place)
         changed = plain(alone)
         direction = network.layers[place.layer].directions[place.direction]

@@ -31,10 +31,9 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from . import network as _network
 from .activations import Activation, activation
 from .drawn_numbers import SEEDS, code_book, noise, resolve, size_ladder, spread
-from .network import MERGE_MODES, POLICIES, Bidirectional, Head, Layer, Network
+from .network import MERGE_MODES, OPTIONS, POLICIES, Bidirectional, Head, Layer, Network
 from .network_case import Call, NetworkCase
 from .spec import size
 
@@ -54,11 +53,7 @@ Array = npt.NDArray[Any]
 Names = Collection[str]
 Functions = str | Activation | Sequence[str | Activation | None] | None
 
-#: What may differ from its default, by name: :data:`.network.OPTIONS`, parts of some of these, and the sizes that a
-#: network may say beforehand. ``bidirectional`` is also ``merge_mode`` and ``backward_layer``, ``dropout`` is also
-#: ``recurrent_dropout``; said alone, a part brings only itself. ``unroll`` and ``stateful`` bring the ``T`` and ``N``
-#: that they need. Without ``head`` a network has a plain one.
-OPTIONS = (*_network.OPTIONS, "recurrent_dropout", "merge_mode", "backward_layer", "T", "N")
+#: What an option brings with it.
 _PARTS = {"bidirectional": ("merge_mode", "backward_layer"), "dropout": ("recurrent_dropout",)}
 
 #: Activations that are drawn if nobody says which: of each kind one (bounded, with a kink, positive, none).

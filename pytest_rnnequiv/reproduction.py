@@ -92,15 +92,22 @@ def _of_recurrence(case: Case, file: str | None) -> str:
     for function, own in (("activation", spec.activation), ("head_activation", spec.head_activation)):
         if own.name not in _TYPED:
             lines += ["", f"def {function}(a):  # define it: {own.name}", "    raise NotImplementedError"]
-    lines += ["", f"h = {h}", f"for t in range({case.T}):", "    a = x[:, t] @ Wx + h @ Wh + bh"]
+    lines += ["", f"h = {h}"]
+    # What is put out before the first step that is not masked is zeros, whatever the initial state is.
+    o = "h" if case.mask is None or case.h0 is None else "o"
+    if o == "o":
+        lines.append("o = np.zeros_like(h)")
+    lines += [f"for t in range({case.T}):", "    a = x[:, t] @ Wx + h @ Wh + bh"]
     if case.mask is None:
         lines.append(f"    h = {new}")
     else:
         lines.append(f"    h = np.where(mask[:, t, None], {new}, h)")
+    if o == "o":
+        lines.append("    o = np.where(mask[:, t, None], h, o)  # the output: zeros before the first step that counts")
     if spec.head_activation.name == "linear":
-        lines.append("    y = h @ Wo + bo")
+        lines.append(f"    y = {o} @ Wo + bo")
     else:
-        lines += ["    a = h @ Wo + bo", f"    y = {y}"]
+        lines += [f"    a = {o} @ Wo + bo", f"    y = {y}"]
     lines += ['    print("step", t, "h =", h.tolist(), "y =", y.tolist())']
     lines += ["# and the port on the same numbers: print(forward(x, Wx, Wh, bh, Wo, bo))"]
     return "\n".join(lines) + "\n"

@@ -28,6 +28,7 @@ from pytest_rnnequiv.mistakes import by_name
 from pytest_rnnequiv.network import Head, Layer, Network
 from pytest_rnnequiv.network_case import NetworkCase
 from pytest_rnnequiv.network_mistakes import by_name as of_network
+from pytest_rnnequiv.trajectory import NetworkTrajectory
 
 
 @pytest.fixture(autouse=True)
@@ -334,7 +335,10 @@ def test_the_message_of_a_network_has_all_its_parts() -> None:
     assert "  first broken layer0 backward: state (sample 0, step 0, unit 1), in the order of processing" in lines
     assert f"  got          {place.got:.9g}" in lines
     assert f"  expected     {place.expected:.9g} +- {place.bound:.2g}" in lines
-    assert f"  broken       {error.verdict.broken} of 30 steps (judged layer by layer, in float32)" in lines
+    assert (
+        f"  broken       {error.verdict.broken} of {error.verdict.steps} steps (judged layer by layer, in float32)"
+        in lines
+    )
     assert "  to see it with Keras and numpy alone:" in lines
     assert error.brief == "with the outputs of the backward layer not turned back into the order of time"
 
@@ -398,6 +402,19 @@ def test_earlier_failures_of_networks_are_remembered(monkeypatch: pytest.MonkeyP
     assert failure(small, mistake.run(small)).diagnosis.names == ("bh-dropped",)
     assert failure(plain, by_name("Wh-transposed").run(plain)).diagnosis.name == "Wh-transposed"
     assert len(assertion._failing) == 4
+
+
+def test_failures_of_different_networks_are_explained_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "tests/test_x.py::test_networks (call)")
+    for name in ("stack", "cells, both", "embedding", "stateful"):
+        case = NETWORKS[name]
+        strange = NetworkTrajectory.of(1.01 * reference(case).calls[0].outputs)
+        failure(case, strange if len(case.calls) == 1 else by_state(case))
+    assert failure(NETWORKS["stack"], np.zeros((3, 2), np.float32)).diagnosis.explanations == ()
+
+
+def by_state(case: NetworkCase) -> NetworkTrajectory:
+    return of_network("state-not-carried").run(case)
 
 
 def test_a_large_network_does_not_flood_the_message() -> None:

@@ -119,7 +119,7 @@ def test_the_outputs_of_the_model_are_mostly_enough(mistake: NetworkMistake) -> 
         if judge(case, shown).different and judged is not None and judged.equivalent:
             assert named(mistake, case, diagnose(case, shown).names)
             return
-    assert mistake.name in ("returned-state-is-last-output", "computed-in-bfloat16", "computed-in-float16")
+    assert mistake.name.startswith(("returned-state", "computed-in"))
 
 
 def test_a_mistake_that_cannot_be_made_leaves_the_plain_recurrence() -> None:
@@ -185,10 +185,13 @@ def test_what_is_in_no_catalogue_is_given_no_name(name: str, factor: float) -> N
 
 
 def test_where_rounding_is_amplified_beyond_all_bounds_nothing_is_explained() -> None:
-    case = filled(Network(2, (Layer(8),)), N=2, T=150)
-    chaotic = case.with_weights(**{"layer0/Wh": 4 * case.part("layer0")["Wh"]})
-    assert rounding_room(chaotic) > 1e-3
-    shown = by_name("bh-after-activation").run(chaotic)
+    case = filled(Network(2, (Layer(16),), source="mask"), N=2, T=150)
+    chaotic = case.with_weights(**{f"layer0/{name}": 0.1 * case.part("layer0")[name] for name in ("Wx", "bh")})
+    assert rounding_room(chaotic) > 1
+    mistake = by_name("masked-inputs-zeroed")
+    shown = mistake.run(chaotic)
+    assert judge(chaotic, shown).inconclusive
+    assert mistake.judge(chaotic, shown) is None
     assert diagnose(chaotic, shown).explanations == ()
 
 

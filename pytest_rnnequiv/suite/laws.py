@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from .. import network_strategies, tally
@@ -108,6 +109,8 @@ def hold(law: Law, port: Port, data: st.DataObject) -> None:
     why_not = law.why_not(facts)
     if law.needs(facts) or not networks:
         need(port, not why_not, why_not if law.plain or law.needs(facts) else f"{why_not}, which it does not declare")
+    if port.hangs >= PATIENCE:  # before anything is drawn, so that there is nothing to shrink
+        pytest.fail(f"{port.name}: the port is not asked again: it hung {port.hangs} times", pytrace=False)
     as_network = bool(networks) and (bool(why_not) or not law.plain or data.draw(_SELDOM, label="a network"))
     case = _network_case(law, port, data, networks) if as_network else _plain_case(law, port, data)
     seed = data.draw(_SEEDS, label="changes")
@@ -213,8 +216,6 @@ def _ask(port: Port, case: AnyCase, spent: Budget) -> Any:
     __tracebackhide__ = True
     started = time.perf_counter()
     try:
-        if port.hangs >= PATIENCE:
-            raise PortFailure(f"the port is not asked again: it hung {port.hangs} times")
         return port.run(case) if isinstance(case, Case) else port.run_network(case)
     except (PortFailure, BadAnswer) as problem:
         if time.perf_counter() - started > 0.9 * port.declaration.timeout:

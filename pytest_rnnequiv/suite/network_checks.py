@@ -44,6 +44,17 @@ def drawn(steered: bool, count: int | None, **supported: Any) -> st.SearchStrate
     return network_pool(count=count, exclude=known_in_layers if steered else None, **supported)
 
 
+#: One activation of each kind: bounded, with a kink, positive, none, and of the whole layer. All of them would crowd the
+#: pairs of other options out of a pool; each has its turn in ``test_activations``.
+KINDS = ("tanh", "relu", "sigmoid", "linear", "softmax")
+
+
+def _some(activations: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that networks of the running profile have."""
+    kinds = tuple(name for name in KINDS if name in activations)
+    return activations if running().networks is None or not kinds else kinds
+
+
 def draw_networks(port: Port, data: st.DataObject, most: int) -> list[NetworkCase]:
     """Draw cases of a network that the port supports, and in which Keras is not known to be wrong."""
     supports = port.supports
@@ -54,7 +65,7 @@ def draw_networks(port: Port, data: st.DataObject, most: int) -> list[NetworkCas
             running().networks,
             options=supports.options,
             dtypes=supports.dtypes,
-            activations=supports.activations,
+            activations=_some(supports.activations),
         )
     cases: list[NetworkCase] = data.draw(network_packs(max_size=most, network=pool), label="cases")
     assume(not known_in(port.name)(cases[0].network))  # in a pool, only shrinking comes by one

@@ -1,0 +1,196 @@
+"""The checks of networks, as those who plug something in see them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pytest_rnnequiv import tally
+from pytest_rnnequiv.implementations.port import Port, Supports
+from pytest_rnnequiv.known_divergences import DIVERGENCES
+from pytest_rnnequiv.network import OPTIONS, Layer, Network
+from pytest_rnnequiv.suite.network_checks import divergences, known_in, known_in_layers
+
+PORT = """
+import numpy as np
+from pytest_rnnequiv import NetworkCase, reference
+
+class Port:
+    supports = {"options": OPTIONS, "activations": ("tanh", "relu"), "initial_state": True, "masks": True}
+
+    def run(self, case):
+        if not isinstance(case, NetworkCase):
+            return reference(case, np.float32)
+        assert self.knows(case.network), case.network
+        network = case.network
+        return reference(self.taken(case), np.float32)
+
+    def knows(self, network):
+        return True
+
+    def taken(self, case):
+        return case
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makepyprojecttoml('[tool.pytest.ini_options]\npythonpath = ["."]\nrnn_equiv_profile = "quick"')
+    return pytester
+
+
+def checked(project: pytest.Pytester, port: str, *arguments: str, options: str = repr(OPTIONS)) -> pytest.RunResult:
+    project.makepyfile(port=PORT.replace("OPTIONS", options) + port)
+    return project.runpytest_subprocess("--rnn-equiv", "--rnn-equiv-impl", "port:Port", "-k", "networks", *arguments)
+
+
+def test_a_port_that_heeds_all_options_passes(project: pytest.Pytester) -> None:
+    result = checked(project, "", "-v")
+    result.assert_outcomes(passed=1)
+    result.stdout.re_match_lines(
+        [
+            r"  networks +\d+ +\d+",
+            r"option +cases +together with",
+            r"stateful +\d+ +\d+ others",
+            r"\d+ pairs of options",
+        ]
+    )
+
+
+def test_a_port_is_asked_for_what_it_heeds_only(project: pytest.Pytester) -> None:
+    knows = """
+    def knows(self, network):
+        (layer,) = network.layers
+        return layer == layer.replace(units=layer.units, use_bias=True, go_backwards=False,
+                                      return_sequences=False, unroll=False) or not layer.use_bias or layer.go_backwards
+"""
+    checked(project, knows, options="('use_bias', 'go_backwards')").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("taken", "diagnosis"),
+    [
+        ("case.with_weights(**{'layer0/Wh': case.part('layer0')['Wh'].T})", "with `Wh` transposed"),
+        ("case.replace(network=network.with_layer(0, network.layers[0].replace(go_backwards=False)))", "go_backwards"),
+    ],
+    ids=["weights", "option"],
+)
+def test_a_mistake_is_caught_and_named(project: pytest.Pytester, taken: str, diagnosis: str) -> None:
+    source = f"\n    def taken(self, case):\n        network = case.network\n        return {taken}\n"
+    result = checked(project, source, options="('go_backwards', 'return_sequences')")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*is not the recurrence on D=*", f"*diagnosis *{diagnosis}*"])
+
+
+def test_a_port_without_networks_is_skipped_clearly(project: pytest.Pytester) -> None:
+    result = checked(project, "", options="()")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*Port declares no options of networks*"])
+
+
+def test_an_option_that_there_is_not() -> None:
+    with pytest.raises(Exception, match="supports.options must be some of activation, use_bias"):
+        Supports(options=("bias",))
+
+
+def test_ports_in_other_processes_are_given_networks(project: pytest.Pytester) -> None:
+    project.makepyfile(port=PORT.replace("OPTIONS", repr(OPTIONS)))
+    project.syspathinsert()
+    port = Port.from_path("port:Port")
+    try:
+        from networks import network_case
+
+        case = network_case(Network(2, Layer(3, return_state=True)))
+        shown = port.run_network(case)
+        assert shown.calls[0].outputs.shape == (3, 3)
+    finally:
+        port.close()
+
+
+# ---- where Keras is known to be wrong ----
+
+
+class TestKnownDivergences:
+    @pytest.fixture(autouse=True)
+    def keras(self) -> Any:
+        return pytest.importorskip("keras")
+
+    def test_each_has_one_item_in_the_cheapest_way(self) -> None:
+        items = divergences(["keras-graph", "keras-call", "keras-predict"])
+        assert [item.values[1] for item in items] == DIVERGENCES
+        assert all(item.values[0] in item.values[1].ways for item in items)
+        assert divergences(["my_port:run"]) == []
+
+    def test_they_are_shown_and_counted(self, project: pytest.Pytester) -> None:
+        arguments = ("--rnn-equiv", "-k", "known_divergence and (mask-lost or unrolled-backward)", "-rx")
+        result = project.runpytest_subprocess(*arguments)
+        result.assert_outcomes(xfailed=2)
+        result.stdout.fnmatch_lines(
+            [
+                "2 known divergences of Keras shown*",
+                "XFAIL *mask-lost-with-initial-state* - known divergence of Keras *",
+            ]
+        )
+
+    def test_a_repair_is_noticed(self, project: pytest.Pytester) -> None:
+        """A divergence that is in the table and not in Keras fails the run."""
+        project.makeconftest(
+            """
+            from dataclasses import replace
+            from pytest_rnnequiv import known_divergences as known
+            from pytest_rnnequiv.network import Layer, Network
+
+            right = lambda: known._counting(Network(1, Layer(1, "linear")), [[[1.0]]])
+            known.DIVERGENCES[:] = [replace(known.DIVERGENCES[0], name="repaired", smallest=right, demonstration=None)]
+            """
+        )
+        result = project.runpytest_subprocess("--rnn-equiv", "-k", "known_divergence")
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*XPASS(strict)*"])
+
+    def test_the_suite_steers_around_them(self) -> None:
+        for divergence in DIVERGENCES:
+            if divergence.smallest is None:
+                continue
+            network = divergence.smallest().network
+            for way in ("keras-graph", "keras-call"):
+                if divergence.exists(way, "3.15.1"):
+                    assert known_in(way)(network), divergence
+                    assert known_in_layers(network), divergence
+        assert not known_in_layers(Network(3, Layer(4)))
+
+
+def test_dropout_that_is_not_shared_over_time_is_noticed(project: pytest.Pytester) -> None:
+    pytest.importorskip("tensorflow")
+    project.makeconftest(
+        """
+        from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+
+        def anew(self, step_input):
+            return self._create_dropout_mask(step_input, self.dropout) if self.dropout else None
+
+        DropoutRNNCell.get_dropout_mask = anew
+        """
+    )
+    result = project.runpytest_subprocess("--rnn-equiv", "-k", "dropout and not known_divergence")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*the mask must be the same at every step*"])
+
+
+# ---- what was drawn ----
+
+
+def test_what_was_drawn_travels_with_the_report() -> None:
+    counted = tally.Tally()
+    counted.cover({"unroll", "stateful"}, 3)
+    counted.cover({"unroll"})
+    assert counted.covered == {("stateful", "stateful"): 3, ("stateful", "unroll"): 3, ("unroll", "unroll"): 4}
+    properties = counted.to_properties()
+    json.dumps(properties)
+    back = tally.Tally.from_properties(properties)
+    assert back is not None
+    assert back.covered == counted.covered
+    back.add(counted)
+    assert back.covered["unroll", "unroll"] == 8
