@@ -17,6 +17,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -132,10 +133,12 @@ class Divergence:
         return self.name
 
 
+@cache
 def _ordered(numbers: str) -> tuple[int, ...]:
     return tuple(int(part) for part in numbers.split(".") if part.isdigit())
 
 
+@cache
 def installed() -> str:
     """The version of Keras that would be imported; empty if there is none."""
     try:

@@ -46,8 +46,8 @@ SOURCES = ("input", "masking", "mask", "embedding", "embedding with mask")
 
 #: What a network may have beyond a plain layer and a plain head, by the names under which a port says that it heeds it.
 #: ``bidirectional`` is also ``merge_mode`` and ``backward_layer``, ``dropout`` is also ``recurrent_dropout``; said
-#: alone, a part brings only itself. ``T`` and ``N`` are sizes that a network says beforehand; ``unroll`` and ``stateful``
-#: bring the one that they need.
+#: alone, a part brings only itself. ``T`` and ``N`` are sizes that a network says beforehand; ``unroll`` and
+#: ``stateful`` bring the one that they need.
 OPTIONS = (
     "activation",
     "use_bias",
@@ -233,7 +233,7 @@ class Bidirectional:
         forward, backward = self.directions
         return forward.features + (backward.features if self.merge_mode == "concat" else 0)
 
-    @property
+    @cached_property
     def directions(self) -> tuple[Layer, ...]:
         """The layers that run over the inputs, forward and backward, as Keras changes them.
 

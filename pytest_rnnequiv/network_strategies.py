@@ -424,10 +424,10 @@ class _Candidate(NamedTuple):
 
 
 @lru_cache(16)
-def _weighed(seed: int, style: _Style) -> tuple[_Candidate, ...]:
+def _weighed(seed: int, style: _Style, count: int) -> tuple[_Candidate, ...]:
     numbers: dict[tuple[str, ...], int] = {}
     weighed: dict[Network, _Candidate] = {}
-    for network, codes in _candidates(style, seed, _CANDIDATES + _FOR_EACH_DTYPE * len(style.dtypes)):
+    for network, codes in _candidates(style, seed, count):
         pairs = 0
         for pair in together([network]):
             pairs |= 1 << numbers.setdefault(pair, len(numbers))
@@ -444,17 +444,19 @@ def _pooled(
 
     Where there are none left, the pairs are begun again: then each comes in other company.
     """
-    candidates, chosen, covered = list(_weighed(seed, style)), list[tuple[int, ...]](), 0
+    # most of them may be excluded
+    tried = max(_CANDIDATES + _FOR_EACH_DTYPE * len(style.dtypes), 12 * count)
+    candidates = [each for each in _weighed(seed, style, tried) if exclude is None or not exclude(each.network)]
+    chosen, covered = list[tuple[int, ...]](), 0
     while candidates and len(chosen) < count:
         gains = [(each.pairs & ~covered).bit_count() / each.cost for each in candidates]
         best = gains.index(max(gains))
         if covered and not gains[best]:
             covered = 0
             continue
-        network, codes, pairs, _ = candidates.pop(best)
-        if exclude is None or not exclude(network):
-            covered |= pairs
-            chosen.append(_simplest(codes, style))
+        _, codes, pairs, _ = candidates.pop(best)
+        covered |= pairs
+        chosen.append(_simplest(codes, style))
     return tuple(chosen)
 
 

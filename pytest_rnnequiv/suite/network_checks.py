@@ -18,7 +18,7 @@ from ..implementations.port import Port
 from ..known_divergences import WAYS, Divergence, concerning, installed
 from ..network import Network
 from ..network_case import NetworkCase
-from ..network_strategies import features, network_packs, network_pool, networks
+from ..network_strategies import features, network_packs, network_pool
 from .drawing import need
 from .registry import SECONDARY, check, running
 from .verification import budget, introduce, verify
@@ -37,22 +37,20 @@ def known_in_layers(network: Network) -> bool:
 
 
 @cache
-def drawn(steered: bool, count: int | None, **supported: Any) -> st.SearchStrategy[Network]:
+def drawn(steered: bool, count: int, **supported: Any) -> st.SearchStrategy[Network]:
     """Networks to draw from; choosing those of a pool takes seconds."""
-    if count is None:
-        return networks(**supported)
     return network_pool(count=count, exclude=known_in_layers if steered else None, **supported)
 
 
-#: One activation of each kind: bounded, with a kink, positive, none, and of the whole layer. All of them would crowd the
-#: pairs of other options out of a pool; each has its turn in ``test_activations``.
+#: One activation of each kind: bounded, with a kink, positive, none, and of the whole layer. All of them would crowd
+#: the pairs of other options out of a small pool; each has its turn in ``test_activations``.
 KINDS = ("tanh", "relu", "sigmoid", "linear", "softmax")
 
 
 def _some(activations: tuple[str, ...]) -> tuple[str, ...]:
     """Those that networks of the running profile have."""
     kinds = tuple(name for name in KINDS if name in activations)
-    return activations if running().networks is None or not kinds else kinds
+    return activations if running().networks > 10 * len(activations) or not kinds else kinds
 
 
 def draw_networks(port: Port, data: st.DataObject, most: int) -> list[NetworkCase]:
