@@ -4,7 +4,8 @@ Each divergence says which networks it concerns, in which versions and ways of r
 sentence, what to do instead, and where it was reported. The suite steers around them everywhere (``concerning``), and
 has one item for each that shows it by its smallest case: an expected failure, and a strict one, so that its repair is
 noticed. What is no matter of a case (a seed that is lost, a reset that raises) has a demonstration in the place of the
-case, and concerns no network. Some have both, since layers called one after the other do not show what a model does.
+case, and concerns no network, or only what is counted of it. Some have both, since layers called one after the other do
+not show what a model does.
 
 They come in this order: wrong values without a word before exceptions; and those that do most harm first. Each was
 tried on all of the releases from 3.1.1 to 3.15.1 that ``benchmarks/keras_versions.py`` names, by that script; Keras 3.0
@@ -16,8 +17,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
-from functools import cache
+from functools import cache, wraps
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -166,14 +166,18 @@ def _divergence(**what: object) -> Callable[[Callable[[Network], bool]], Callabl
     return register
 
 
-def _demonstrated(**what: object) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
-    """Register one that concerns no network, by a function that shows it."""
+def _nowhere(network: Network) -> bool:
+    return False
+
+
+def _demonstrated(
+    concerns: Callable[[Network], bool] = _nowhere, **what: object
+) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+    """Register one that is no matter of a case, by a function that shows it."""
 
     def register(function: Callable[[Any], None]) -> Callable[[Any], None]:
         shows = _leaving_nothing(function)
-        DIVERGENCES.append(
-            Divergence(concerns=lambda network: False, demonstration=shows, **what)  # type: ignore[arg-type]
-        )
+        DIVERGENCES.append(Divergence(concerns=concerns, demonstration=shows, **what))  # type: ignore[arg-type]
         return shows
 
     return register
@@ -304,6 +308,49 @@ def _(keras: Any) -> None:
     model.build((None, 1))
     embedding.set_weights([np.arange(258)[:, None] == 257])
     _expect("row 257", [[[1.0]]], _list(keras, keras.ops.cast(model(np.array([[257]])), "float32")))
+
+
+def _frozen(network: Network) -> list[Layer]:
+    return [layer for layer in _layers(network) if not layer.trainable]
+
+
+@_demonstrated(
+    name="frozen-wrapper-is-trained",
+    says="RNN, Bidirectional and TimeDistributed do not hand the argument trainable=False on to what they wrap: a "
+    "model trains its weights all the same",
+    instead="set layer.trainable = False when it is made, or give the argument to the inner layer or cell too",
+    concerns=lambda network: any(layer.cell or isinstance(layer.units, tuple) for layer in _frozen(network)),
+    report="https://github.com/keras-team/keras/issues/7504",
+)
+def _(keras: Any) -> None:
+    layer = keras.layers.Bidirectional(_adding(keras), trainable=False)
+    model = keras.Sequential([keras.Input((1, 1)), layer])
+    _expect("weights that are trained", 0, len(model.trainable_variables))
+
+
+@_demonstrated(
+    name="frozen-layer-is-trained",
+    says="a layer that was frozen before it was built, as by trainable=False, is trained in a model all the same",
+    instead="set layer.trainable = False when it is built",
+    concerns=lambda network: bool(_frozen(network)) or (network.head is not None and not network.head.trainable),
+    until="3.2.0",
+)
+def _(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((1, 1)), _adding(keras, trainable=False)])
+    _expect("weights that are trained", 0, len(model.trainable_variables))
+
+
+@_demonstrated(
+    name="recurrent-dropout-ignored",
+    says="recurrent_dropout drops at the rate of dropout, which is 0 by default, and not at its own",
+    instead="upgrade",
+    until="3.2.0",
+    report="https://github.com/keras-team/keras/issues/19395",
+)
+def _(keras: Any) -> None:
+    layer = _adding(keras, recurrent_dropout=0.75)
+    output = _list(keras, layer(np.ones((1, 2, 1), "float32"), training=True))
+    _expect("1 + 1, of which dropout makes 0 or 4 the first", True, output in ([[1.0]], [[5.0]]))
 
 
 @_demonstrated(
@@ -573,6 +620,38 @@ def _(network: Network) -> bool:
 )
 def _(network: Network) -> bool:
     return network.head is not None and network.head.distributed and network.T is None
+
+
+@_leaving_nothing
+def _open_mask(keras: Any) -> None:
+    import tensorflow as tf
+
+    distributed = keras.layers.TimeDistributed(keras.layers.Dense(1))
+    model = keras.Sequential([keras.Input((2, 1)), keras.layers.Masking(), distributed])
+    try:
+        tf.function(model, input_signature=[tf.TensorSpec((None, 2, 1))])(np.ones((1, 2, 1), "float32"))
+    except TypeError as error:
+        raise AssertionError(f"1 sample of 2 steps: expected an output, got {type(error).__name__}") from error
+
+
+@_divergence(
+    name="time-distributed-open-mask",
+    says="TimeDistributed of masked inputs, in a compiled function whose number of samples or steps is open, raises "
+    "OperatorNotAllowedInGraphError",
+    instead="leave TimeDistributed out: Dense works on every step by itself",
+    silent=False,
+    since="3.4.1",
+    until="3.9.2",
+    ways=("keras-graph",),
+    demonstration=_open_mask,
+    smallest=lambda: _counting(
+        Network(1, Layer(1, "linear", return_sequences=True), Head(1, distributed=True), source="masking", T=2),
+        [[[1.0], [1.0]]],
+    ),
+)
+def _(network: Network) -> bool:
+    distributed = network.head is not None and network.head.distributed
+    return distributed and network.masked and (network.T is None or network.N is None)
 
 
 @_leaving_nothing

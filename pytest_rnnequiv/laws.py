@@ -27,7 +27,7 @@ from .chain import Chain, free_run
 from .inexact import Inexact
 from .network import Bidirectional, Head
 from .network_case import Call, NetworkCase
-from .network_oracle import _Walk
+from .network_oracle import Walk
 from .precision import Precision
 from .trajectory import BadAnswer, NetworkTrajectory, ShownCall, Trajectory, floats
 from .verdict import Finding, Place, Verdict, sharp_enough
@@ -817,7 +817,7 @@ def _beside_largest(bound: Bound, p: Precision) -> Bound:
     return bound._replace(scale=np.broadcast_to(size, bound.scale.shape))
 
 
-class _Bounds(_Walk):
+class _Bounds(Walk):
     """A walk through a network of which nothing is seen but the outputs: it keeps their bounds."""
 
     def __init__(self, case: NetworkCase, p: Precision) -> None:

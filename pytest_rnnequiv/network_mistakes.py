@@ -292,8 +292,11 @@ class NetworkMistake:
         if self.wiring is RIGHT:
             if self.precision is not None and not _has_digits(shown, self.precision):
                 return None
-            return judge(changed, shown, p)
-        return _compared(case, shown, self.wiring, case.network.precision if p is None else p)
+            verdict = judge(changed, shown, p)
+            if self.precision is not None or not verdict.inconclusive:
+                return verdict
+        # Where the bound of all that is not seen is too wide to say anything, the numbers may say it.
+        return _compared(case, changed, shown, self.wiring, case.network.precision if p is None else p)
 
     def __str__(self) -> str:
         return self.name
@@ -348,15 +351,20 @@ def arrays(shown: NetworkTrajectory) -> Iterator[tuple[str, Array]]:
 OWN_ERROR, UNITS = 8.0, 32.0
 
 
-def _compared(case: NetworkCase, shown: NetworkTrajectory, wiring: Wiring, p: Precision) -> Verdict | None:
-    """Set what is shown beside a wrongly wired run; what the right one would fit as well is undetermined."""
+def _compared(
+    case: NetworkCase, changed: NetworkCase, shown: NetworkTrajectory, wiring: Wiring, p: Precision
+) -> Verdict | None:
+    """Set what is shown beside a mistaken run; None where the right one is as near to it."""
+    ways = ((np.float64, None), _arithmetic(p, case))
     try:
-        exact, coarse = (dict(arrays(wired(case, wiring, *how))) for how in ((np.float64, None), _arithmetic(p, case)))
+        exact, coarse = (dict(arrays(_as_of(case.network, wired(changed, wiring, *how)))) for how in ways)
     except Unmade:
         return None
     right = dict(arrays(wired(case)))
     if all(np.array_equal(right[name], a, equal_nan=True) for name, a in exact.items()):
         return None
+    if not any(np.any(exact[name]) for name, got in arrays(shown) if got.dtype != object):
+        return None  # zeros come of too much to put it down to one thing
     findings, refuted = [], False
     for name, got in arrays(shown):
         if got.dtype == object:  # a layer that is not shown

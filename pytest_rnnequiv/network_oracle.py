@@ -24,7 +24,7 @@ from .recurrence import mask_behind
 from .trajectory import BadAnswer, NetworkTrajectory, ShownCall, ShownLayer, floats
 from .verdict import Finding, Verdict, sharp_enough
 
-__all__ = ["judge_network"]
+__all__ = ["Walk", "judge_network"]
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -57,7 +57,7 @@ def judge_network(case: NetworkCase, answer: Any, precision: Precision | None = 
         if len(trajectory.calls) != len(case.calls):
             raise BadAnswer(f"{len(trajectory.calls)} calls were shown, expected {len(case.calls)}")
         with np.errstate(all="ignore"):
-            walk = _Walk(case, p)
+            walk = Walk(case, p)
             for c, (call, shown) in enumerate(zip(case.calls, trajectory.calls, strict=True)):
                 walk.call(f"call {c}: " if len(case.calls) > 1 else "", call, shown)
             broken = sum(int(finding.broken.sum()) for finding in walk.findings)
@@ -68,7 +68,7 @@ def judge_network(case: NetworkCase, answer: Any, precision: Precision | None = 
 
 
 @dataclass
-class _Walk:
+class Walk:
     """One walk through the calls and layers of a case."""
 
     case: NetworkCase
@@ -163,6 +163,9 @@ class _Walk:
         kept = []
         for k, (state, final) in enumerate(zip(shown, finals, strict=True)):
             got = floats(f"the numbers of final state {k} of {where}", state, final.value.shape)
+            if self.p.operand:  # it may be kept in the numbers of the weights, before it is rounded to be shown
+                kept_wider = self.p.operand * np.abs(final.value)
+                final = Inexact(final.value, self.p, kept_wider if final.radius is None else final.radius + kept_wider)
             self._compare(f"{where}: final state {k}", got, final, travelled=final.radius is not None)
             kept.append(Inexact(got, self.p))
         return kept

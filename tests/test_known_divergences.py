@@ -319,6 +319,19 @@ class TestInstead:
         random.setstate(states[0])
         np.random.set_state(states[1])
 
+    def test_frozen_wrapper_is_trained(self, keras, L, rnn):
+        def trained(layer):
+            return len(keras.Sequential([keras.Input((1, 1)), layer]).trainable_variables)
+
+        layer = L.Bidirectional(rnn())
+        layer.trainable = False
+        assert trained(layer) == 0
+        assert trained(L.Bidirectional(rnn(trainable=False), trainable=False)) == 0
+        assert trained(L.RNN(L.SimpleRNNCell(1, trainable=False), trainable=False)) == 0
+        # and what is said about the three of them
+        assert trained(L.RNN(L.SimpleRNNCell(1), trainable=False)) == 3
+        assert trained(L.TimeDistributed(L.Dense(1), trainable=False)) == 2
+
     def test_bidirectional_weights(self, L, rnn):
         weights = [np.full((1, 1), 5.0), np.zeros((1, 1)), np.zeros(1)] * 2
         layer = L.Bidirectional(rnn())
@@ -345,6 +358,12 @@ class TestInstead:
         assert np.array_equal(keras.ops.maximum(x, 0.2 * x), [-0.2, 1.0])
         gelu = 0.5 * x * (1 + keras.ops.erf(x / np.sqrt(2)))
         assert np.asarray(gelu) == pytest.approx([-0.15865525393145705, 0.8413447460685429], rel=1e-14)
+
+    def test_bidirectional_stateful_return_state(self, L, rnn):
+        layer = L.Bidirectional(rnn(stateful=True))
+        layer(np.array([[[1.0], [2.0]]], "float32"))
+        assert [float(state[0, 0]) for state in layer.forward_layer.states] == [3]
+        assert [float(state[0, 0]) for state in layer.backward_layer.states] == [3]
 
     def test_reset_of_stacked_cells(self, keras, L):
         cells = [L.SimpleRNNCell(1, activation=None, kernel_initializer="ones") for _ in range(2)]
@@ -395,6 +414,14 @@ def test_the_page_has_them_all(generate):
     assert "\nSince Keras 3.14.0; only `keras-graph`; not reported" in page
     assert "\nEvery release that we tried; not reported when we looked.\n" in page
     assert "3.16.0" in page
+
+
+def test_the_page_of_releases_is_of_this_table():
+    """It is written by `python benchmarks/keras_versions.py --write docs/keras-versions.md`."""
+    page = Path(__file__).parents[1] / "docs" / "keras-versions.md"
+    if not page.exists():
+        pytest.skip("the docs are not here")
+    assert re.findall(r"^\| `(\S+)`", page.read_text(encoding="utf-8"), re.MULTILINE) == list(BY_NAME)
 
 
 @pytest.mark.parametrize("each", DIVERGENCES, ids=str)

@@ -109,7 +109,7 @@ def hold(law: Law, port: Port, data: st.DataObject) -> None:
     why_not = law.why_not(facts)
     if law.needs(facts) or not networks:
         need(port, not why_not, why_not if law.plain or law.needs(facts) else f"{why_not}, which it does not declare")
-    # Before anything is drawn, so that there is nothing to shrink; but what failed here once is to fail again as it did.
+    # Before anything is drawn, so that there is nothing to shrink; but what failed here once has to fail so again.
     if port.hangs >= PATIENCE and not budget().failures:
         pytest.fail(f"{port.name}: the port is not asked again: it hung {port.hangs} times", pytrace=False)
     as_network = bool(networks) and (bool(why_not) or not law.plain or data.draw(_SELDOM, label="a network"))

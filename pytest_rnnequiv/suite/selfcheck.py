@@ -8,6 +8,7 @@ would slip through there.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ class Mistaken:
         self.shows = shows
         self.name = port.name
         self.precision = port.precision
-        self.supports = port.supports
+        self.supports = replace(port.supports, options=())  # these are mistakes in plain cases
         self.model = port.fixed
 
     def run(self, case: Case) -> Any:
