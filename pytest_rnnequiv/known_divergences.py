@@ -93,6 +93,11 @@ class Divergence:
         network = None if self.smallest is None else self.smallest().network
         return network is not None and not self.exists(way, keras) and bool(concerning(network, way, keras))
 
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The names of the activations in its case, which not every version has."""
+        return () if self.smallest is None else tuple(each.activation.name for each in _layers(self.smallest().network))
+
     def outcome(self, keras: Any, run: Callable[[NetworkCase], Any]) -> str:
         """Try it, whatever the version.
 
@@ -120,9 +125,9 @@ class Divergence:
             except AssertionError:
                 return "wrong" if self.silent else "raises"
             return "right"
-        case = self.smallest()
-        if not all(hasattr(keras.activations, layer.activation.name) for layer in _layers(case.network)):
+        if not all(hasattr(keras.activations, name) for name in self.activations):
             return "not applicable"
+        case = self.smallest()
         try:
             answer = run(case)
         except Exception:

@@ -95,19 +95,21 @@ def observe(
         shown = _shown(run(bare))
         if not _fits(shown, bare, 3):
             return Observation.of(bare, shown)
-        return Observation(case, Trajectory(first.outputs, shown.outputs, True), PREFIXES, (*plain.runs, (bare, shown)))
+        states = Trajectory(first.outputs, shown.outputs, through_head=True)
+        return Observation(case, states, PREFIXES, (*plain.runs, (bare, shown)))
     if not any_length or case.T > LONGEST:
         return plain
     runs = [(case, first)]
-    states = []
+    last = []
     for t in range(1, case.T + 1):
         prefix = bare.prefix(t)
         shown = _shown(run(prefix))
         runs.append((prefix, shown))
         if not _fits(shown, prefix, 2):
             return Observation.of(prefix, shown)
-        states.append(np.asarray(shown.outputs))
-    return Observation(case, Trajectory(first.outputs, np.stack(states, axis=1), True), PREFIXES, tuple(runs))
+        last.append(np.asarray(shown.outputs))
+    shown = Trajectory(first.outputs, np.stack(last, axis=1), through_head=True, separate_runs=True)
+    return Observation(case, shown, PREFIXES, tuple(runs))
 
 
 def _shown(answer: Any) -> Trajectory:

@@ -60,11 +60,12 @@ def judge(case: Case | NetworkCase, trajectory: Any, precision: Precision | str 
         return judge_network(case, trajectory, None if precision is None else Precision.of(precision))
     p = case.spec.precision if precision is None else Precision.of(precision)
     try:
-        way, findings = inspect(case, as_trajectory(trajectory), p)
+        shown = as_trajectory(trajectory)
+        way, findings = inspect(case, shown, p)
     except BadAnswer as problem:
         return Verdict("different", problem=str(problem), error_over_bound=float("inf"))
     with np.errstate(all="ignore"):
-        return _verdict(case, way, findings)
+        return _verdict(case, way, findings, one_run=not shown.separate_runs)
 
 
 def inspect(case: Case, trajectory: Trajectory, p: Precision) -> tuple[str, list[Finding]]:
@@ -97,10 +98,16 @@ def inspect(case: Case, trajectory: Trajectory, p: Precision) -> tuple[str, list
             if through_head:  # outputs are states from the first step on that is not masked
                 begun = np.logical_or.accumulate(_active(case), axis=1)[..., None]
                 states = np.where(begun, states, _initial_state(case)[:, None])
-            return INDUCTION, [
-                _steps(case, p, states, through_head),
-                _head(case, p, states, outputs, every),
-            ]
+            steps = _steps(case, p, states, through_head)
+            head = _head(case, p, states, outputs, every)
+            if trajectory.separate_runs and steps.broken.any():
+                steps = _between_runs(case, p, steps)
+            if through_head and np.isnan(states).any():
+                unseen = _unseen(case, steps)
+                after = np.pad(unseen, ((0, 0), (1, 0)))[:, :-1] & _active(case)
+                lost = (unseen[..., None] & np.isnan(states)) | after[..., None]
+                steps, head = steps.without(lost), head.without(unseen[:, head.first :, None])
+            return INDUCTION, [steps, head]
         return way, [_trajectory(case, p, outputs, every)]
 
 
@@ -136,6 +143,38 @@ def _steps(case: Case, p: Precision, states: Array, through_head: bool) -> Findi
     return Finding("state", states, expected, radius, 0, certain_nan)
 
 
+def _between_runs(case: Case, p: Precision, steps: Finding) -> Finding:
+    """Pass over what is no step from the state shown before it, but may well come of another run's.
+
+    Whoever multiplies the inputs of all steps at once may round them otherwise in a longer run. So a state breaks only
+    if it is outside of the bound of a whole run, too; where that bound is not sharp, it is undetermined.
+    """
+    expected, bound, size = free_run(_chain(case, p, case.x.astype(np.float64)))
+    bound = bound + p.operand * np.abs(expected)
+    possible = (np.abs(steps.got - expected) <= bound) | np.isinf(bound)
+    passed = (steps.ratio()[0] > 1) & possible & ~_poisoned(case)[..., None]
+    bound = sharp_enough(p, steps.got, expected, bound, size.max(-1, keepdims=True))
+    return replace(
+        steps,
+        expected=np.where(passed, expected, steps.expected),
+        radius=np.where(passed, bound, steps.radius),
+        certain_nan=steps.certain_nan & ~passed,
+    )
+
+
+def _unseen(case: Case, steps: Finding) -> npt.NDArray[np.bool_]:
+    """Where NaN hides the states, ``(N, T)``: an identity head makes NaN of all units of a step beside an infinite one.
+
+    After such a step anything may come, and what comes may be hidden again.
+    """
+    begins = np.asarray(np.isinf(steps.radius).any(-1) & _active(case))
+    nan = np.asarray(np.isnan(steps.got).any(-1))
+    unseen = np.zeros((case.N, case.T + 1), bool)  # the last one is before the first
+    for t in range(case.T):
+        unseen[:, t] = nan[:, t] & (begins[:, t] | unseen[:, t - 1])
+    return unseen[:, :-1]
+
+
 def _given(case: Case, p: Precision, h0: Array, through_head: bool) -> Array:
     """How far a state that is only stored, and perhaps shown through a head, may be from the case's own."""
     coarser = p.unit > case.spec.precision.unit
@@ -162,9 +201,13 @@ def _trajectory(case: Case, p: Precision, outputs: Array, every: bool) -> Findin
     expected, radius, scale = trajectory_bound(case, p, first)
     got = outputs if every else outputs[:, None]
     radius = sharp_enough(p, got, expected, radius, scale)
-    poisoned = np.asarray(np.maximum.accumulate(np.isnan(case.x).any(-1) & _active(case), axis=1))
-    poisoned = poisoned[:, first:, None]
+    poisoned = _poisoned(case)[:, first:, None]
     return Finding("output", got, expected, radius, first, np.broadcast_to(poisoned, got.shape))
+
+
+def _poisoned(case: Case) -> npt.NDArray[np.bool_]:
+    """From which step on a NaN has come in, ``(N, T)``."""
+    return np.asarray(np.logical_or.accumulate(np.isnan(case.x).any(-1) & _active(case), axis=1))
 
 
 def _active(case: Case) -> npt.NDArray[np.bool_]:
@@ -182,12 +225,13 @@ def trajectory_bound(case: Case, p: Precision, first: int = 0) -> tuple[Array, A
     return free_run(_chain(case, p, case.x), (Wo, bo, case.spec.head_activation), first)
 
 
-def _verdict(case: Case, way: str, findings: list[Finding]) -> Verdict:
+def _verdict(case: Case, way: str, findings: list[Finding], one_run: bool) -> Verdict:
     step_broken = np.zeros((case.N, case.T), bool)
     judged = case.N * case.T if way != LAST_OUTPUT else case.N
     for finding in findings:
         step_broken[:, finding.first :] |= finding.broken
-    return Verdict.of(findings, way, int(step_broken.sum()), judged, step_broken, seen_states=way == INDUCTION)
+    seen = way == INDUCTION and one_run
+    return Verdict.of(findings, way, int(step_broken.sum()), judged, step_broken, seen_states=seen)
 
 
 def _has_identity_head(case: Case) -> bool:

@@ -27,11 +27,14 @@ class Trajectory:
         The hidden state *after* every step. Whoever shows it is judged step by step, with no room for chaos.
     through_head : bool
         The states are outputs under an identity head; a head that rounds its factors has rounded them.
+    separate_runs : bool
+        Each state is from a run of its own, in which those before it may have been rounded in another way.
     """
 
     outputs: Any
     states: Any = None
     through_head: bool = False
+    separate_runs: bool = False
 
     def checked(self, N: int, T: int, M: int, K: int) -> CheckedTrajectory:
         """Return the arrays as float64, after checking kind and shape.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -159,6 +159,11 @@ class Finding:
     radius: Array
     first: int
     certain_nan: npt.NDArray[np.bool_]
+
+    def without(self, hidden: npt.NDArray[np.bool_]) -> Finding:
+        """Leave undetermined what is hidden."""
+        hidden = np.broadcast_to(hidden, self.got.shape)
+        return replace(self, radius=np.where(hidden, np.inf, self.radius), certain_nan=self.certain_nan & ~hidden)
 
     @property
     def broken(self) -> npt.NDArray[np.bool_]:

@@ -516,7 +516,11 @@ def test_a_function_of_keras_is_known_by_its_name() -> None:
         activation(named("of_tomorrow", "keras.src.activations.activations"))
 
 
-@pytest.mark.parametrize("function", [cube, np.tanh, named("gelu", "keras.src.ops.nn"), lambda a: a], ids=repr)
+@pytest.mark.parametrize(
+    "function",
+    [cube, np.tanh, named("gelu", "keras.src.ops.nn"), lambda a: a],
+    ids=["own", "ufunc", "other-module", "lambda"],
+)
 def test_another_function_is_an_error_that_says_what_to_write(function: Any) -> None:
     with pytest.raises(ValueError, match="nothing is known of the activation .*write Activation") as raised:
         activation(function)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import generic
 
-from pytest_rnnequiv import Case, Trajectory, reference
+from pytest_rnnequiv import Case, Spec, Trajectory, judge, reference
 from pytest_rnnequiv import strategies as rnn
 from pytest_rnnequiv.mistakes import by_name
 from pytest_rnnequiv.observation import LONGEST, PREFIXES, Observation, observe
@@ -194,3 +194,48 @@ def test_an_identity_head_rounds_what_it_shows_where_factors_are_rounded() -> No
     assert seen.trajectory.through_head
     assert seen.judge("tf32").equivalent  # type: ignore[arg-type]
     assert seen.judge().different
+
+
+def by_length(case: Case) -> Any:
+    """Round the projections of the inputs in another way in every other length, as a multiplication of all may."""
+    units = slice(None, None, 1 if case.T % 2 else -1)
+    return last(reference(case.replace(x=case.x[..., units], Wx=case.Wx[units]), np.float32))
+
+
+@pytest.mark.parametrize("options", [{}, {"mask": True, "h0": True}])
+@pytest.mark.parametrize("seed", range(5))
+def test_another_rounding_in_runs_of_another_length_is_no_difference(seed: int, options: dict[str, bool]) -> None:
+    chaotic = generic(seed, T=64, D=7, M=40, radius=2.5, scale=0.02, **options)
+    seen = observe(by_length, chaotic)
+    assert judge(chaotic, Trajectory(seen.trajectory.outputs, seen.trajectory.states, True)).different
+    assert not seen.judge().different
+    calm = generic(seed, T=50, D=7, M=12, radius=0.5, **options)
+    assert observe(by_length, calm).judge().equivalent
+    assert observe(lambda asked: by_length(by_name("bh-doubled")(asked) or asked), calm).judge().different
+
+
+def overflowing() -> Case:
+    """Of the first unit, a state that is infinite from step 1 on, which goes to zero in step 2 in the other units."""
+    spec = Spec(1, 2, 1, "exponential")
+    case = generic(D=1, M=2, K=1, N=1, T=4, activation="exponential")
+    assert case.spec == spec
+    return case.replace(
+        x=np.array([[[0], [100], [0], [0]]], np.float32),
+        Wx=np.array([[1, 0]], np.float32),
+        Wh=np.array([[0, -1], [0, 0]], np.float32),
+        bh=np.zeros(2, np.float32),
+    )
+
+
+@pytest.mark.parametrize("show", [every, last])
+def test_an_infinite_state_hides_the_others_behind_an_identity_head(show: Any) -> None:
+    case = overflowing()
+    right = reference(case, np.float32)
+    assert right.states is not None
+    assert np.isinf(right.states[0, 1]).tolist() == [True, False]
+    verdict = observe(Recorder(show), case).judge()
+    assert verdict.inconclusive
+    # step 1 is hidden, and what comes of it; step 3 comes of a state that was seen again
+    doubled = by_name("bh-doubled")
+    late = case.replace(x=case.x[:, [0, 1, 2, 2]], bh=np.ones(2, np.float32))
+    assert observe(lambda asked: show(doubled.run(asked)), late).judge().different
