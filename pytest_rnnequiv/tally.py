@@ -68,10 +68,10 @@ class Tally:
         How long the item ran. The plugin fills it in.
     notes
         Sentences for the summary.
-    covered
-        In how many cases two options came together in one layer, in alphabetical order; twice the same is an option.
     facts
         What else a check has to tell of itself, for reports that know it.
+    covered
+        In how many cases two options came together in one layer, in alphabetical order; twice the same is an option.
     """
 
     implementation: str = ""
@@ -83,8 +83,8 @@ class Tally:
     worst_error_over_bound: float = 0.0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
-    covered: dict[tuple[str, str], int] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
+    covered: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def inconclusive(self) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_rnnequiv import tally
 from pytest_rnnequiv.implementations.port import Port, Supports
-from pytest_rnnequiv.known_divergences import DIVERGENCES
+from pytest_rnnequiv.known_divergences import DIVERGENCES, installed
 from pytest_rnnequiv.network import OPTIONS, Layer, Network
 from pytest_rnnequiv.suite.network_checks import divergences, known_in, known_in_layers
 
@@ -118,8 +118,11 @@ class TestKnownDivergences:
         return pytest.importorskip("keras")
 
     def test_each_has_one_item_in_the_cheapest_way(self) -> None:
-        items = divergences(["keras-graph", "keras-call", "keras-predict"])
-        assert [item.values[1] for item in items] == DIVERGENCES
+        ways = ["keras-graph", "keras-call", "keras-predict"]
+        items = divergences(ways)
+        hidden = [each for each in DIVERGENCES if all(each.hidden(way, installed()) for way in each.ways)]
+        assert [item.values[1] for item in items] == [each for each in DIVERGENCES if each not in hidden]
+        assert len(hidden) < len(items) / 10
         assert all(item.values[0] in item.values[1].ways for item in items)
         assert divergences(["my_port:run"]) == []
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
-import pytest
 from hypothesis import strategies as st
 
 from .. import network_strategies, tally
@@ -26,7 +24,7 @@ from ..verdict import Verdict
 from .drawing import draw_pack, near, need
 from .registry import PROFILES, check, running
 from .selfcheck import Mistaken
-from .verification import PATIENCE, Budget, budget
+from .verification import Budget, budget, patience
 
 __all__ = ["LawBroken", "examine", "hold"]
 
@@ -109,9 +107,6 @@ def hold(law: Law, port: Port, data: st.DataObject) -> None:
     why_not = law.why_not(facts)
     if law.needs(facts) or not networks:
         need(port, not why_not, why_not if law.plain or law.needs(facts) else f"{why_not}, which it does not declare")
-    # Before anything is drawn, so that there is nothing to shrink; but what failed here once has to fail so again.
-    if port.hangs >= PATIENCE and not budget().failures:
-        pytest.fail(f"{port.name}: the port is not asked again: it hung {port.hangs} times", pytrace=False)
     as_network = bool(networks) and (bool(why_not) or not law.plain or data.draw(_SELDOM, label="a network"))
     case = _network_case(law, port, data, networks) if as_network else _plain_case(law, port, data)
     seed = data.draw(_SEEDS, label="changes")
@@ -135,8 +130,7 @@ def _failures_kept(spent: Budget, key: tuple[bytes, ...]) -> Iterator[None]:
     try:
         yield
     except EquivalenceError as failure:
-        if spent.failed_at is None:
-            spent.failed_at = time.perf_counter()
+        spent.found()
         spent.failures[key] = failure
         raise
 
@@ -163,11 +157,10 @@ def examine(law: Law, port: Port, case: AnyCase, seed: int) -> Verdict | None:
         If the law is broken, or there is no answer that can be judged.
     """
     __tracebackhide__ = True
-    spent = budget()
     facts, random = Facts(port.supports, port.fixed is None), np.random.default_rng(seed)
     shown = None
     if isinstance(case, Case):  # the law may depend on what is seen
-        shown = _ask(port, case, spent)
+        shown = _ask(port, case)
         facts = Facts(facts.supports, facts.any_weights, _visible(shown))
         why_not = law.why_not(facts)
         need(port, not why_not, why_not)
@@ -175,10 +168,10 @@ def examine(law: Law, port: Port, case: AnyCase, seed: int) -> Verdict | None:
     if found is None:
         return None
     if shown is None or found.base is not case:
-        shown = _ask(port, found.base, spent)
+        shown = _ask(port, found.base)
     first = _numbers(port, found.base, shown)
     verdicts = []
-    for other, verdict in _compared(port, found, first, spent):
+    for other, verdict in _compared(port, found, first):
         verdicts.append(verdict)
         if verdict.different:
             tally.current().record(verdict)
@@ -190,7 +183,7 @@ def examine(law: Law, port: Port, case: AnyCase, seed: int) -> Verdict | None:
     return worst
 
 
-def _compared(port: Port, found: Relation, first: Sequence[Numbers], spent: Budget) -> Iterator[tuple[Other, Verdict]]:
+def _compared(port: Port, found: Relation, first: Sequence[Numbers]) -> Iterator[tuple[Other, Verdict]]:
     """Ask for the others one after the other, and compare each."""
     precision = _precision(port, found.base)
     before: Sequence[Numbers] = ()
@@ -204,7 +197,7 @@ def _compared(port: Port, found: Relation, first: Sequence[Numbers], spent: Budg
             assert isinstance(case, Case)
             case = case.replace(h0=state)
             start = final.bound.expected[:, -1], final.bound.radius[:, -1]
-        before = _numbers(port, case, _ask(port, case, spent), other=other, start=start)
+        before = _numbers(port, case, _ask(port, case), other=other, start=start)
         yield replace(other, case=case), compare(other, first, before, precision)
 
 
@@ -212,16 +205,13 @@ def _precision(port: Port, case: AnyCase) -> Any:
     return port.precision or (case.spec if isinstance(case, Case) else case.network).precision
 
 
-def _ask(port: Port, case: AnyCase, spent: Budget) -> Any:
+def _ask(port: Port, case: AnyCase) -> Any:
     """Run a case; a port that gives no answer fails with its sentence."""
     __tracebackhide__ = True
-    started = time.perf_counter()
     try:
-        return port.run(case) if isinstance(case, Case) else port.run_network(case)
+        with patience(port):
+            return port.run(case) if isinstance(case, Case) else port.run_network(case)
     except (PortFailure, BadAnswer) as problem:
-        if time.perf_counter() - started > 0.9 * port.declaration.timeout:
-            port.hangs += 1
-            spent.shrinking = 0.0  # every smaller case that hangs as well would cost the timeout again
         _no_answer(port, case, problem)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ..implementations.port import Port
-from .verification import budget, introduce
+from .verification import budget, introduce, not_again
 
 __all__ = ["CHECKS", "PROFILES", "SECONDARY", "Check", "Profile", "check", "running"]
 
@@ -101,6 +102,9 @@ class Check:
         share = min(self.share, 0.5) if port.name in SECONDARY else self.share
         # A check draws even when its time is over: Hypothesis wants the same draws when it asks again.
         spent = budget(share * profile.seconds, self.function.__name__)
+        # Before anything is drawn, so that there is nothing to shrink; but what failed here once has to fail so again.
+        if (why := not_again(port)) and not spent.failures:
+            pytest.fail(f"{port.name}: {why}", pytrace=False)
         try:
             self.function(port, data)
         except AssertionError:

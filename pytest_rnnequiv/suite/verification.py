@@ -21,7 +21,7 @@ from ..observation import PREFIXES, Observation
 from ..oracle import Verdict
 from ..trajectory import BadAnswer, Trajectory
 
-__all__ = ["Budget", "budget", "expect", "verify"]
+__all__ = ["Budget", "budget", "expect", "not_again", "patience", "verify"]
 
 #: How often a port may hang in a run before it is not asked any more.
 PATIENCE = 3
@@ -92,6 +92,32 @@ def introduce(port: Port) -> None:
         now.notes.append(note)
 
 
+def not_again(port: Port) -> str:
+    """Why a port is not asked any more; empty while it is."""
+    return f"the port is not asked again: it hung {port.hangs} times" if port.hangs >= PATIENCE else ""
+
+
+@contextmanager
+def patience(port: Port) -> Iterator[None]:
+    """Ask a port; one that hangs costs its timeout a few times, and no more.
+
+    Raises
+    ------
+    PortFailure
+        If it has hung too often.
+    """
+    if why := not_again(port):
+        raise PortFailure(why)
+    started = time.perf_counter()
+    try:
+        yield
+    except (PortFailure, BadAnswer):
+        if time.perf_counter() - started > 0.9 * port.declaration.timeout:
+            port.hangs += 1
+            budget().shrinking = 0.0  # every smaller case that hangs as well would cost the timeout again
+        raise
+
+
 def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
     """Judge an implementation on cases of one spec and shape.
 
@@ -113,16 +139,11 @@ def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
         with suppress(PortFailure, BadAnswer):  # one by one, then, to find the case that it was
             answers = list(port.run_many(cases))
     for case, first in zip(cases, answers, strict=True):
-        started = time.perf_counter()
         try:
-            if port.hangs >= PATIENCE:
-                raise PortFailure(f"the port is not asked again: it hung {port.hangs} times")
-            observation = port.observe(case, first)
-            verdict = observation.judge(port.precision)
+            with patience(port):
+                observation = port.observe(case, first)
+                verdict = observation.judge(port.precision)
         except (PortFailure, BadAnswer) as problem:
-            if time.perf_counter() - started > 0.9 * port.declaration.timeout:
-                port.hangs += 1
-                spent.shrinking = 0.0  # every smaller case that hangs as well would cost the timeout again
             observation = None
             verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
         tally.current().record(verdict)
