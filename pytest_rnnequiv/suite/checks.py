@@ -124,7 +124,7 @@ def selfcheck_item(port: Port, mistake: Mistake) -> None:
     selfcheck.catch(port, mistake, hunts)
 
 
-@check(examples=300, share=4.0, everywhere=True)
+@check(examples=300, share=2.5, everywhere=True)
 def test_recurrence(port: Port, data: st.DataObject) -> None:
     """Base, every step and the head, on generated weights and inputs."""
     verify(port, draw_pack(port, data, most=2 if port.name in SECONDARY else 16))
@@ -151,7 +151,7 @@ def test_float64(port: Port, data: st.DataObject) -> None:
     verify(port, draw_pack(port, data, dtype="float64", small=True))
 
 
-@check(examples=120, share=1.5)
+@check(examples=150, share=2.5)
 def test_activations(port: Port, data: st.DataObject) -> None:
     """The other activations."""
     known = known_in(port.name)

@@ -70,7 +70,7 @@ def draw_networks(port: Port, data: st.DataObject, most: int) -> list[NetworkCas
     return cases
 
 
-@check(examples=500, share=9.0, everywhere=True)
+@check(examples=500, share=7.5, everywhere=True)
 def test_networks(port: Port, data: st.DataObject) -> None:
     """Stacks, both directions, masks, states, dtypes and all options, judged layer by layer."""
     cases = draw_networks(port, data, 2 if port.name in SECONDARY else 16)

@@ -36,7 +36,7 @@ class Profile(NamedTuple):
 
 PROFILES = {
     "quick": Profile(0.5, 0.25, 9, 120, 8),
-    "default": Profile(1.6, 1.0, 20, 300, 44),
+    "default": Profile(1.3, 1.0, 20, 300, 40),
     "thorough": Profile(90.0, 60.0, 48, 1000, 600),
 }
 _running = PROFILES["default"]
