@@ -167,7 +167,7 @@ def _unseen(case: Case, steps: Finding) -> npt.NDArray[np.bool_]:
 
     After such a step anything may come, and what comes may be hidden again.
     """
-    begins = np.asarray(np.isinf(steps.radius).any(-1) & _active(case))
+    begins = np.asarray((np.isinf(steps.radius) & ~steps.certain_nan).any(-1) & _active(case))
     nan = np.asarray(np.isnan(steps.got).any(-1))
     unseen = np.zeros((case.N, case.T + 1), bool)  # the last one is before the first
     for t in range(case.T):

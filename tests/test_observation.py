@@ -160,6 +160,16 @@ def test_chaos_is_conclusive_once_the_states_were_made_to_show(seed: int, show: 
     assert observe(lambda asked: show(late.run(asked)), case).judge().different
 
 
+@pytest.mark.parametrize("show", [every, last])
+def test_a_nan_that_goes_in_is_conclusive(show: Any) -> None:
+    case = generic()
+    x = case.x.copy()
+    x[1, 2, 0] = np.nan
+    case = case.replace(x=x)
+    assert observe(Recorder(show), case).judge().equivalent
+    assert observe(lambda asked: show(by_name("NaN-swallowed").run(asked)), case).judge().different
+
+
 @settings(max_examples=40)
 @given(
     case=rnn.cases(T=st.integers(1, 8), activation=rnn.activations(), masked=st.booleans(), initial_state=st.booleans())

@@ -619,6 +619,7 @@ def compare_with_brute_force(case: Case, p: Precision, runs: int, seed: int) -> 
     return worst
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # some overflow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("radius", [0.5, 1.0, 2.0])
 def test_no_run_with_errors_within_their_bounds_leaves_the_trajectory_bound(activation: str, radius: float) -> None:
