@@ -435,6 +435,20 @@ def test_keras_has_the_same_values(keras: Any, name: str) -> None:
     assert (np.abs(keras_value(keras, name, a) - own) <= allowed).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["gelu", "hard_silu", "silu", "mish", "tanh", "sigmoid", "elu", "leaky_relu"])
+def test_kernels_that_are_fused_into_a_dense_stay_within(keras: Any, name: str, dtype: str) -> None:
+    """oneDNN has approximations of its own: its gelu was off by 2.8 times a bound that TensorFlow's kernels kept."""
+    import tensorflow as tf
+
+    f, p, function = ACTIVATIONS[name], Precision.of(dtype), keras.activations.get(name)
+    weights, bias = tf.ones((1, 1), dtype), tf.zeros(1, dtype)
+    dense = tf.function(lambda x: function(tf.nn.bias_add(tf.matmul(x, weights), bias)), autograph=False)
+    drawn = tf.cast(tf.constant(np.append(np.linspace(-8, 8, 20001), [64.35, -40.0])[:, None]), dtype)
+    a, got = (tf.cast(each, "float64").numpy() for each in (drawn, dense(drawn)))
+    assert (np.abs(got - f(a)) <= f.error(p, a, f(a))).all()
+
+
 def test_every_activation_of_keras_is_known_or_impossible(keras: Any) -> None:
     known = keras.src.activations.ALL_OBJECTS_DICT
     assert known.keys() <= ACTIVATIONS.keys() | IMPOSSIBLE.keys()

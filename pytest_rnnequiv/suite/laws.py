@@ -130,7 +130,6 @@ def _failures_kept(spent: Budget, key: tuple[bytes, ...]) -> Iterator[None]:
     try:
         yield
     except EquivalenceError as failure:
-        spent.found()
         spent.failures[key] = failure
         raise
 

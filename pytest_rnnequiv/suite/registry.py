@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, NamedTuple
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ..implementations.port import Port
-from .verification import budget, introduce, not_again
+from .verification import ShrinkingIsOver, budget, introduce, not_again
 
 __all__ = ["CHECKS", "PROFILES", "SECONDARY", "Check", "Profile", "check", "running"]
 
@@ -105,10 +106,11 @@ class Check:
         # Before anything is drawn, so that there is nothing to shrink; but what failed here once has to fail so again.
         if (why := not_again(port)) and not spent.failures:
             pytest.fail(f"{port.name}: {why}", pytrace=False)
+        spent.goes_on()
         try:
             self.function(port, data)
-        except AssertionError:
-            spent.found()
+        except AssertionError as failure:
+            spent.found(failure)
             raise
 
     def _named(self, test: Callable[..., None]) -> Callable[..., None]:
@@ -127,7 +129,17 @@ class Check:
             "suppress_health_check": [*inherited.suppress_health_check, HealthCheck.too_slow],
         }
         drawn: Callable[..., None] = settings(**chosen | own)(given(data=st.data())(self._named(test)))
-        return drawn
+
+        @wraps(drawn)
+        def in_time(*arguments: Any, **named: Any) -> None:
+            try:
+                drawn(*arguments, **named)
+            except ShrinkingIsOver:
+                failure = budget().smallest
+                assert failure is not None
+                raise failure.with_traceback(None) from None
+
+        return in_time
 
 
 CHECKS: dict[str, Check] = {}

@@ -21,7 +21,7 @@ from ..observation import PREFIXES, Observation
 from ..oracle import Verdict
 from ..trajectory import BadAnswer, Trajectory
 
-__all__ = ["Budget", "budget", "expect", "not_again", "patience", "verify"]
+__all__ = ["Budget", "ShrinkingIsOver", "budget", "expect", "not_again", "patience", "verify"]
 
 #: How often a port may hang in a run before it is not asked any more.
 PATIENCE = 3
@@ -30,13 +30,25 @@ PATIENCE = 3
 KEPT, KEPT_SIZE = 4, 1000
 
 
+class ShrinkingIsOver(KeyboardInterrupt):
+    """Makes Hypothesis stop, as Ctrl-C does; whoever called it shows the smallest failure that was found."""
+
+
+def _size(failure: AssertionError) -> tuple[int, int]:
+    """How much there is to read of a case: its numbers, and those of them that are not zero."""
+    if not isinstance(failure, EquivalenceError):
+        return 0, 0
+    arrays = failure.case.numbers().values()
+    return sum(array.size for array in arrays), sum(int(np.count_nonzero(array)) for array in arrays)
+
+
 @dataclass
 class Budget:
     """The time that one check may spend.
 
     Looking for a failure ends when `seconds` are over; the rest of the examples pass by unseen, and the tally says how
-    many cases there were. Shrinking a failure ends `shrinking` seconds after it was found. Both end without an error:
-    Hypothesis sees examples that pass, and shows the smallest failure it has.
+    many cases there were. Shrinking a failure ends `shrinking` seconds after it was found, by
+    :class:`ShrinkingIsOver`: to let pass by unseen what Hypothesis still wants to try would take a minute, at times.
     """
 
     seconds: float = float("inf")
@@ -45,19 +57,30 @@ class Budget:
     failed_at: float | None = None
     failures: dict[tuple[bytes, ...], EquivalenceError] = field(default_factory=dict)
     seen: list[Observation] = field(default_factory=list)
+    smallest: AssertionError | None = None
 
     @property
     def over(self) -> bool:
-        """Whether new cases are still to be looked at."""
-        now = time.perf_counter()
-        if self.failed_at is None:
-            return now - self.started > self.seconds
-        return now - self.failed_at > self.shrinking
+        """Whether no new cases are to be looked at."""
+        return self.failed_at is None and time.perf_counter() - self.started > self.seconds
 
-    def found(self) -> None:
+    def found(self, failure: AssertionError) -> None:
         """Note that there is a failure: from now on it is shrunk."""
         if self.failed_at is None:
             self.failed_at = time.perf_counter()
+        if self.smallest is None or _size(failure) <= _size(self.smallest):
+            self.smallest = failure
+
+    def goes_on(self) -> None:
+        """See that there is time left to shrink what was found.
+
+        Raises
+        ------
+        ShrinkingIsOver
+            If there is none.
+        """
+        if self.failed_at is not None and time.perf_counter() - self.failed_at > self.shrinking:
+            raise ShrinkingIsOver
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -156,7 +179,6 @@ def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
 def _failure(
     port: Port, observation: Observation | None, case: Case | NetworkCase, verdict: Verdict, spent: Budget
 ) -> EquivalenceError:
-    spent.found()
     if observation is None or verdict.place is None:
         asked = case if observation is None else observation.case
         return EquivalenceError(asked, verdict, precision=port.precision, name=port.name)
