@@ -20,10 +20,11 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from pytest_rnnequiv import judge
 from pytest_rnnequiv.implementations.keras import KerasGraph, KerasPredict, load
 from pytest_rnnequiv.implementations.keras_networks import build, graph
+from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.network import Network
 from pytest_rnnequiv.network_case import NetworkCase
-from pytest_rnnequiv.network_strategies import network_packs
-from pytest_rnnequiv.suite.network_checks import drawn, known_in
+from pytest_rnnequiv.network_strategies import network_packs, pool_members
+from pytest_rnnequiv.suite.network_checks import pool_for
 
 
 class Clock:
@@ -63,25 +64,6 @@ def packs_of(network: Network, count: int, most: int) -> list[list[NetworkCase]]
     return packs
 
 
-def pooled(count: int) -> list[Network]:
-    """Return the networks of a pool that Keras is not known to be wrong about."""
-    supports = KerasGraph().supports
-    strategy = drawn(
-        True, count, options=supports.options, dtypes=("float32", "mixed_float16"), activations=supports.activations
-    )
-    found: dict[Network, None] = {}
-
-    @seed(0)
-    @settings(max_examples=20 * count, database=None, deadline=None, phases=[Phase.generate])
-    @given(strategy)
-    def draw(network: Network) -> None:
-        if not known_in("keras-graph")(network):
-            found[network] = None
-
-    draw()
-    return list(found)[:count]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", type=int, default=44)
@@ -89,7 +71,7 @@ def main() -> None:
     parser.add_argument("--pack", type=int, default=16)
     asked = parser.parse_args()
     tf, keras = load()
-    networks = pooled(asked.networks)
+    networks = pool_members(**pool_for(Port(KerasGraph())) | {"count": asked.networks})
     clock, habit = Clock(), Clock()
     cases = by_habit = different = inconclusive = 0
     for network in networks:

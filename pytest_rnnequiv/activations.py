@@ -242,6 +242,8 @@ class Activation:
     saturated : float
         Where the factor or the term that makes the error `of_argument` comes to its limit: it is exact beyond, and the
         error grows no more.
+    keeps_nan : bool
+        Whether NaN comes out where NaN goes in. What is defined by comparisons, with 0 otherwise, may make 0 of it.
     """
 
     name: str
@@ -257,6 +259,7 @@ class Activation:
     per_term: tuple[float, float, float] | None = None
     peak: Callable[[Array], Array] | None = field(default=None, compare=False)
     saturated: float = float("inf")
+    keeps_nan: bool = True
 
     def __call__(self, a: Any) -> Any:
         """Apply the function to an array, or to anything that knows how to be mapped (see ``inexact``)."""
@@ -448,8 +451,12 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation(
             "tanh_shrink", tanh_shrink, lambda a: np.tanh(a) ** 2, 4 / (3 * 3**0.5), (), 1.5, 4, 8, saturated=40
         ),
-        Activation("soft_shrink", soft_shrink, lambda a: (np.abs(a) > 0.5) * 1.0, 0.0, (-0.5, 0.5), ulps=1.5, floor=0),
-        Activation("hard_shrink", hard_shrink, lambda a: (np.abs(a) > 0.5) * 1.0, 0.0, (-0.5, 0.5), ulps=1, floor=0),
+        Activation(
+            "soft_shrink", soft_shrink, lambda a: (np.abs(a) > 0.5) * 1.0, 0.0, (-0.5, 0.5), 1.5, 0, keeps_nan=False
+        ),
+        Activation(
+            "hard_shrink", hard_shrink, lambda a: (np.abs(a) > 0.5) * 1.0, 0.0, (-0.5, 0.5), 1, 0, keeps_nan=False
+        ),
         Activation("sparse_sigmoid", sparse_sigmoid, lambda a: (np.abs(a) < 1) * 0.5, 0.0, (-1.0, 1.0), 1, 0.5),
         Activation("sparse_plus", sparse_plus, sparse_sigmoid, 0.5, (), 2, 2),
         Activation(

@@ -18,7 +18,7 @@ from .cells import CellWeights, SimpleRNN
 from .inexact import Inexact
 from .precision import Precision
 
-__all__ = ["Chain", "free_run", "induction", "layer_output"]
+__all__ = ["Chain", "free_run", "induction", "layer_output", "zero_of_nan"]
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -85,11 +85,18 @@ def induction(chain: Chain, states: Array) -> tuple[Array, Array, Bools]:
     h = chain.cell.step(x, Inexact(previous, x.precision, radius), chain.w, chain.activation).closed()
     # A NaN that goes in comes out, in whatever order the sum is taken; an infinity may or may not become one.
     certain_nan = np.isnan(x.value).any(-1, keepdims=True) | np.isnan(previous).any(-1, keepdims=True)
+    zeroed = zero_of_nan(chain.activation, certain_nan, states)
     held = ~chain.mask[..., None]
-    expected = np.where(held, previous, h.value)
-    bound = np.where(held, 0.0 if radius is None else radius, h.radius)
+    expected = np.where(held, previous, np.where(zeroed, 0.0, h.value))
+    bound = np.where(held, 0.0 if radius is None else radius, np.where(zeroed, 0.0, h.radius))
+    certain_nan = certain_nan & ~zeroed
     certain_nan = np.where(held, np.isnan(previous), certain_nan)
     return expected, bound, np.broadcast_to(certain_nan, states.shape)
+
+
+def zero_of_nan(activation: Activation, certain_nan: Bools, got: Array) -> Bools:
+    """Where a NaN that went in came out as 0, which some functions may make of it."""
+    return np.asarray(certain_nan & (got == 0) & (not activation.keeps_nan))
 
 
 #: What a head makes of states, and of the states' uncertainty as it travels with its sign.

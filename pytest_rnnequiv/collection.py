@@ -139,8 +139,13 @@ class RnnEquiv(pytest.Collector):
         suite.owner = self.owner
         suite.add_marker("rnn_equiv")
         # Warnings of TensorFlow and Keras are not the project's, even where its own are errors.
-        # Those of Keras's own are no news: NumPy's new protocol, and the model that shows a known divergence.
-        of_keras = ("ignore:__array__ implementation:DeprecationWarning", "ignore:.*destroy the mask:UserWarning")
+        # Those of Keras's own are no news: NumPy's new protocol, the model that shows a known divergence, and a softmax
+        # of one unit.
+        of_keras = (
+            "ignore:__array__ implementation:DeprecationWarning",
+            "ignore:.*destroy the mask:UserWarning",
+            "ignore:You are using a softmax over axis:UserWarning",
+        )
         suite.add_marker(pytest.mark.filterwarnings("default", *of_keras))
         return [suite]
 

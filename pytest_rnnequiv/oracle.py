@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from .case import Case
 from .cells import CellWeights, SimpleRNN
-from .chain import Chain, free_run, induction, layer_output
+from .chain import Chain, free_run, induction, layer_output, zero_of_nan
 from .inexact import Inexact
 from .network_case import NetworkCase
 from .network_oracle import judge_network
@@ -101,7 +101,10 @@ def inspect(case: Case, trajectory: Trajectory, p: Precision) -> tuple[str, list
             steps = _steps(case, p, states, through_head)
             head = _head(case, p, states, outputs, every)
             if trajectory.separate_runs and steps.broken.any():
-                steps = _between_runs(case, p, steps)
+                expected, bound, size = free_run(_chain(case, p, case.x.astype(np.float64)))
+                steps = _between_runs(case, p, steps, expected, bound + p.operand * np.abs(expected), size)
+            if trajectory.through_head and head.broken.any():  # the outputs are another run's than the states
+                head = _between_runs(case, p, head, *trajectory_bound(case, p, head.first))
             if through_head and np.isnan(states).any():
                 unseen = _unseen(case, steps)
                 after = np.pad(unseen, ((0, 0), (1, 0)))[:, :-1] & _active(case)
@@ -143,22 +146,21 @@ def _steps(case: Case, p: Precision, states: Array, through_head: bool) -> Findi
     return Finding("state", states, expected, radius, 0, certain_nan)
 
 
-def _between_runs(case: Case, p: Precision, steps: Finding) -> Finding:
-    """Pass over what is no step from the state shown before it, but may well come of another run's.
+def _between_runs(case: Case, p: Precision, found: Finding, expected: Array, bound: Array, size: Array) -> Finding:
+    """Pass over what does not follow from the states shown before it, but may well come of another run's.
 
-    Whoever multiplies the inputs of all steps at once may round them otherwise in a longer run. So a state breaks only
-    if it is outside of the bound of a whole run, too; where that bound is not sharp, it is undetermined.
+    Whoever multiplies the inputs of all steps at once may round them otherwise in a longer run; whoever compiles the
+    whole, with another head. So a number breaks only if it is outside of the bound of a whole run, too; where that
+    bound is not sharp, it is undetermined.
     """
-    expected, bound, size = free_run(_chain(case, p, case.x.astype(np.float64)))
-    bound = bound + p.operand * np.abs(expected)
-    possible = (np.abs(steps.got - expected) <= bound) | np.isinf(bound)
-    passed = (steps.ratio()[0] > 1) & possible & ~_poisoned(case)[..., None]
-    bound = sharp_enough(p, steps.got, expected, bound, size.max(-1, keepdims=True))
+    possible = (np.abs(found.got - expected) <= bound) | np.isinf(bound)
+    passed = (found.ratio()[0] > 1) & possible & ~_poisoned(case)[:, found.first :, None]
+    bound = sharp_enough(p, found.got, expected, bound, size.max(-1, keepdims=True))
     return replace(
-        steps,
-        expected=np.where(passed, expected, steps.expected),
-        radius=np.where(passed, bound, steps.radius),
-        certain_nan=steps.certain_nan & ~passed,
+        found,
+        expected=np.where(passed, expected, found.expected),
+        radius=np.where(passed, bound, found.radius),
+        certain_nan=found.certain_nan & ~passed,
     )
 
 
@@ -190,9 +192,11 @@ def _head(case: Case, p: Precision, states: Array, outputs: Array, every: bool) 
     _, Wo, bo = _inexact_weights(case, p)
     seen = case.spec.cell.readout(Inexact(states, p), case.spec.activation)
     y = case.spec.head_activation(seen @ Wo + bo).closed()
-    certain_nan = np.isnan(states).any(-1, keepdims=True)
+    certain_nan = np.asarray(np.isnan(states).any(-1, keepdims=True))
     got = outputs if every else outputs[:, None]
-    return Finding("output", got, y.value, y.radius, first, np.broadcast_to(certain_nan, got.shape))
+    zeroed = zero_of_nan(case.spec.head_activation, certain_nan, got)
+    expected, radius = np.where(zeroed, 0.0, y.value), np.where(zeroed, 0.0, y.radius)
+    return Finding("output", got, expected, radius, first, certain_nan & ~zeroed)
 
 
 def _trajectory(case: Case, p: Precision, outputs: Array, every: bool) -> Finding:
@@ -201,8 +205,9 @@ def _trajectory(case: Case, p: Precision, outputs: Array, every: bool) -> Findin
     expected, radius, scale = trajectory_bound(case, p, first)
     got = outputs if every else outputs[:, None]
     radius = sharp_enough(p, got, expected, radius, scale)
-    poisoned = _poisoned(case)[:, first:, None]
-    return Finding("output", got, expected, radius, first, np.broadcast_to(poisoned, got.shape))
+    stays = case.spec.activation.keeps_nan and case.spec.head_activation.keeps_nan
+    certain_nan = _poisoned(case)[:, first:, None] & (stays | np.isnan(got))
+    return Finding("output", got, expected, radius, first, certain_nan)
 
 
 def _poisoned(case: Case) -> npt.NDArray[np.bool_]:

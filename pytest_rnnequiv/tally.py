@@ -72,6 +72,7 @@ class Tally:
         What else a check has to tell of itself, for reports that know it.
     covered
         In how many cases two options came together in one layer, in alphabetical order; twice the same is an option.
+        0 where they might have come.
     """
 
     implementation: str = ""
@@ -121,7 +122,7 @@ class Tally:
         _notify(self)
 
     def cover(self, options: Iterable[str], cases: int = 1) -> None:
-        """Count the options of a layer, and the pairs of them."""
+        """Count the options of a layer, and the pairs of them; 0 cases say that they may come, and need not."""
         for pair in combinations_with_replacement(sorted(options), 2):
             self.covered[pair] = self.covered.get(pair, 0) + cases
 
@@ -187,7 +188,7 @@ class Tally:
 def _packed(covered: dict[tuple[str, str], int]) -> str:
     """Write the counts of pairs as a triangle of numbers: hundreds of pairs of dozens of names."""
     names = sorted({name for pair in covered for name in pair})
-    rows = [[covered.get((one, two), 0) for two in names[i:]] for i, one in enumerate(names)]
+    rows = [[covered.get((one, two)) for two in names[i:]] for i, one in enumerate(names)]
     return json.dumps([names, rows], separators=(",", ":"))
 
 
@@ -195,7 +196,7 @@ def _unpacked(text: str) -> dict[tuple[str, str], int]:
     names, rows = json.loads(text)
     pairs = ((pair, cases) for i, row in enumerate(rows) for pair, cases in zip(names[i:], row, strict=True))
     ones = (one for i, one in enumerate(names) for _ in names[i:])
-    return {(one, two): cases for one, (two, cases) in zip(ones, pairs, strict=True) if cases}
+    return {(one, two): cases for one, (two, cases) in zip(ones, pairs, strict=True) if cases is not None}
 
 
 # A plain variable and not a context variable: pytest runs one item at a time in a process, and what an item

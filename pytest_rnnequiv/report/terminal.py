@@ -244,7 +244,7 @@ def _write_coverage(reporter: pytest.TerminalReporter, covered: dict[tuple[str, 
     pairs = {pair: cases for pair, cases in covered.items() if pair[0] != pair[1]}
     cells = [("option", "cases", "together with", "least often with")]
     for option in sorted(one for one, two in covered if one == two):
-        company = {two if one == option else one: n for (one, two), n in pairs.items() if option in (one, two)}
+        company = {two if one == option else one: n for (one, two), n in pairs.items() if n and option in (one, two)}
         rarest = min(company, key=lambda other: (company[other], other), default="")
         least = f"{rarest} ({company[rarest]})" if rarest else "-"
         cells.append((option, str(covered[option, option]), _plural(len(company), "other"), least))
@@ -253,8 +253,12 @@ def _write_coverage(reporter: pytest.TerminalReporter, covered: dict[tuple[str, 
     for index, (option, cases, others, least) in enumerate(cells):
         line = f"{option:<{widths[0]}}  {cases:>{widths[1]}}  {others:>{widths[2]}}  {least}"
         _write_line(reporter, line, {"bold": True} if index == 0 else {})
-    once = f", each in {min(pairs.values())} to {max(pairs.values())} cases" if pairs else ""
-    _write_line(reporter, f"{_plural(len(pairs), 'pair')} of options came together in one layer{once}", {"light": True})
+    together = [n for n in pairs.values() if n]
+    once = f", each in {min(together)} to {max(together)} cases" if together else ""
+    if missed := len(pairs) - len(together):
+        once += f"; {missed} more might have, and there was no time"
+    said = f"{_plural(len(together), 'pair')} of options came together in one layer{once}"
+    _write_line(reporter, said, {"light": True})
 
 
 def _judged_by(counted: Tally) -> str:

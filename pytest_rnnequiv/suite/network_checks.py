@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from ..implementations.port import Port
 from ..known_divergences import DIVERGENCES, WAYS, Divergence, concerning, installed
 from ..network import Network
 from ..network_case import NetworkCase
-from ..network_strategies import features, network_packs, network_pool
+from ..network_strategies import features, network_packs, network_pool, pool_members
 from .drawing import need
 from .registry import SECONDARY, check, running
 from .verification import budget, introduce, verify
@@ -36,10 +35,17 @@ def known_in_layers(network: Network) -> bool:
     return any(concerning(network, way) for way in ("keras-graph", "keras-call"))
 
 
-@cache
-def drawn(steered: bool, count: int, **supported: Any) -> st.SearchStrategy[Network]:
-    """Networks to draw from; choosing those of a pool takes seconds."""
-    return network_pool(count=count, exclude=known_in_layers if steered else None, **supported)
+def pool_for(port: Port) -> dict[str, Any]:
+    """Say which networks are drawn for a port, in the running profile: the arguments of ``network_pool``."""
+    supports, profile = port.supports, running()
+    return {
+        "count": profile.networks,
+        "options": supports.options,
+        "dtypes": supports.dtypes,
+        "activations": _some(supports.activations),
+        "max_units": profile.units,
+        "exclude": known_in_layers if port.name in WAYS else None,
+    }
 
 
 #: One activation of each kind: bounded, with a kink, positive, none, and of the whole layer. All of them would crowd
@@ -55,16 +61,9 @@ def _some(activations: tuple[str, ...]) -> tuple[str, ...]:
 
 def draw_networks(port: Port, data: st.DataObject, most: int) -> list[NetworkCase]:
     """Draw cases of a network that the port supports, and in which Keras is not known to be wrong."""
-    supports = port.supports
-    need(port, bool(supports.options) and port.fixed is None, "declares no options of networks")
-    with budget().paused():
-        pool = drawn(
-            port.name in WAYS,
-            running().networks,
-            options=supports.options,
-            dtypes=supports.dtypes,
-            activations=_some(supports.activations),
-        )
+    need(port, bool(port.supports.options) and port.fixed is None, "declares no options of networks")
+    with budget().paused():  # choosing those of a pool takes seconds
+        pool = network_pool(**pool_for(port))
     cases: list[NetworkCase] = data.draw(network_packs(max_size=most, network=pool), label="cases")
     assume(not known_in(port.name)(cases[0].network))  # in a pool, only shrinking comes by one
     return cases
@@ -74,11 +73,17 @@ def draw_networks(port: Port, data: st.DataObject, most: int) -> list[NetworkCas
 def test_networks(port: Port, data: st.DataObject) -> None:
     """Stacks, both directions, masks, states, dtypes and all options, judged layer by layer."""
     cases = draw_networks(port, data, 2 if port.name in SECONDARY else 16)
+    covered = tally.current()
+    if not covered.covered:  # what may come
+        for found in (each for network in pool_members(**pool_for(port)) for each in features(network)):
+            covered.cover(found, 0)
     if budget().over:
         return
     verify(port, cases)
+    call = cases[0].calls[0]
+    ones = {f"{letter}={n}" for letter, n in (("N", call.N), ("T", call.T), ("D", cases[0].network.D)) if n < 2}
     for found in features(cases[0].network):
-        tally.current().cover(found, len(cases))
+        covered.cover(found | ones, len(cases))
 
 
 @check(examples=40, share=0.5, keras=True)

@@ -33,12 +33,14 @@ class Profile(NamedTuple):
     """Steps of the longest sequence."""
     networks: int
     """Different networks."""
+    units: int
+    """Units of their widest layer."""
 
 
 PROFILES = {
-    "quick": Profile(0.5, 0.25, 9, 120, 8),
-    "default": Profile(1.3, 1.0, 20, 300, 40),
-    "thorough": Profile(90.0, 60.0, 48, 1000, 600),
+    "quick": Profile(0.5, 0.25, 9, 120, 8, 9),
+    "default": Profile(1.3, 1.0, 20, 300, 40, 9),
+    "thorough": Profile(90.0, 60.0, 48, 1000, 600, 65),
 }
 _running = PROFILES["default"]
 

@@ -26,6 +26,9 @@ __all__ = ["Budget", "ShrinkingIsOver", "budget", "expect", "not_again", "patien
 #: How often a port may hang in a run before it is not asked any more.
 PATIENCE = 3
 
+#: Cases that a check should see, though it takes longer than it should.
+LEAST = 12
+
 #: Failing observations that a check keeps for the diagnosis, and the size (N*T*M) up to which they are worth keeping.
 KEPT, KEPT_SIZE = 4, 1000
 
@@ -46,8 +49,9 @@ def _size(failure: AssertionError) -> tuple[int, int]:
 class Budget:
     """The time that one check may spend.
 
-    Looking for a failure ends when `seconds` are over; the rest of the examples pass by unseen, and the tally says how
-    many cases there were. Shrinking a failure ends `shrinking` seconds after it was found, by
+    Looking for a failure ends when `seconds` are over, and :data:`LEAST` cases were seen if they come within three
+    times as many: a busy machine must not make a check blind. The rest of the examples pass by unseen, and the tally
+    says how many cases there were. Shrinking a failure ends `shrinking` seconds after it was found, by
     :class:`ShrinkingIsOver`: to let pass by unseen what Hypothesis still wants to try would take a minute, at times.
     """
 
@@ -62,7 +66,9 @@ class Budget:
     @property
     def over(self) -> bool:
         """Whether no new cases are to be looked at."""
-        return self.failed_at is None and time.perf_counter() - self.started > self.seconds
+        spent = time.perf_counter() - self.started
+        enough = self.seconds if tally.current().cases >= LEAST else 3 * self.seconds
+        return self.failed_at is None and spent > enough
 
     def found(self, failure: AssertionError) -> None:
         """Note that there is a failure: from now on it is shrunk."""
