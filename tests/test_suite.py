@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
+
+from pytest_rnnequiv import Case, Trajectory, reference, tally
+from pytest_rnnequiv.implementations.port import Port
+from pytest_rnnequiv.mistakes import by_name
+from pytest_rnnequiv.suite.checks import CHECKS
+from pytest_rnnequiv.suite.registry import PROFILES, Check
+from pytest_rnnequiv.suite.verification import budget
 
 RIGHT = """
 import numpy as np
@@ -360,7 +369,7 @@ def test_a_check_that_runs_out_of_time_passes_on_what_it_saw(project: pytest.Pyt
     result = project.runpytest_subprocess("--rnn-equiv", "-k", "nan", "--rnn-equiv-impl", "slow:run", timeout=60)
     result.assert_outcomes(passed=1)
     (cases,) = re.findall(r"^slow:run +(\d+) ", result.stdout.str(), re.MULTILINE)
-    assert 1 <= int(cases) <= 5
+    assert 1 <= int(cases) < 12
 
 
 def test_hypothesis_options_hold(project: pytest.Pytester) -> None:
@@ -374,8 +383,56 @@ def test_the_shrunk_case_is_small(project: pytest.Pytester) -> None:
     project.makepyfile(port=WRONG)
     arguments = ("--rnn-equiv", "-k", "recurrence", "--rnn-equiv-impl", "port:run", "--rnn-equiv-report", "out")
     project.runpytest_subprocess(*arguments)
-    from pytest_rnnequiv import Case
-
     case = Case.load(next(Path(project.path, "out", "failures").glob("*.npz")))
     assert (case.N, case.T, case.D, case.M) == (1, 2, 1, 2)
     assert np.count_nonzero(case.Wh) == 1
+
+
+class Rounding:
+    """Two models of one recurrence, as a compiler makes them: each rounds its states in its own way."""
+
+    name = "rounding"
+
+    def run(self, case: Case) -> Trajectory:
+        return reference(case, np.float32)
+
+    def last_outputs(self, case: Case) -> np.ndarray:
+        other = case.replace(spec=case.spec.replace(dtype="float64"), **case.numbers())
+        return reference(other, np.float64).outputs[:, -1].astype(np.float32)
+
+
+def test_a_model_without_sequences_may_round_otherwise() -> None:
+    item = CHECKS["test_model_as_built"].item(PROFILES["default"], database=None, max_examples=200)
+    item(port=Port(Rounding()))
+
+
+@pytest.mark.parametrize("mistake", ["head-of-previous-step", "Wo-rows-reversed", "bo-dropped"])
+def test_a_model_without_sequences_that_is_wrong_is_found(mistake: str) -> None:
+    class Wrong(Rounding):
+        def last_outputs(self, case: Case) -> np.ndarray:
+            return np.asarray(by_name(mistake).run(case).outputs)[:, -1]
+
+    item = CHECKS["test_model_as_built"].item(PROFILES["default"], database=None)
+    with pytest.raises(AssertionError):
+        item(port=Port(Wrong()))
+
+
+def test_shrinking_ends_in_time_with_the_smallest_failure() -> None:
+    seen: list[int] = []
+
+    def slowly_wrong(port: Port, data: st.DataObject) -> None:
+        budget().shrinking = 0.5
+        numbers = data.draw(st.lists(st.integers(0, 10**9), min_size=60))
+        time.sleep(0.02)
+        tally.current().count()
+        if sum(numbers) > 100:
+            seen.append(sum(numbers))
+            raise AssertionError(f"the sum is {sum(numbers)}")
+
+    item = Check(slowly_wrong, 100, 1.0, False, False).item(PROFILES["default"], database=None)
+    started = time.perf_counter()
+    with pytest.raises(AssertionError, match="the sum is") as caught:
+        item(port=Port(Rounding()))
+    assert time.perf_counter() - started < 5  # Hypothesis would have gone on for minutes
+    assert str(caught.value) == f"the sum is {seen[-1]}"
+    assert caught.value.__suppress_context__  # Hypothesis's frames tell nothing

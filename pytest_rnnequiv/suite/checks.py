@@ -29,7 +29,7 @@ from ..report.terminal import progress
 from ..spec import Spec, param_count
 from ..trajectory import BadAnswer, Trajectory
 from . import selfcheck
-from .drawing import draw_pack, near, need
+from .drawing import draw_pack, few_sizes, near, need
 from .network_checks import divergences, known_in, show_divergence
 from .registry import CHECKS, PROFILES, SECONDARY, check, running
 from .verification import budget, expect, verify
@@ -164,23 +164,18 @@ def test_float64(port: Port, data: st.DataObject) -> None:
     verify(port, draw_pack(port, data, dtype="float64", small=True))
 
 
-#: Activations that one example asks for: so each has its turn, though examples be few.
-TOGETHER = 4
-
-
-@check(examples=60, share=3)
+@check(examples=40, share=3)
 def test_activations(port: Port, data: st.DataObject) -> None:
-    """The other activations."""
+    """The other activations, all of them on the same numbers, so that each has its turn."""
     known = known_in(port.name)
     others = [a for a in port.supports.activations if a != "tanh" and not known(Network(1, Layer(1, a)))]
     need(port, bool(others) and port.fixed is None, "declares tanh only")
-    start = data.draw(st.integers(0, (len(others) - 1) // TOGETHER), label="activations")
-    # few sizes: each is one more model for every activation
-    cases = draw_pack(port, data, most=8, activation=others[0], small=True, models=5)
     covered = tally.current()
     for name in others:
         covered.cover([f"activation={name}"], 0)
-    for name in others[start :: -(-len(others) // TOGETHER)]:
+    first = data.draw(st.integers(0, len(others) - 1), label="first activation")
+    cases = draw_pack(port, data, most=4, activation=others[0], **few_sizes(port, data))
+    for name in others[first:] + others[:first]:
         if budget().over:
             return
         verify(port, [case.replace(spec=case.spec.replace(activation=name)) for case in cases])

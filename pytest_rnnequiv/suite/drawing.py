@@ -13,7 +13,7 @@ from ..case import Case
 from ..implementations.port import Port
 from .registry import running
 
-__all__ = ["draw_pack", "near", "need"]
+__all__ = ["draw_pack", "few_sizes", "near", "need"]
 
 #: Sizes up to which cases are drawn for an implementation that says what sizes it takes.
 MOST = {"N": 8, "T": 64, "D": 64, "M": 64, "K": 64}
@@ -67,6 +67,18 @@ def draw_pack(port: Port, data: st.DataObject, *, most: int = 16, **wanted: Any)
 def _clipped(case: Case, largest: float) -> Case:
     """Keep the numbers of a case to those that a port takes."""
     return case.replace(**{n: np.clip(a, -largest, largest) for n, a in case.numbers().items() if a.dtype != bool})
+
+
+#: ``D, M, K`` of models that are built anew for every activation; those of the notebook first.
+SIZES = ((3, 5, 2), (2, 1, 3), (1, 4, 2), (4, 9, 1))
+
+
+def few_sizes(port: Port, data: st.DataObject) -> dict[str, Any]:
+    """Say what sizes to draw for a check that would build a model of each for every activation."""
+    if not port.name.startswith("keras-"):
+        return {"small": True}
+    sizes = data.draw(st.sampled_from(SIZES[: max(1, running().models // 12)]), label="sizes")
+    return {letter: (size, size) for letter, size in zip("DMK", sizes, strict=True)}
 
 
 def need(port: Port, what: bool, why: str) -> None:

@@ -21,7 +21,7 @@ from ..network import Bidirectional, Head, Layer, Network
 from ..network_case import NetworkCase
 from ..trajectory import BadAnswer, Trajectory
 from ..verdict import Verdict
-from .drawing import draw_pack, near, need
+from .drawing import SIZES, draw_pack, near, need
 from .registry import PROFILES, check, running
 from .selfcheck import Mistaken
 from .verification import Budget, budget, patience
@@ -245,10 +245,6 @@ def _visible(shown: Trajectory) -> str:
 # ---- cases ----
 
 
-#: ``D, M, K`` for implementations that take long to build a model; the notebook's own are built for another check.
-_SIZES = ((3, 5, 2), (2, 1, 3), (1, 4, 2), (4, 9, 1))
-
-
 def _plain_case(law: Law, port: Port, data: st.DataObject) -> Case:
     supports, fixed = port.supports, port.fixed is not None
     coarse = port.precision is not None and max(port.precision.unit, port.precision.operand) > _COARSE
@@ -262,7 +258,7 @@ def _plain_case(law: Law, port: Port, data: st.DataObject) -> Case:
         if port.name.startswith("keras-") and running() != PROFILES["thorough"]:  # each is another model
             quick = running() == PROFILES["quick"]
             names = names[: 1 if quick else 3]
-            sizes = _SIZES[0] if quick else data.draw(st.sampled_from(_SIZES), label="sizes")
+            sizes = SIZES[0] if quick else data.draw(st.sampled_from(SIZES), label="sizes")
             wanted |= {letter: (size, size) for letter, size in zip("DMK", sizes, strict=True)}
         elif coarse:
             wanted |= {letter: near(port, letter, 1 + (letter in law.at_least_two), 4) for letter in "DMK"}
