@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 
 from pytest_rnnequiv import Case, Precision, Spec, Trajectory, reference, strategies
 from pytest_rnnequiv.diagnosis import Diagnosis, explain
-from pytest_rnnequiv.mistakes import CATALOGUE, Mistake
+from pytest_rnnequiv.mistakes import CATALOGUE, NAMESAKES, Mistake
 from pytest_rnnequiv.observation import Observation, observe
 
 Run = Callable[[Case], Trajectory]
@@ -79,6 +79,10 @@ SPECIAL: dict[str, tuple[str, dict[str, Any], Precision | None]] = {
     "bh-and-bo-swapped": ("M = K", SQUARE, None),
     "head-dropped": ("M = K", SQUARE, None),
     "NaN-swallowed": ("a NaN in each case", {"change": with_nan}, None),
+    **{
+        name: (f"activation {activation}", {"activation": activation}, None)
+        for name, (activation, _, _) in NAMESAKES.items()
+    },
     "activation-tanh": ("any activation", {"activation": strategies.activations()}, None),
     "flushed-to-zero": (
         "linear, inputs near 0, float32 with subnormals declared",

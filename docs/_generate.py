@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from itertools import groupby
 from textwrap import dedent
 from typing import Any
 
-from pytest_rnnequiv import known_divergences
+from pytest_rnnequiv import known_divergences, network_mistakes
 from pytest_rnnequiv.known_divergences import DIVERGENCES, UPCOMING, WAYS, Divergence
-from pytest_rnnequiv.mistakes import CATALOGUE
+from pytest_rnnequiv.mistakes import CATALOGUE, Mistake
+from pytest_rnnequiv.network_mistakes import NetworkMistake
 from pytest_rnnequiv.plugin import Settings
 from pytest_rnnequiv.reproduction import script
+from pytest_rnnequiv.suite.registry import PROFILES
 
 
 def options() -> str:
@@ -30,12 +32,20 @@ def options() -> str:
     return "\n".join(rows)
 
 
-def mistakes() -> str:
-    """Return the catalogue, a table for each part of the recurrence."""
+def profiles() -> str:
+    """Return the table of profiles: how much each does, and when to use it."""
+    when = {"quick": "while you type", "default": "about a minute in all", "thorough": "before a release"}
+    rows = ["| profile | a check of share 1 may take | networks | longest sequence | |", "|---|---|---|---|---|"]
+    rows += [f"| `{n}` | {p.seconds:g} s | {p.networks} | {p.longest} steps | {when[n]} |" for n, p in PROFILES.items()]
+    return "\n".join(rows)
+
+
+def mistakes(catalogue: Sequence[Mistake | NetworkMistake] = CATALOGUE) -> str:
+    """Return a catalogue, a table for each part that the mistakes are about."""
     parts = []
-    for group, members in groupby(sorted(CATALOGUE, key=lambda m: m.group), key=lambda m: m.group):
-        parts += [f"## {group.capitalize()}", "", "| mistake | it is the recurrence ... | how people come to make it |"]
-        parts += ["|---|---|---|"]
+    for group, members in groupby(sorted(catalogue, key=lambda m: m.group), key=lambda m: m.group):
+        parts += [f"### {group.capitalize()}", ""]
+        parts += ["| mistake | it is the recurrence ... | how people come to make it |", "|---|---|---|"]
         parts += [f"| `{m.name}` | {m.says} | {m.how} |" for m in members]
         parts += [""]
     return "\n".join(parts)
@@ -113,7 +123,14 @@ def _body(function: Callable[..., Any]) -> str:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the markers (mkdocs hook)."""
-    for marker, content in (("options", options), ("mistakes", mistakes), ("divergences", divergences)):
+    generated: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("options", options),
+        ("profiles", profiles),
+        ("mistakes", mistakes),
+        ("network mistakes", lambda: mistakes(network_mistakes.CATALOGUE)),
+        ("divergences", divergences),
+    )
+    for marker, content in generated:
         if f"<!-- {marker} -->" in markdown:
             markdown = markdown.replace(f"<!-- {marker} -->", content())
     return markdown

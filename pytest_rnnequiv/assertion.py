@@ -7,6 +7,7 @@ shows it once.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -150,14 +151,11 @@ def _called(case: Case | NetworkCase) -> str:
 
 def _backwards(case: Case | NetworkCase, what: str) -> bool:
     """Whether the steps of what broke are those of a layer that is read backwards."""
-    if isinstance(case, Case) or not what.endswith(("state", ": output")):
+    layer_of = re.search(r"layer(\d+)( backward)?: (state|output)$", what)
+    if isinstance(case, Case) or layer_of is None:
         return False
-    address = what.rpartition(": ")[0].rpartition("call ")[2].rpartition(": ")[2]
-    index, _, side = address.removeprefix("layer").partition(" ")
-    if not index.isdecimal():
-        return False
-    layer = case.network.layers[int(index)]
-    return layer.return_sequences and layer.directions[side == "backward"].go_backwards
+    layer = case.network.layers[int(layer_of[1])]
+    return layer.return_sequences and layer.directions[layer_of[2] is not None].go_backwards
 
 
 def assert_equivalent(case: Case | NetworkCase, actual: Any, precision: Precision | str | None = None) -> None:

@@ -146,6 +146,11 @@ class Case:
         M = self.spec.M
         return self.replace(spec=self.spec.replace(K=M, head_activation="linear"), Wo=np.eye(M), bo=np.zeros(M))
 
+    def with_units_for_outputs(self, first: int) -> Case:
+        """Return the case with as many outputs, which are its units from `first` on; past the last unit, zeros."""
+        M, K = self.spec.M, self.spec.K
+        return self.replace(spec=self.spec.replace(head_activation="linear"), Wo=np.eye(M, K, -first), bo=np.zeros(K))
+
     def fingerprint(self) -> bytes:
         """Return the spec and all numbers, bit by bit, as a key."""
         arrays = b"".join(array.tobytes() for array in self.numbers().values())

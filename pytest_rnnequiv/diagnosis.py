@@ -447,7 +447,7 @@ def explain_network(
     for candidates in _candidates(case.network, verdict.place.what):
         found = [e for e in (_explained(mistake, judged, precision) for mistake in candidates) if e is not None]
         if found:
-            return Diagnosis(tuple(_distinct(found, judged)), _of_network(case, shown, verdict))
+            return Diagnosis(tuple(_ordered(found, judged)), _of_network(case, shown, verdict))
     return Diagnosis((), _of_network(case, shown, verdict))
 
 
@@ -489,16 +489,20 @@ def _explained(
     return Explanation((mistake,), steps, steps, before) if conclusive else None
 
 
-def _distinct(found: Sequence[Explanation], seen: Sequence[JudgedNetwork]) -> list[Explanation]:
-    """Keep one of several mistakes that come to the same numbers in all that was seen."""
-    kept: dict[bytes, Explanation] = {}
+def _ordered(found: Sequence[Explanation], seen: Sequence[JudgedNetwork]) -> list[Explanation]:
+    """Put those last that come to the same numbers as one before in all that was seen."""
+    met: set[bytes] = set()
+    first: list[Explanation] = []
+    again: list[Explanation] = []
     for e in found:
         (mistake,) = e.mistakes
         assert isinstance(mistake, NetworkMistake)
-        numbers = [a for case, _, _ in seen for _, a in arrays(mistake.run(case, np.float64))]
-        # Numbers of a coarse arithmetic are numbers of a finer one too.
-        kept.setdefault(b"".join(a.tobytes() for a in numbers) if mistake.precision is None else b"", e)
-    return list(kept.values())
+        numbers = b"".join(a.tobytes() for case, _, _ in seen for _, a in arrays(mistake.run(case, np.float64)))
+        if mistake.precision is not None:
+            numbers = b""  # those of a coarse arithmetic are numbers of a finer one too
+        (again if numbers in met else first).append(e)
+        met.add(numbers)
+    return [*first, *again]
 
 
 def _telling_networks(
@@ -520,8 +524,10 @@ def telling_network_case(like: NetworkCase, number: int) -> NetworkCase:
     """Make up numbers for a network: all of them different, some steps masked, some samples and steps."""
     rng = np.random.default_rng(20 + number)
     network = like.network
+    if network.embedded:  # or the row after a word's is the row before it
+        network = network.replace(vocabulary=max(network.vocabulary, 4))
     N, T = network.N or 3, network.T or 4 + number
-    weights = tuple(0.8 * rng.standard_normal(weight.shape) for weight in like.weights)
+    weights = tuple(0.8 * rng.standard_normal(shape) for shape in network.weight_shapes.values())
     calls = []
     for call in like.calls:
         off = rng.random((N, T)) < 0.25
@@ -531,6 +537,9 @@ def telling_network_case(like: NetworkCase, number: int) -> NetworkCase:
         else:
             x = 1.3 * rng.standard_normal((N, T, network.D))
             if network.source == "masking":
+                # What is masked is told from what looks like it: one feature of the value, and all of them 0.
+                x[~off & (rng.random((N, T)) < 0.4), :1] = network.mask_value
+                x[~off & (rng.random((N, T)) < 0.2)] = 0.0
                 x[off] = network.mask_value
         states = tuple(rng.standard_normal(shape) for shape in like.state_shapes(N))
         calls.append(Call(x, None if call.mask is None else ~off, states, call.reset))

@@ -691,7 +691,49 @@ FAST_TANH = {
 }
 
 
+def _leaky(slope: float) -> Activation:
+    return Activation(f"leaky_relu of slope {slope}", lambda a: np.where(a >= 0, a, slope * a), kinks=(0.0,))
+
+
+def _gelu_by_tanh(a: Array) -> Array:
+    value: Array = 0.5 * a * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (a + 0.044715 * a**3)))
+    return value
+
+
+def _old_hard_sigmoid(a: Array) -> Array:
+    value: Array = np.clip(0.2 * a + 0.5, 0.0, 1.0)
+    return value
+
+
+#: Other functions that go by the same name: name of the mistake -> name, other function, how people come by it.
+NAMESAKES = {
+    "leaky_relu-of-PyTorch": ("leaky_relu", _leaky(0.01), "PyTorch's and ONNX's default slope is 0.01, Keras's 0.2"),
+    "leaky_relu-of-the-layer": (
+        "leaky_relu",
+        _leaky(0.3),
+        "the slope of Keras's layer LeakyReLU; its activation's is 0.2",
+    ),
+    "gelu-by-tanh": (
+        "gelu",
+        Activation("gelu by tanh", _gelu_by_tanh, floor=8, of_argument=8, turns=(-0.7524614,)),
+        "the approximation that JAX and keras.ops.gelu take by default; off by up to 5e-4",
+    ),
+    "hard_sigmoid-of-Keras-2": (
+        "hard_sigmoid",
+        Activation("clip(0.2 a + 0.5, 0, 1)", _old_hard_sigmoid),
+        "Keras 2's and ONNX's function of that name; Keras 3's and PyTorch's has a slope of 1/6",
+    ),
+}
+
+
 def _register_activations() -> None:
+    for name, (activation, namesake, how) in NAMESAKES.items():
+
+        def of_that_name(case: Case, activation: str = activation, namesake: Activation = namesake) -> Case | None:
+            spec = case.spec
+            return case.replace(spec=spec.replace(activation=namesake)) if spec.activation.name == activation else None
+
+        _mistake("activation", name, f"with another function for `{activation}`: {namesake.name}", how)(of_that_name)
     for other in ("linear", "relu", "sigmoid", "tanh", "softsign", "hard_tanh", "hard_sigmoid", "elu", "leaky_relu"):
         forgotten = other == "linear"
 

@@ -15,7 +15,7 @@ correct recurrence of each cell.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -354,7 +354,10 @@ OWN_ERROR, UNITS = 8.0, 32.0
 def _compared(
     case: NetworkCase, changed: NetworkCase, shown: NetworkTrajectory, wiring: Wiring, p: Precision
 ) -> Verdict | None:
-    """Set what is shown beside a mistaken run; None where the right one is as near to it."""
+    """Set what is shown beside a mistaken run; None where the mistake changes nothing.
+
+    Where the right run is as near to it, that tells nothing.
+    """
     ways = ((np.float64, None), _arithmetic(p, case))
     try:
         exact, coarse = (dict(arrays(_as_of(case.network, wired(changed, wiring, *how)))) for how in ways)
@@ -382,7 +385,9 @@ def _compared(
     broken = sum(int(finding.broken.sum()) for finding in findings)
     steps = sum(finding.got.shape[0] * finding.got.shape[1] for finding in findings)
     verdict = Verdict.of(findings, "numbers", broken, steps, seen_states=False)
-    return verdict if refuted or verdict.different else None
+    if refuted or verdict.different:
+        return verdict
+    return replace(verdict, status="inconclusive", problem="what is shown is as near to the right run")
 
 
 def rounding_room(case: NetworkCase) -> float:
@@ -549,6 +554,18 @@ def _(case: NetworkCase) -> NetworkCase | None:
 class _StoredWins(Wiring):
     def starts(self, given: Any, kept: Any, finals: Any) -> Any:
         return given if kept is None else kept
+
+
+@_wrong(
+    "options",
+    "first-state-for-all-samples",
+    "with the first sample's initial or kept state in every sample",
+    "a state of one sample that is broadcast over the batch",
+)
+class _FirstSamplesState(Wiring):
+    def starts(self, given: Any, kept: Any, finals: Any) -> Any:
+        states = super().starts(given, kept, finals)
+        return None if states is None else [np.repeat(h[:1], len(h), axis=0) for h in states]
 
 
 @_wrong(
@@ -775,6 +792,40 @@ def _(case: NetworkCase) -> NetworkCase | None:
     return _masked_by(case, lambda call: np.asarray(np.logical_not(case.inputs(call)[1])))
 
 
+@_mistake(
+    "mask",
+    "mask-taken-for-lengths",
+    "with as many steps masked, but always the last ones",
+    "the mask summed up to lengths, as packed sequences want them",
+)
+def _(case: NetworkCase) -> NetworkCase | None:
+    return _masked_by(case, lambda call: np.arange(call.T) < case.inputs(call)[1].sum(1, keepdims=True))
+
+
+@_mistake(
+    "mask",
+    "mask-of-first-sample-for-all",
+    "with the first sample's mask in every sample",
+    "a mask of one sample that is broadcast over the batch",
+)
+def _(case: NetworkCase) -> NetworkCase | None:
+    return _masked_by(case, lambda call: np.repeat(case.inputs(call)[1][:1], call.N, axis=0))
+
+
+@_mistake(
+    "mask",
+    "masked-within-a-tolerance",
+    "with a step masked where it is near the `mask_value`",
+    "`isclose`, or a difference beside a small number, for an exact comparison",
+)
+def _(case: NetworkCase) -> NetworkCase | None:
+    if case.network.source != "masking":
+        return None
+    value = case.network.mask_value
+    near = 1e-3 * max(abs(value), 1.0)
+    return _masked_by(case, lambda call: np.asarray((np.abs(call.x.astype(np.float64) - value) > near).any(-1)))
+
+
 def _unlike(case: NetworkCase, call: Call) -> Array:
     return np.asarray(call.x != case.network.mask_value)
 
@@ -825,6 +876,12 @@ def _register_embeddings() -> None:
         _mistake("embedding", f"embedding-{name}", f"with {says} read from the embedding", how)(
             partial(embedded, change=rolled)
         )
+    _mistake(
+        "embedding",
+        "embedding-one-too-early-from-0",
+        "with the row before that of its number read from the embedding, and row 0 for 0",
+        "`max(id - 1, 0)`: numbers that start at 1 taken to start at 0, and kept in bounds",
+    )(lambda case: embedded(case, lambda E: np.concatenate([E[:1], E[:-1]])))
     _mistake(
         "embedding",
         "embedding-memory-order",
@@ -935,6 +992,36 @@ def _register_merges() -> None:
 _register_merges()
 
 
+def _register_scales() -> None:
+    for was, is_, says, how in (
+        ("ave", "sum", "with `ave` not halved", "a sum whose division by 2 is forgotten"),
+        ("sum", "ave", "with `sum` halved", "a mean over the two directions"),
+    ):
+
+        def change(case: NetworkCase, was: str = was, is_: str = is_) -> NetworkCase | None:
+            return _each_layer(case, lambda a: a.replace(merge_mode=is_) if getattr(a, "merge_mode", "") == was else a)
+
+        _mistake("directions", f"{was}-merged-by-{is_}", says, how)(change)
+
+
+_register_scales()
+
+
+@_mistake(
+    "directions",
+    "forward-activation-for-both",
+    "with the forward activation in both directions",
+    "one activation where each direction has its own",
+)
+def _(case: NetworkCase) -> NetworkCase | None:
+    def one(a: Layer | Bidirectional) -> Layer | Bidirectional:
+        if not isinstance(a, Bidirectional) or a.backward is None:
+            return a
+        return a.replace(backward=a.backward.replace(activation=a.forward.activation))
+
+    return _each_layer(case, one)
+
+
 @_wrong("directions", "forward-only", "without its backward outputs (zeros in their place)", "a direction left out")
 class _ForwardOnly(Wiring):
     def merges(self, layer: Layer | Bidirectional, outputs: list[Array]) -> Any:
@@ -996,6 +1083,28 @@ def _with_states(case: NetworkCase, order: Callable[[Layer | Bidirectional, list
 )
 def _(case: NetworkCase) -> NetworkCase | None:
     return _with_states(case, lambda a, own: own[len(own) // 2 :] + own[: len(own) // 2] if _two_way(a) else own)
+
+
+@_mistake(
+    "directions",
+    "initial-state-of-backward-ignored",
+    "with the initial state of the backward layer ignored (it starts from zeros)",
+    "one initial state is passed on where there are two",
+)
+def _(case: NetworkCase) -> NetworkCase | None:
+    kept = [
+        not direction.go_backwards or isinstance(layer, Layer)
+        for layer in case.network.layers
+        if layer.initial_state
+        for direction in layer.directions
+        for _ in direction.cells
+    ]
+    return _each_call(
+        case,
+        lambda call: call.replace(
+            states=tuple(h if keep else np.zeros_like(h) for h, keep in zip(call.states, kept, strict=True))
+        ),
+    )
 
 
 @_mistake(
@@ -1271,6 +1380,19 @@ class _HeadOverAxis(Wiring):
         if head.activation.per_term is None or a.ndim <= self.axis:
             raise Unmade
         return np.moveaxis(np.asarray(head.activation(np.moveaxis(a, self.axis, -1))), -1, self.axis)
+
+
+@_wrong(
+    "head",
+    "head-of-last-step-for-all",
+    "with the head's output of the last step in every step",
+    "a head that is applied once, and repeated",
+)
+class _LastRepeated(Wiring):
+    def heads(self, head: Head, a: Array) -> Array:
+        if a.ndim == 2:
+            raise Unmade
+        return super().heads(head, np.repeat(a[:, -1:], a.shape[1], axis=1))
 
 
 @_wrong("head", "softmax-over-time", "with the head's softmax over the steps, not the outputs", "the wrong axis")

@@ -67,6 +67,7 @@ def observe(
     any_weights: bool = True,
     any_length: bool = True,
     first: Trajectory | None = None,
+    precision: Precision | None = None,
 ) -> Observation:
     """Run an implementation on a case, and on more where that makes it show its states.
 
@@ -80,6 +81,8 @@ def observe(
         Whether it takes any number of time steps.
     first : Trajectory, optional
         What it showed of the case itself, if it has already been run.
+    precision : Precision, optional
+        The arithmetic that it declares.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def observe(
         if not _fits(shown, bare, 3):
             return Observation.of(bare, shown)
         states = Trajectory(first.outputs, shown.outputs, through_head=True)
-        return Observation(case, states, PREFIXES, (*plain.runs, (bare, shown)))
+        return _under_own_head(run, Observation(case, states, PREFIXES, (*plain.runs, (bare, shown))), precision)
     if not any_length or case.T > LONGEST:
         return plain
     runs = [(case, first)]
@@ -109,7 +112,32 @@ def observe(
             return Observation.of(prefix, shown)
         last.append(np.asarray(shown.outputs))
     shown = Trajectory(first.outputs, np.stack(last, axis=1), through_head=True, separate_runs=True)
-    return Observation(case, shown, PREFIXES, tuple(runs))
+    return _under_own_head(run, Observation(case, shown, PREFIXES, tuple(runs)), precision)
+
+
+def _under_own_head(run: Callable[[Case], Any], seen: Observation, precision: Precision | None) -> Observation:
+    """Where the outputs do not follow from the states, have the states shown again, by a head of the case's own shape.
+
+    Whoever compiles recurrence and head as a whole may round the states otherwise where there are other outputs. So the
+    states that the outputs came of are seen only where there are as many: K units at a time.
+    """
+    case: Case = seen.case
+    verdict = seen.judge(precision)
+    if verdict.place is None or verdict.place.what != "output" or case.K == case.M:
+        return seen
+    outputs = seen.trajectory.outputs
+    runs, units = list(seen.runs), []
+    for unit in range(0, case.M, case.K):
+        asked = case.with_units_for_outputs(unit)
+        shown = _shown(run(asked))
+        runs.append((asked, shown))
+        if not _fits(shown, asked, np.ndim(outputs)):
+            return Observation.of(asked, shown)
+        units.append(np.asarray(shown.outputs))
+    again = np.concatenate(units, axis=-1)[..., : case.M]
+    states = np.asarray(seen.trajectory.states)
+    states = again if np.ndim(outputs) == 3 else np.concatenate([states[:, :-1], again[:, None]], axis=1)
+    return replace(seen, trajectory=replace(seen.trajectory, states=states), runs=tuple(runs))
 
 
 def _shown(answer: Any) -> Trajectory:

@@ -101,10 +101,7 @@ def inspect(case: Case, trajectory: Trajectory, p: Precision) -> tuple[str, list
             steps = _steps(case, p, states, through_head)
             head = _head(case, p, states, outputs, every)
             if trajectory.separate_runs and steps.broken.any():
-                expected, bound, size = free_run(_chain(case, p, case.x.astype(np.float64)))
-                steps = _between_runs(case, p, steps, expected, bound + p.operand * np.abs(expected), size)
-            if trajectory.through_head and head.broken.any():  # the outputs are another run's than the states
-                head = _between_runs(case, p, head, *trajectory_bound(case, p, head.first))
+                steps = _between_runs(case, p, steps)
             if through_head and np.isnan(states).any():
                 unseen = _unseen(case, steps)
                 after = np.pad(unseen, ((0, 0), (1, 0)))[:, :-1] & _active(case)
@@ -146,21 +143,22 @@ def _steps(case: Case, p: Precision, states: Array, through_head: bool) -> Findi
     return Finding("state", states, expected, radius, 0, certain_nan)
 
 
-def _between_runs(case: Case, p: Precision, found: Finding, expected: Array, bound: Array, size: Array) -> Finding:
-    """Pass over what does not follow from the states shown before it, but may well come of another run's.
+def _between_runs(case: Case, p: Precision, steps: Finding) -> Finding:
+    """Pass over what is no step from the state shown before it, but may well come of another run's.
 
-    Whoever multiplies the inputs of all steps at once may round them otherwise in a longer run; whoever compiles the
-    whole, with another head. So a number breaks only if it is outside of the bound of a whole run, too; where that
-    bound is not sharp, it is undetermined.
+    Whoever multiplies the inputs of all steps at once may round them otherwise in a longer run. So a state breaks only
+    if it is outside of the bound of a whole run, too; where that bound is not sharp, it is undetermined.
     """
-    possible = (np.abs(found.got - expected) <= bound) | np.isinf(bound)
-    passed = (found.ratio()[0] > 1) & possible & ~_poisoned(case)[:, found.first :, None]
-    bound = sharp_enough(p, found.got, expected, bound, size.max(-1, keepdims=True))
+    expected, bound, size = free_run(_chain(case, p, case.x.astype(np.float64)))
+    bound = bound + p.operand * np.abs(expected)
+    possible = (np.abs(steps.got - expected) <= bound) | np.isinf(bound)
+    passed = (steps.ratio()[0] > 1) & possible & ~_poisoned(case)[..., None]
+    bound = sharp_enough(p, steps.got, expected, bound, size.max(-1, keepdims=True))
     return replace(
-        found,
-        expected=np.where(passed, expected, found.expected),
-        radius=np.where(passed, bound, found.radius),
-        certain_nan=found.certain_nan & ~passed,
+        steps,
+        expected=np.where(passed, expected, steps.expected),
+        radius=np.where(passed, bound, steps.radius),
+        certain_nan=steps.certain_nan & ~passed,
     )
 
 

@@ -30,6 +30,7 @@ def filled(network: Network, seed: int = 0, *, N: int = 3, T: int = 5, calls: in
         if network.source == "masking":
             x[~mask] = network.mask_value
             x[1:2, 2:3, 0] = network.mask_value
+            x[-1:, :1] = network.mask_value + 2e-4  # near, and not masked
         states = [
             rng.standard_normal((N, M))
             for layer in network.layers
@@ -87,5 +88,12 @@ NETWORKS: dict[str, NetworkCase] = {
         Network(3, (sequences(3, dropout=0.3, recurrent_dropout=0.25), Layer(2, dropout=0.5)), Head(2)), 25
     ),
     "linear head": filled(Network(3, (Layer(3),), Head(4, "softmax")), 26),
+    "both, each its own": filled(
+        Network(3, (Bidirectional(sequences(3), sequences(3, activation="sigmoid")),), Head(2)), 30
+    ),
+    **{
+        name: filled(Network(3, (sequences(3, activation=name), Layer(2, name)), Head(2)), 31)
+        for name in ("leaky_relu", "gelu", "hard_sigmoid")
+    },
     "sigmoid": filled(Network(3, (sequences(3, activation="sigmoid"), Layer(3)), Head(2)), 27),
 }

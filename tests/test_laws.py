@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import generic
 
@@ -22,6 +22,7 @@ from pytest_rnnequiv.network_case import Call, NetworkCase
 from pytest_rnnequiv.precision import Precision, to_bfloat16
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.laws import LawBroken, examine, hold
+from pytest_rnnequiv.suite.registry import PROFILES
 
 Array = Any
 PLAIN = [law for law in LAWS.values() if law.plain]
@@ -503,15 +504,9 @@ class TestMessages:
                 time.sleep(60)
 
         started = time.perf_counter()
-        port = Port(Hangs())
-
-        @settings(max_examples=10, deadline=None, database=None, phases=[Phase.generate, Phase.shrink])
-        @given(data=st.data())
-        def drawn(data: st.DataObject) -> None:
-            hold(LAWS["signs_go_through"], port, data)
-
+        item = CHECKS["test_law_signs_go_through"].item(PROFILES["quick"], database=None)
         with pytest.raises(EquivalenceError, match="the port hangs"):
-            drawn()
+            item(port=Port(Hangs()))
         assert time.perf_counter() - started < 10
 
 

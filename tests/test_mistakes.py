@@ -18,7 +18,17 @@ from samples import generic
 
 from pytest_rnnequiv import Case, Precision, Trajectory, judge, reference
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.mistakes import CATALOGUE, FAST_TANH, KEPT_IN, Mistake, by_name, permuted, to_bfloat16, to_int8
+from pytest_rnnequiv.mistakes import (
+    CATALOGUE,
+    FAST_TANH,
+    KEPT_IN,
+    NAMESAKES,
+    Mistake,
+    by_name,
+    permuted,
+    to_bfloat16,
+    to_int8,
+)
 from pytest_rnnequiv.observation import observe
 
 GRADUAL = replace(Precision.float32, subnormals=True)
@@ -32,6 +42,10 @@ SPECIAL: dict[str, Callable[[], Case]] = {
     "bh-and-bo-swapped": lambda: generic(M=4, K=4),
     "head-dropped": lambda: generic(M=4, K=4),
     "activation-tanh": lambda: generic(activation="sigmoid"),
+    **{
+        name: (lambda activation=activation: generic(activation=activation))  # type: ignore[misc]
+        for name, (activation, _, _) in NAMESAKES.items()
+    },
     "NaN-swallowed": lambda: with_nan(generic(), 0),
     "flushed-to-zero": lambda: nearly_zero(generic(activation="linear"), 0),
 }
@@ -344,6 +358,7 @@ DRAWN: dict[str, tuple[str, dict[str, Any], Callable[[Case, int], Case] | None]]
     "bh-and-bo-swapped": ("square", SQUARE, None),
     "head-dropped": ("square", SQUARE, None),
     "activation-tanh": ("activations", {"activation": rnn.activations()}, None),
+    **{name: (activation, {"activation": activation}, None) for name, (activation, _, _) in NAMESAKES.items()},
     "NaN-swallowed": ("NaN", {}, with_nan),
     "flushed-to-zero": ("nearly zero", {"activation": "linear"}, nearly_zero),
 }

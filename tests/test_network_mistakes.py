@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from network_samples import NETWORKS, both, filled, sequences
 
-from pytest_rnnequiv import diagnose, judge, reference
+from pytest_rnnequiv import assert_equivalent, diagnose, judge, reference
 from pytest_rnnequiv.network import Head, Layer, Network
 from pytest_rnnequiv.network_case import NetworkCase
 from pytest_rnnequiv.network_mistakes import (
@@ -162,6 +162,27 @@ def test_a_network_of_one_recurrence_has_no_places() -> None:
     assert list(placed(NETWORKS["embedding"].network)) == []
 
 
+@pytest.mark.parametrize("wiring", ["state-not-carried", "calls-in-other-order"])
+def test_what_breaks_in_a_later_call_is_told_of_the_outputs(wiring: str) -> None:
+    case = NETWORKS["stateful"]
+    case = case.replace(
+        network=case.network.with_layer(0, sequences(3, stateful=True, go_backwards=True)),
+    )
+    shown = outputs_only(by_name(wiring).run(case))
+    with pytest.raises(AssertionError) as caught:
+        assert_equivalent(case, shown)
+    (first,) = (line for line in str(caught.value).splitlines() if "first broken" in line)
+    assert re.search(r"call \d: output \(sample", first)
+    assert "in the order of processing" not in first
+
+
+def test_equal_mistakes_are_named_behind_the_first() -> None:
+    case = NETWORKS["stack"]
+    diagnosis = diagnose(case, by_name("layers-0-and-1-exchanged").run(case))
+    assert set(diagnosis.names) >= {"layers-reversed", "layers-0-and-1-exchanged"}
+    assert "What was seen fits as well: " in str(diagnosis)
+
+
 # ---- what is right, and what is strange ----
 
 
@@ -191,7 +212,9 @@ def test_where_rounding_is_amplified_beyond_all_bounds_nothing_is_explained() ->
     mistake = by_name("masked-inputs-zeroed")
     shown = mistake.run(chaotic)
     assert judge(chaotic, shown).inconclusive
-    assert mistake.judge(chaotic, shown) is None
+    judged = mistake.judge(chaotic, shown)
+    assert judged is not None
+    assert judged.inconclusive
     assert diagnose(chaotic, shown).explanations == ()
 
 

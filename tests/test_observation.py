@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -262,23 +263,15 @@ def test_another_rounding_under_another_head_is_no_difference() -> None:
     def compiled(asked: Case) -> Any:
         shown = reference(asked, np.float32)
         assert shown.states is not None
-        off = 1 if asked.K == asked.M else 1 + 8 * 2.0**-24
+        off = 1 if asked.K == asked.M else 1 + 12 * 2.0**-24
         return ((shown.states[:, -1] * np.float32(off)) @ asked.Wo + asked.bo).astype(np.float32)
 
-    for case in (generic(), generic(M=1, K=7, D=9)):
+    for case in (generic(M=5, K=2), generic(M=1, K=7, D=9, T=1)):
         case = case.replace(bo=np.zeros(case.K, np.float32))
         seen = observe(compiled, case)
-        assert not seen.judge().different
+        assert seen.judge().equivalent
+        if case.M == 1:  # with another head it looks wrong
+            assert judge(case, replace(seen.trajectory, states=compiled(case.with_identity_head())[:, None])).different
         dropped = by_name("Wo-rows-reversed" if case.M > 1 else "activation-on-head")
         wrong = observe(lambda asked, m=dropped: last(m.run(asked)), case)  # type: ignore[misc]
         assert wrong.judge().different
-
-
-def test_the_head_of_another_run_is_judged_by_what_may_come_of_chaos() -> None:
-    chaotic = generic(T=60, M=40, radius=2.5, scale=0.02)
-    shown = reference(chaotic, np.float32)
-    other = chaotic.replace(h0=np.full((chaotic.N, chaotic.M), 1e-6, np.float32))
-    apart = Trajectory(reference(other, np.float32).outputs[:, -1], shown.states, through_head=True)
-    assert judge(chaotic, apart).inconclusive
-    assert judge(chaotic, Trajectory(apart.outputs, shown.states)).different
-    assert judge(chaotic, Trajectory(apart.outputs + 100, shown.states, through_head=True)).different

@@ -377,7 +377,14 @@ class Port:
         if isinstance(case, NetworkCase):
             return Observation.of(case, self.run_network(case) if first is None else NetworkTrajectory.of(first))
         identity_head = self.any_weights and self.supports.includes("K", case.M)
-        return observe(self.run, case, any_weights=identity_head, any_length=self.any_length, first=first)
+        return observe(
+            self.run,
+            case,
+            any_weights=identity_head,
+            any_length=self.any_length,
+            first=first,
+            precision=self.precision,
+        )
 
     def run_supported(self, case: Case) -> Trajectory:
         """Compute a case if it is supported.

@@ -22,6 +22,8 @@ from ..implementations.port import Port
 from ..implementations.runner import PortFailure, can_fork
 from ..mistakes import CATALOGUE, Mistake
 from ..network import Layer, Network
+from ..network_mistakes import CATALOGUE as NETWORK_CATALOGUE
+from ..network_mistakes import NetworkMistake
 from ..notebook import notebook_case
 from ..oracle import judge
 from ..plugin import settings as plugin_settings
@@ -61,7 +63,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     if "mistake" in metafunc.fixturenames:
         metafunc.parametrize("port", implementations(metafunc)[:1], indirect=True, scope="session")
-        metafunc.parametrize("mistake", CATALOGUE, ids=str)
+        metafunc.parametrize("mistake", [*CATALOGUE, *NETWORK_CATALOGUE], ids=selfcheck.full_name)
         return
     if "divergence" in metafunc.fixturenames:
         shown = divergences(implementations(metafunc)) or [(None, None)]
@@ -114,7 +116,7 @@ def _isolate(config: pytest.Config) -> bool:
     return can_fork() and not {"tensorflow", "jax"} & sys.modules.keys()
 
 
-def selfcheck_item(port: Port, mistake: Mistake) -> None:
+def selfcheck_item(port: Port, mistake: Mistake | NetworkMistake) -> None:
     """A mistaken implementation, in the place of the one that is checked, is caught."""
     hunts = {
         name: each.item(running(), phases=[Phase.generate], database=None)

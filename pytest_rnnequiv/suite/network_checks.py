@@ -19,7 +19,7 @@ from ..network import Network
 from ..network_case import NetworkCase
 from ..network_strategies import features, network_packs, network_pool, pool_members
 from .drawing import need
-from .registry import SECONDARY, check, running
+from .registry import PROFILES, SECONDARY, check, running
 from .verification import budget, introduce, verify
 
 __all__ = ["divergences", "show_divergence"]
@@ -38,8 +38,10 @@ def known_in_layers(network: Network) -> bool:
 def pool_for(port: Port) -> dict[str, Any]:
     """Say which networks are drawn for a port, in the running profile: the arguments of ``network_pool``."""
     supports, profile = port.supports, running()
+    # Each is a model to build for Keras, and costs nothing for others.
+    count = profile.networks if port.name in WAYS else max(profile.networks, PROFILES["default"].networks)
     return {
-        "count": profile.networks,
+        "count": count,
         "options": supports.options,
         "dtypes": supports.dtypes,
         "activations": _some(supports.activations),

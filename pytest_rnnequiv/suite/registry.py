@@ -108,12 +108,13 @@ class Check:
         # Before anything is drawn, so that there is nothing to shrink; but what failed here once has to fail so again.
         if (why := not_again(port)) and not spent.failures:
             pytest.fail(f"{port.name}: {why}", pytrace=False)
-        spent.goes_on()
         try:
             self.function(port, data)
         except AssertionError as failure:
             spent.found(failure)
             raise
+        finally:
+            spent.goes_on()  # at the end: Hypothesis takes it for flaky if an example draws less than before
 
     def _named(self, test: Callable[..., None]) -> Callable[..., None]:
         test.__name__ = test.__qualname__ = self.function.__name__

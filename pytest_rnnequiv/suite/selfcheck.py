@@ -19,12 +19,18 @@ from ..assertion import EquivalenceError
 from ..case import Case
 from ..diagnosis import telling_case
 from ..implementations.port import Port
-from ..mistakes import Mistake
+from ..known_divergences import DIVERGENCES, installed
+from ..mistakes import NAMESAKES, Mistake
+from ..network import Layer, Network
+from ..network_case import Call, NetworkCase
+from ..network_mistakes import NetworkMistake, arrays
+from ..network_mistakes import by_name as network_mistake
 from ..precision import Precision
 from ..report.evidence import errors_in
 from ..spec import Spec
+from ..trajectory import NetworkTrajectory, ShownCall
 
-__all__ = ["Mistaken", "catch", "visible"]
+__all__ = ["Mistaken", "MistakenNetworks", "catch", "visible"]
 
 
 def visible(port: Port) -> str:
@@ -60,8 +66,56 @@ class Mistaken:
         return shown.outputs if self.shows == "every output" else np.asarray(shown.outputs)[:, -1]
 
 
-def allowed(mistake: Mistake, port: Port) -> str:
+def shows_layers(port: Port) -> bool:
+    """Find out whether an implementation shows the layers of a network, from one run."""
+    network = Network(2, Layer(3))
+    blank = NetworkCase(network, tuple(map(np.zeros, network.weight_shapes.values())), (Call(np.zeros((1, 1, 2))),))
+    try:
+        return any(call.layers for call in port.run_network(blank).calls)
+    except Exception:
+        return False  # it does not take this case; so much every implementation shows
+
+
+#: What computes networks as every mistake does, and makes none.
+NONE = NetworkMistake("none", "without a mistake", "", "")
+
+
+class MistakenNetworks:
+    """An implementation of networks that makes a mistake, and is like another in all that it shows and declares.
+
+    Attributes
+    ----------
+    made : bool
+        Whether there was a case in which the mistake could be made.
+    """
+
+    def __init__(self, port: Port, mistake: NetworkMistake) -> None:
+        self.mistake = mistake
+        self.layers = shows_layers(port)
+        self.name = port.name
+        self.precision = port.precision
+        self.supports = port.supports
+        self.made = False
+
+    def run(self, case: NetworkCase) -> NetworkTrajectory:
+        """Compute the mistaken network."""
+        shown = self.mistake.run(case)
+        self.made = self.made or numbers(shown) != numbers(NONE.run(case))
+        return shown if self.layers else NetworkTrajectory(tuple(ShownCall(call.outputs) for call in shown.calls))
+
+
+#: Mistakes that Keras itself makes, by the divergence that they are.
+OF_KERAS = {"mask-not-turned-with-outputs": "backward-mask-order"}
+
+
+def allowed(mistake: Mistake | NetworkMistake, port: Port) -> str:
     """Say why what is a mistake to others is none to this implementation; empty if it is one."""
+    if isinstance(mistake, NetworkMistake):
+        if not port.supports.options or port.fixed is not None:
+            return f"{port.name} declares no options of networks"
+        known = OF_KERAS.get(mistake.name)
+        if any(each.name == known and each.exists(port.name, installed()) for each in DIVERGENCES):
+            return f"it is a known divergence of Keras, {known}"
     precision = port.precision or Precision.float32
     if mistake.name == "flushed-to-zero" and not precision.subnormals:
         return f"{precision.name} promises nothing below {precision.tiny:.2g}"
@@ -69,17 +123,19 @@ def allowed(mistake: Mistake, port: Port) -> str:
         return f"{precision.name} is what it declares"
     if mistake.name == "activation-tanh" and set(port.supports.activations) <= {"tanh"}:
         return "tanh is all that it supports"
+    if mistake.name in NAMESAKES and NAMESAKES[mistake.name][0] not in port.supports.activations:
+        return f"it does not know {NAMESAKES[mistake.name][0]}"
     return ""
 
 
-def catch(port: Port, mistake: Mistake, hunts: dict[str, Callable[..., None]]) -> None:
+def catch(port: Port, mistake: Mistake | NetworkMistake, hunts: dict[str, Callable[..., None]]) -> None:
     """Run the checks, one after the other, until one of them catches the mistake.
 
     Parameters
     ----------
     port : Port
         The implementation in whose place the mistaken one is put.
-    mistake : Mistake
+    mistake : Mistake or NetworkMistake
     hunts : dict
         The checks as functions of a port, by name; they stop at the first failure.
 
@@ -93,8 +149,12 @@ def catch(port: Port, mistake: Mistake, hunts: dict[str, Callable[..., None]]) -
         pytest.skip(f"no mistake here: {reason}")
     counted = tally.current()
     counted.implementation = port.name
-    counted.facts["mistake"] = mistake.name
-    mistaken = Port(Mistaken(port, mistake, visible(port)))
+    counted.facts["mistake"] = full_name(mistake)
+    if isinstance(mistake, NetworkMistake):
+        mistaken = Port(MistakenNetworks(port, mistake))
+        hunts = {"test_networks": hunts["test_networks"]}
+    else:
+        mistaken = Port(Mistaken(port, mistake, visible(port)))
     for name, hunt in hunts.items():
         try:
             hunt(port=mistaken)
@@ -106,16 +166,41 @@ def catch(port: Port, mistake: Mistake, hunts: dict[str, Callable[..., None]]) -
                 raise
             _tell(counted, mistake, name, found)
             return
+    if isinstance(mistake, NetworkMistake) and not mistaken.runner.implementation.made:
+        del counted.facts["mistake"]
+        pytest.skip("no mistake here: it could be made in none of the networks that were drawn")
     raise AssertionError(
         f"{mistake.name} slipped through {counted.cases} cases, {counted.conclusive} of them conclusive: "
         f"an implementation {mistake.says} would pass"
     )
 
 
-def _tell(counted: tally.Tally, mistake: Mistake, check: str, found: EquivalenceError) -> None:
-    names = found.diagnosis.names
+def full_name(mistake: Mistake | NetworkMistake) -> str:
+    """Name a mistake of either catalogue: some of networks have the names of plain ones."""
+    return f"network-{mistake}" if isinstance(mistake, NetworkMistake) else str(mistake)
+
+
+def _tell(counted: tally.Tally, mistake: Mistake | NetworkMistake, check: str, found: EquivalenceError) -> None:
     counted.failures = 0  # it had to fail
     counted.worst_error_over_bound = 0.0
     counted.facts["caught after"] = str(counted.cases)
     counted.facts["by"] = check.removeprefix("test_")
-    counted.facts["named"] = mistake.name if mistake.name in names else (names[0] if names else "-")
+    names = found.diagnosis.names
+    right = mistake.name in names or _same_there(mistake, names, found.case)
+    counted.facts["named"] = full_name(mistake) if right else (names[0] if names else "-")
+
+
+def _same_there(mistake: Mistake | NetworkMistake, names: tuple[str, ...], case: Case | NetworkCase) -> bool:
+    """Whether a name tells the same of this case: where there are two layers, to exchange them is to reverse them."""
+    if not isinstance(mistake, NetworkMistake) or not isinstance(case, NetworkCase) or len(names) != 1:
+        return False
+    try:
+        other = network_mistake(names[0])
+    except ValueError:  # in one place
+        return False
+    return numbers(mistake.run(case, np.float64)) == numbers(other.run(case, np.float64))
+
+
+def numbers(shown: NetworkTrajectory) -> list[bytes]:
+    """All that is shown, bit by bit."""
+    return [np.asarray(a, np.float64).tobytes() for _, a in arrays(shown)]

@@ -29,7 +29,8 @@ PATIENCE = 3
 #: Cases that a check should see, though it takes longer than it should.
 LEAST = 12
 
-#: Failing observations that a check keeps for the diagnosis, and the size (N*T*M) up to which they are worth keeping.
+#: Failing observations that a check keeps for the diagnosis, and the size (N*T*M, or all numbers of a network) up to
+#: which they are worth keeping.
 KEPT, KEPT_SIZE = 4, 1000
 
 
@@ -188,20 +189,21 @@ def _failure(
     if observation is None or verdict.place is None:
         asked = case if observation is None else observation.case
         return EquivalenceError(asked, verdict, precision=port.precision, name=port.name)
+    # What is smaller says less: the first failures, which look for trouble, tell mistakes apart.
+    seen = [observation, *spent.seen]
+    size = case.N * case.T * case.M if isinstance(case, Case) else sum(a.size for a in case.numbers().values())
+    if len(spent.seen) < KEPT and size <= KEPT_SIZE:
+        spent.seen.append(observation)
     if isinstance(case, NetworkCase):
-        trajectory = observation.trajectory
+        trajectory, shown_of = observation.trajectory, [(each.case, each.trajectory) for each in seen]
         return EquivalenceError(
             case,
             verdict,
-            lambda: explain_network([(case, trajectory)], port.precision, run=port.run_network),
+            lambda: explain_network(shown_of, port.precision, run=port.run_network),
             trajectory=trajectory,
             precision=port.precision,
             name=port.name,
         )
-
-    seen = [observation, *spent.seen]
-    if len(spent.seen) < KEPT and case.N * case.T * case.M <= KEPT_SIZE:
-        spent.seen.append(observation)
 
     def explained() -> Any:
         return explain(
