@@ -18,7 +18,7 @@ from .cells import CellWeights, SimpleRNN
 from .inexact import Inexact
 from .precision import Precision
 
-__all__ = ["Chain", "free_run", "induction", "layer_output", "zero_of_nan"]
+__all__ = ["Chain", "free_run", "induction", "layer_output", "lost_when_shown", "zero_of_nan"]
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -78,9 +78,11 @@ def induction(chain: Chain, states: Array) -> tuple[Array, Array, Bools]:
     """
     h0, x = chain.h0.closed(), chain.x.closed()
     previous = np.concatenate([h0.value[:, None], states[:, :-1]], axis=1)
-    radius = None
+    radius = lost_when_shown(previous, x.precision)
+    if radius is not None:
+        radius[:, 0] = 0.0  # that is given
     if h0.radius is not None:
-        radius = np.zeros_like(previous)
+        radius = np.zeros_like(previous) if radius is None else radius
         radius[:, 0] = h0.radius
     h = chain.cell.step(x, Inexact(previous, x.precision, radius), chain.w, chain.activation).closed()
     # A NaN that goes in comes out, in whatever order the sum is taken; an infinity may or may not become one.
@@ -88,10 +90,29 @@ def induction(chain: Chain, states: Array) -> tuple[Array, Array, Bools]:
     zeroed = zero_of_nan(chain.activation, certain_nan, states)
     held = ~chain.mask[..., None]
     expected = np.where(held, previous, np.where(zeroed, 0.0, h.value))
-    bound = np.where(held, 0.0 if radius is None else radius, np.where(zeroed, 0.0, h.radius))
+    bound = np.where(held, _held_bound(h0, previous), np.where(zeroed, 0.0, h.radius))
     certain_nan = certain_nan & ~zeroed
     certain_nan = np.where(held, np.isnan(previous), certain_nan)
     return expected, bound, np.broadcast_to(certain_nan, states.shape)
+
+
+def lost_when_shown(shown: Array, p: Precision) -> Array | None:
+    """How far a number that a port computes with, in wider numbers, may be from the one that it shows, near zero.
+
+    Elsewhere that is a rounding, which every sum has room for (:meth:`~.inexact.Inexact.closed`).
+    """
+    small = np.abs(shown) <= p.tiny
+    if not small.any():
+        return None
+    return np.where(small, p.tiny * (p.unit if p.subnormals else 1.0), 0.0)
+
+
+def _held_bound(h0: Inexact, previous: Array) -> Array:
+    """A held state is its predecessor to the bit; the first one is what is given, as well as that is known."""
+    bound = np.zeros_like(previous)
+    if h0.radius is not None:
+        bound[:, 0] = h0.radius
+    return bound
 
 
 def zero_of_nan(activation: Activation, certain_nan: Bools, got: Array) -> Bools:

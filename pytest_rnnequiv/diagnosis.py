@@ -222,7 +222,7 @@ def explain(
         return Diagnosis((), broken[1].problem or "")
     observations = list(seen)
     if run is not None:
-        observations += _telling(run, seen, any_weights, any_length)
+        observations += _telling(run, seen, precision, any_weights, any_length)
     evidence = _Evidence(observations, precision)
     found = evidence.explanations()
     picture = describe(broken[0].case, broken[0].trajectory, precision, broken[1])
@@ -243,14 +243,18 @@ def _answers_differ(run: Callable[[Case], Any], case: Case) -> bool:
 
 
 def _telling(
-    run: Callable[[Case], Any], seen: Sequence[Observation], any_weights: bool, any_length: bool
+    run: Callable[[Case], Any],
+    seen: Sequence[Observation],
+    precision: Precision | None,
+    any_weights: bool,
+    any_length: bool,
 ) -> Iterable[Observation]:
     """Run the implementation on cases in which every mistake shows, as far as it takes them."""
     model = seen[0].case
     for number in range(3):
         case = telling_case(model, number, any_weights, any_length)
         try:
-            observation = observe(run, case, any_weights=any_weights, any_length=any_length)
+            observation = observe(run, case, any_weights=any_weights, any_length=any_length, precision=precision)
         except Exception:
             continue  # it does not take such a case: the mistakes stay as they are
         try:

@@ -58,6 +58,8 @@ class Facts:
     supports : Supports
     any_weights : bool
         Whether it takes any weights.
+    identity_head : bool
+        Whether it takes an identity matrix for ``Wo`` as it is.
     shows : {"", "states", "every output", "last output"}
         What it lets see; empty as long as nobody has looked.
     """
@@ -65,6 +67,7 @@ class Facts:
     supports: Supports
     any_weights: bool = True
     shows: str = ""
+    identity_head: bool = True
 
     def most(self, letter: str) -> int:
         """Return the largest size that it takes."""
@@ -360,7 +363,7 @@ def _sees_final_state(facts: Facts) -> bool:
         return True
     low, high = facts.supports.range("M", 1, 1_000_000)
     least, most = facts.supports.range("K", 1, 1_000_000)
-    return facts.any_weights and low <= most and least <= high  # then a head can show it
+    return facts.any_weights and facts.identity_head and low <= most and least <= high  # then a head can show it
 
 
 def _halves(facts: Facts) -> str:

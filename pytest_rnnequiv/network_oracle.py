@@ -163,10 +163,11 @@ class Walk:
         kept = []
         for k, (state, final) in enumerate(zip(shown, finals, strict=True)):
             got = floats(f"the numbers of final state {k} of {where}", state, final.value.shape)
-            if self.p.operand:  # it may be kept in the numbers of the weights, before it is rounded to be shown
-                kept_wider = self.p.operand * np.abs(final.value)
-                final = Inexact(final.value, self.p, kept_wider if final.radius is None else final.radius + kept_wider)
-            self._compare(f"{where}: final state {k}", got, final, travelled=final.radius is not None)
+            travelled = final.radius is not None
+            # It may be kept in wider numbers than the outputs, or in the numbers of the weights.
+            wider = max(self.p.operand, self.p.unit) * np.abs(final.value) + self.p.tiny
+            final = Inexact(final.value, self.p, wider if final.radius is None else final.radius + wider)
+            self._compare(f"{where}: final state {k}", got, final, travelled=travelled)
             kept.append(Inexact(got, self.p))
         return kept
 

@@ -91,7 +91,8 @@ def observe(
     """
     first = _shown(run(case)) if first is None else first
     plain = Observation.of(case, first)
-    if first.states is not None or not any_weights or not _outputs_only(first, case):
+    identity = any_weights and (precision is None or precision.keeps_identity)
+    if first.states is not None or not identity or not _outputs_only(first, case):
         return plain
     bare = case.with_identity_head()
     if np.ndim(first.outputs) == 3:

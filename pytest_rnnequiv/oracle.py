@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from .case import Case
 from .cells import CellWeights, SimpleRNN
-from .chain import Chain, free_run, induction, layer_output, zero_of_nan
+from .chain import Chain, free_run, induction, layer_output, lost_when_shown, zero_of_nan
 from .inexact import Inexact
 from .network_case import NetworkCase
 from .network_oracle import judge_network
@@ -91,7 +91,7 @@ def inspect(case: Case, trajectory: Trajectory, p: Precision) -> tuple[str, list
     if case.T == 1 and outputs.ndim == 2:
         outputs = outputs[:, None]  # the last step is every step
     every = outputs.ndim == 3
-    if states is None and every and _has_identity_head(case):
+    if states is None and every and _has_identity_head(case) and p.keeps_identity:
         states = outputs
     with np.errstate(all="ignore"):
         if states is not None:
@@ -167,7 +167,7 @@ def _unseen(case: Case, steps: Finding) -> npt.NDArray[np.bool_]:
 
     After such a step anything may come, and what comes may be hidden again.
     """
-    begins = np.asarray((np.isinf(steps.radius) & ~steps.certain_nan).any(-1) & _active(case))
+    begins = np.asarray((~np.isfinite(steps.radius) & ~steps.certain_nan).any(-1) & _active(case))
     nan = np.asarray(np.isnan(steps.got).any(-1))
     unseen = np.zeros((case.N, case.T + 1), bool)  # the last one is before the first
     for t in range(case.T):
@@ -188,7 +188,7 @@ def _head(case: Case, p: Precision, states: Array, outputs: Array, every: bool) 
     first = 0 if every else case.T - 1
     states = layer_output(_active(case), states)[:, first:]
     _, Wo, bo = _inexact_weights(case, p)
-    seen = case.spec.cell.readout(Inexact(states, p), case.spec.activation)
+    seen = case.spec.cell.readout(Inexact(states, p, lost_when_shown(states, p)), case.spec.activation)
     y = case.spec.head_activation(seen @ Wo + bo).closed()
     certain_nan = np.asarray(np.isnan(states).any(-1, keepdims=True))
     got = outputs if every else outputs[:, None]

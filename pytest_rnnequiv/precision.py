@@ -109,6 +109,14 @@ class Precision:
         radius = {name: np.asarray(scale, dtype=np.float64) * (0.5 * (1 + 2.0**-20)) for name, scale in scales.items()}
         return replace(self, name=f"{self.name}, quantised weights", radius={**self.radius, **radius})
 
+    @property
+    def keeps_identity(self) -> bool:
+        """Whether an identity matrix is kept as it is in the place of ``Wo``: on a grid of which 1 is a multiple."""
+        step = 2 * np.asarray(self.radius.get("Wo", 0.0)) / (1 + 2.0**-20)
+        with np.errstate(divide="ignore"):
+            steps = np.where(step > 0, 1 / step, 1.0)
+        return bool((np.abs(steps - np.round(steps)) < 1e-6 * steps).all() and (step <= 1).all())
+
     def with_activation_error(self, error: float) -> Precision:
         """Return this arithmetic with an activation function that may be off by `error` (absolute) beyond rounding."""
         if not error >= 0:

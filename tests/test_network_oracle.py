@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from network_samples import filled, sequences
 from networks import network_case
 
 from pytest_rnnequiv import Precision, judge, reference
@@ -225,3 +226,14 @@ def test_answers_that_are_none(answer: Any, sentence: str) -> None:
 def test_a_pair_is_expected_where_nothing_is_merged() -> None:
     case = network_case(Network(3, Bidirectional(Layer(4), merge_mode=None)))
     assert "a pair of outputs was expected" in str(judge(case, np.zeros((3, 8))))
+
+
+def test_final_states_may_be_kept_wider_than_the_outputs() -> None:
+    case = filled(Network(3, (sequences(3, return_state=True),)))
+    wide = reference(case)
+    outputs = np.float32(wide.calls[0].outputs)
+    (layer,) = wide.calls[0].layers
+    shown = NetworkTrajectory((ShownCall(outputs, (ShownLayer(outputs, layer.states),)),))
+    assert judge(case, shown).equivalent
+    off = ShownLayer(outputs, tuple(1.00001 * state for state in layer.states))
+    assert judge(case, NetworkTrajectory((ShownCall(outputs, (off,)),))).different

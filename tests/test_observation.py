@@ -16,6 +16,7 @@ from pytest_rnnequiv import Case, Spec, Trajectory, judge, reference
 from pytest_rnnequiv import strategies as rnn
 from pytest_rnnequiv.mistakes import by_name
 from pytest_rnnequiv.observation import LONGEST, PREFIXES, Observation, observe
+from pytest_rnnequiv.precision import Precision
 
 
 class Recorder:
@@ -275,3 +276,23 @@ def test_another_rounding_under_another_head_is_no_difference() -> None:
         dropped = by_name("Wo-rows-reversed" if case.M > 1 else "activation-on-head")
         wrong = observe(lambda asked, m=dropped: last(m.run(asked)), case)  # type: ignore[misc]
         assert wrong.judge().different
+
+
+def quantised(step: float) -> Callable[[Case], Any]:
+    """A port that keeps its head on a grid, and nothing else."""
+
+    def run(asked: Case) -> Any:
+        return last(reference(asked.replace(Wo=np.float32(np.round(asked.Wo / step) * step)), np.float32))
+
+    return run
+
+
+@pytest.mark.parametrize(("step", "kept"), [(1 / 64, True), (2 / 127, False), (0.03, False)])
+def test_an_identity_head_is_asked_for_only_where_it_is_on_the_grid_of_wo(step: float, kept: bool) -> None:
+    p = Precision.float32.quantised(Wo=step)
+    assert p.keeps_identity is kept
+    seen = observe(quantised(step), generic(), precision=p)
+    assert (seen.way == PREFIXES) is kept
+    assert not seen.judge(p).different
+    wrong = observe(lambda asked: quantised(step)(asked.replace(bh=2 * asked.bh)), generic(), precision=p)
+    assert wrong.judge(p).different

@@ -731,3 +731,19 @@ def test_what_is_defined_by_comparisons_may_make_zero_of_nan(name: str) -> None:
         assert judge(case, hidden).equivalent if np.isnan(zero) else judge(case, hidden).inconclusive
     tanh = case.replace(spec=case.spec.replace(activation="tanh"))
     assert judge(tanh, Trajectory(outputs, states)).different
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_what_is_carried_in_wider_numbers_may_be_shown_as_zero(activation: str) -> None:
+    """The state that goes on is not the one that is shown, which underflows."""
+    case = generic(N=1, T=2, D=1, M=1, K=1, activation=activation).replace(
+        x=[[[2e-8], [0]]], Wx=[[1]], Wh=[[6e4]], bh=[0], Wo=[[6e4]], bo=[0]
+    )
+    exact = reference(case)
+    assert exact.states is not None
+    shown = Trajectory(np.float16(exact.outputs), np.float16(exact.states))
+    assert shown.states[0, 0, 0] == 0 < shown.states[0, 1, 0]
+    verdict = judge(case, shown, "float16")
+    assert not verdict.different
+    off = Trajectory(shown.outputs, shown.states + np.float16([[[0], [10]]]))
+    assert judge(case, off, "float16").different

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -427,3 +427,15 @@ def test_the_states_of_a_trajectory_come_through() -> None:
     shown = Port(run).run(generic())
     assert isinstance(shown, Trajectory)
     assert port_module.Port(run).observe(generic()).judge().way == "induction"
+
+
+@pytest.mark.parametrize("option", ["initial_state", "masks"])
+def test_a_step_port_that_declares_what_it_is_not_given_is_told(option: str) -> None:
+    class Steps:
+        supports: ClassVar[dict[str, bool]] = {option: True}
+
+        def step(self, x: Any, state: Any) -> Any:
+            return None, x
+
+    with pytest.raises(ImplementationError, match=f"leave {option} out of supports, or write run"):
+        Port(Steps())

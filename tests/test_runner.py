@@ -13,6 +13,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,18 @@ from samples import generic
 
 from pytest_rnnequiv import Case, Trajectory, judge, reference
 from pytest_rnnequiv.implementations import ImplementationError
-from pytest_rnnequiv.implementations.runner import Forked, InProcess, PortFailure, Spawned, _death, can_fork
+from pytest_rnnequiv.implementations.runner import (
+    THREADED,
+    Forked,
+    InProcess,
+    PortFailure,
+    Spawned,
+    _death,
+    can_fork,
+)
 from pytest_rnnequiv.trajectory import BadAnswer
 
-needs_fork = pytest.mark.skipif(not can_fork(), reason="fork is safe on Linux only")
+needs_fork = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fork is safe on Linux only")
 RUNNERS = [InProcess, pytest.param(Forked, marks=needs_fork)]
 
 
@@ -520,3 +529,48 @@ def test_a_path_that_cannot_be_loaded_is_told_why(
 def test_a_module_that_is_not_there() -> None:
     with pytest.raises(ImplementationError, match="importing no_such_module failed: ModuleNotFoundError"):
         Spawned("no_such_module:run")
+
+
+@needs_fork
+class TestForks:
+    """A fork leaves threads behind, and what waits for them waits for ever."""
+
+    @pytest.fixture(autouse=True)
+    def alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in THREADED:  # other tests may have loaded them
+            monkeypatch.delitem(sys.modules, module, raising=False)
+
+    @pytest.mark.parametrize("module", THREADED)
+    def test_frameworks_with_threads_are_not_forked(self, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, module, sys)
+        assert not can_fork()
+
+    def test_nor_is_a_pool_of_threads(self) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(int).result()
+            assert not can_fork()
+
+    def test_nor_is_openmp(self) -> None:
+        program = """
+            import ctypes, ctypes.util, sys
+            from pytest_rnnequiv.implementations.runner import can_fork
+            before = can_fork()
+            try:
+                ctypes.CDLL("libgomp.so.1")
+            except OSError:
+                print("none here")
+            else:
+                print(before, can_fork())
+        """
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+        assert done.stdout.strip() in ("none here", "True False"), done.stderr
+
+    def test_a_hang_in_a_fork_says_so(self) -> None:
+        class Hangs:
+            timeout = 0.2
+
+            def run(self, case: Case) -> Any:
+                time.sleep(60)
+
+        with running(Forked, Hangs()) as runner, pytest.raises(PortFailure, match="in a fork .* module:attribute"):
+            runner.run(PLAIN)

@@ -257,6 +257,13 @@ def declare(implementation: Any, name: str | None = None) -> Declaration:
         supports = Supports(**supports)
     if not isinstance(supports, Supports):
         raise ImplementationError(f"{name}: supports must be a Supports or a dict, not {type(supports).__name__}")
+    if callable(getattr(implementation, "step", None)) and not callable(getattr(implementation, "run", None)):
+        given = [name for name in ("initial_state", "masks") if getattr(supports, name)]
+        if given or supports.options:
+            raise ImplementationError(
+                f"{name}: step(x_t, state) is given neither initial states nor masks nor options of networks: leave "
+                f"{', '.join(given) or 'options'} out of supports, or write run(case)"
+            )
     timeout = getattr(implementation, "timeout", TIMEOUT)
     if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout > 0:
         raise ImplementationError(f"{name}: timeout must be a number of seconds, not {timeout!r}")

@@ -38,9 +38,24 @@ class PortFailure(Exception):
     """A port that gave no answer: it raised, hung, died, or wrote into its inputs. The message is the sentence."""
 
 
+#: Modules whose threads a fork leaves behind, so that what uses them there waits for ever.
+THREADED = ("tensorflow", "jax", "torch", "numba")
+
+
 def can_fork() -> bool:
-    """Whether an object of this process can be run in another one: fork is safe to use on Linux only."""
-    return sys.platform.startswith("linux")
+    """Whether an object of this process can be run in a fork of it: on Linux, and without threads that it may need.
+
+    OpenMP's are seen by its libraries, those of a pool by their names. OpenBLAS's, which NumPy has, know about forks.
+    """
+    if not sys.platform.startswith("linux") or {*THREADED} & sys.modules.keys():
+        return False
+    if any(thread.name.startswith("ThreadPoolExecutor") for thread in threading.enumerate()):
+        return False
+    try:
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as mapped:
+            return not any(name in line for line in mapped for name in ("libgomp", "libiomp5", "libomp"))
+    except OSError:
+        return True
 
 
 def compute(implementation: Any, cases: list[Case]) -> list[Trajectory]:
@@ -97,6 +112,8 @@ def _kept(answer: Any) -> Any:
         try:
             return np.array(answer)
         except Exception as error:
+            if "BFloat16" in str(error):  # PyTorch's, which NumPy has no numbers for
+                return _kept(answer.float())
             raise BadAnswer(
                 f"the {type(answer).__name__} that the port returned cannot be made an array: {error}"
             ) from error
@@ -141,6 +158,12 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 def _hung(timeout: float) -> str:
     return f"the port hangs: no answer after {timeout:g} s (set `timeout` on it, in seconds, if it is only slow)"
+
+
+_IN_A_FORK = (
+    ". It ran in a fork of this process, where threads that were started before do not exist: if it needs some, give "
+    "it as --rnn-equiv-impl module:attribute"
+)
 
 
 class InProcess:
@@ -295,7 +318,10 @@ class _Own:
         if kind == "failure":
             raise PortFailure(str(what))
         self.close()  # the next case finds a fresh process
-        raise PortFailure(_hung(timeout) if kind == "silent" else f"the port {what}")
+        if kind != "silent":
+            raise PortFailure(f"the port {what}")
+        forked = self._context.get_start_method() == "fork"
+        raise PortFailure(_hung(timeout) + (_IN_A_FORK if forked else ""))
 
     def close(self) -> None:
         """End the process."""

@@ -105,15 +105,10 @@ def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Po
 
 
 def _isolate(config: pytest.Config) -> bool:
-    """Whether a port that lives in this process should run in a fork of it.
-
-    A debugger wants it here, and so does one that uses TensorFlow or JAX, whose threads do not survive a fork.
-    """
-    import sys
-
+    """Whether a port that lives in this process should run in a fork of it; a debugger wants it here."""
     if config.getoption("usepdb", False) or config.getoption("trace", False):
         return False
-    return can_fork() and not {"tensorflow", "jax"} & sys.modules.keys()
+    return can_fork()
 
 
 def selfcheck_item(port: Port, mistake: Mistake | NetworkMistake) -> None:

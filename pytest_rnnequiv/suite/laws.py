@@ -102,7 +102,7 @@ def hold(law: Law, port: Port, data: st.DataObject) -> None:
         If it does not, or gives no answer that can be judged.
     """
     __tracebackhide__ = True
-    facts = Facts(port.supports, port.fixed is None)
+    facts = _facts(port)
     networks = _networks(law, port)
     why_not = law.why_not(facts)
     if law.needs(facts) or not networks:
@@ -118,6 +118,11 @@ def hold(law: Law, port: Port, data: st.DataObject) -> None:
         return
     with _failures_kept(spent, key):
         examine(law, port, case, seed)
+
+
+def _facts(port: Port) -> Facts:
+    identity_head = port.precision is None or port.precision.keeps_identity
+    return Facts(port.supports, port.fixed is None, identity_head=identity_head)
 
 
 #: Networks take long to build; where a law is about plain cases too, these come first.
@@ -156,11 +161,11 @@ def examine(law: Law, port: Port, case: AnyCase, seed: int) -> Verdict | None:
         If the law is broken, or there is no answer that can be judged.
     """
     __tracebackhide__ = True
-    facts, random = Facts(port.supports, port.fixed is None), np.random.default_rng(seed)
+    facts, random = _facts(port), np.random.default_rng(seed)
     shown = None
     if isinstance(case, Case):  # the law may depend on what is seen
         shown = _ask(port, case)
-        facts = Facts(facts.supports, facts.any_weights, _visible(shown))
+        facts = replace(facts, shows=_visible(shown))
         why_not = law.why_not(facts)
         need(port, not why_not, why_not)
     found = relation(law, case, random, facts)
