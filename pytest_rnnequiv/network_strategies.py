@@ -832,7 +832,7 @@ def _inputs(network: Network, x: Array, codes: Array, mask: npt.NDArray[np.bool_
 #: Cases in a pack. Hypothesis allows a test 8192 bytes.
 MOST_CASES = 48
 #: Samples and steps that a network leaves open. No samples at all: rarely, and not to shrink to.
-_SAMPLES = st.sampled_from((*sorted((1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 8) * 5), 0))
+_SAMPLES = st.sampled_from((*sorted((1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 8) * 5), 0, 0, 0))
 #: By whether it is computed in 16 bits, where long sequences are mostly inconclusive.
 _STEPS_OF = {
     False: (*sorted((1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 7, 8, 9, 12, 2) * 3), 40),

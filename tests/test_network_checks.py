@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
+import network_samples
+import numpy as np
 import pytest
 
-from pytest_rnnequiv import tally
+from pytest_rnnequiv import judge, reference, tally
 from pytest_rnnequiv.implementations.port import Port, Supports
 from pytest_rnnequiv.known_divergences import DIVERGENCES, installed
 from pytest_rnnequiv.network import OPTIONS, Layer, Network
+from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.network_checks import divergences, known_in, known_in_layers
+from pytest_rnnequiv.suite.registry import PROFILES
 
 PORT = """
 import numpy as np
@@ -197,3 +201,27 @@ def test_what_was_drawn_travels_with_the_report() -> None:
     assert back.covered == counted.covered
     back.add(counted)
     assert back.covered["unroll", "unroll"] == 8
+
+
+@pytest.mark.parametrize("batches", [False, True])
+def test_a_port_that_keeps_no_state_is_given_one_call_at_a_time(batches: bool) -> None:
+    """As the docs have it: it returns the outputs of the only call."""
+
+    class Stateless:
+        supports = Supports(options=("bidirectional", "use_bias", "go_backwards", "return_sequences", "layers"))
+        seen: ClassVar[list[int]] = []
+
+        def run(self, case: Any) -> Any:
+            self.seen.append(len(case.calls))
+            return reference(case, np.float32).calls[0].outputs
+
+        if batches:
+
+            def run_many(self, cases: Any) -> Any:
+                return [self.run(case) for case in cases]
+
+    CHECKS["test_networks"].item(PROFILES["default"], database=None)(port=Port(Stateless()))
+    assert {*Stateless.seen} == {1}
+    two = network_samples.NETWORKS["two calls"]
+    shown = Port(Stateless()).run_many([two, two])
+    assert all(judge(two, each).equivalent for each in shown)

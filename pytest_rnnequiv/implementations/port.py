@@ -418,17 +418,25 @@ class Port:
         return as_trajectory(self.runner.run(case))
 
     def run_network(self, case: NetworkCase) -> NetworkTrajectory:
-        """Compute one case of a network.
+        """Compute one case of a network; one call at a time where the implementation keeps no state between calls.
 
         Raises
         ------
         PortFailure, BadAnswer
             As :meth:`run`.
         """
+        if self._splits(case):
+            shown = [self.run_network(case.replace(calls=(call,))) for call in case.calls]
+            return NetworkTrajectory(tuple(call for each in shown for call in each.calls))
         return NetworkTrajectory.of(self.runner.run(case))
+
+    def _splits(self, case: Case | NetworkCase) -> bool:
+        return isinstance(case, NetworkCase) and len(case.calls) > 1 and "stateful" not in self.supports.options
 
     def run_many(self, cases: Sequence[Case | NetworkCase]) -> list[Any]:
         """Compute several cases of one spec and shape; in one call where the implementation can."""
+        if any(map(self._splits, cases)):
+            return [self.run_network(case) if isinstance(case, NetworkCase) else self.run(case) for case in cases]
         return list(self.runner.run_many(cases))
 
     def close(self) -> None:
