@@ -90,16 +90,19 @@ def implementations(metafunc: pytest.Metafunc) -> list[str]:
 @pytest.fixture(scope="session")
 def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Port]:
     """The implementation that is checked."""
-    if request.param != FIXTURE:
-        progress(request.config).say(f"loading {request.param} ...")  # TensorFlow takes seconds
-        ready = resolve(request.param)
-    elif isinstance(rnn_implementation, Port):
-        ready = rnn_implementation
-    else:
-        try:
+    problem = ""
+    try:
+        if request.param != FIXTURE:
+            progress(request.config).say(f"loading {request.param} ...")  # TensorFlow takes seconds
+            ready = resolve(request.param)
+        elif isinstance(rnn_implementation, Port):
+            ready = rnn_implementation
+        else:
             ready = Port(rnn_implementation, isolated=_isolate(request.config))
-        except ImplementationError as error:
-            pytest.fail(f"the fixture {FIXTURE}: {error}", pytrace=False)
+    except ImplementationError as error:
+        problem = f"the fixture {FIXTURE}: {error}" if request.param == FIXTURE else str(error)
+    if problem:  # outside of the handler, or it would be told twice
+        pytest.fail(problem, pytrace=False)
     yield ready
     ready.close()
 
