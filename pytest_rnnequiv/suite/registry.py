@@ -112,9 +112,9 @@ class Check:
             self.function(port, data)
         except AssertionError as failure:
             spent.found(failure)
+            spent.goes_on()
             raise
-        finally:
-            spent.goes_on()  # at the end: Hypothesis takes it for flaky if an example draws less than before
+        spent.goes_on()  # at the end: Hypothesis takes it for flaky if an example draws less than before
 
     def _named(self, test: Callable[..., None]) -> Callable[..., None]:
         test.__name__ = test.__qualname__ = self.function.__name__

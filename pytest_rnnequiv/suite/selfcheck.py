@@ -24,7 +24,6 @@ from ..mistakes import NAMESAKES, Mistake
 from ..network import Layer, Network
 from ..network_case import Call, NetworkCase
 from ..network_mistakes import NetworkMistake, arrays
-from ..network_mistakes import by_name as network_mistake
 from ..precision import Precision
 from ..report.evidence import errors_in
 from ..spec import Spec
@@ -186,19 +185,7 @@ def _tell(counted: tally.Tally, mistake: Mistake | NetworkMistake, check: str, f
     counted.facts["caught after"] = str(counted.cases)
     counted.facts["by"] = check.removeprefix("test_")
     names = found.diagnosis.names
-    right = mistake.name in names or _same_there(mistake, names, found.case)
-    counted.facts["named"] = full_name(mistake) if right else (names[0] if names else "-")
-
-
-def _same_there(mistake: Mistake | NetworkMistake, names: tuple[str, ...], case: Case | NetworkCase) -> bool:
-    """Whether a name tells the same of this case: where there are two layers, to exchange them is to reverse them."""
-    if not isinstance(mistake, NetworkMistake) or not isinstance(case, NetworkCase) or len(names) != 1:
-        return False
-    try:
-        other = network_mistake(names[0])
-    except ValueError:  # in one place
-        return False
-    return numbers(mistake.run(case, np.float64)) == numbers(other.run(case, np.float64))
+    counted.facts["named"] = full_name(mistake) if mistake.name in names else (names[0] if names else "-")
 
 
 def numbers(shown: NetworkTrajectory) -> list[bytes]:
