@@ -305,6 +305,7 @@ def _(network: Network) -> bool:
     says="a Sequential model that begins with Embedding and has no Input rounds its ids to 16 bits under a global "
     "policy of 16 bits, mixed or not, and so looks up the wrong rows: from 257 on in bfloat16, from 2049 in float16",
     instead="begin the model with keras.Input((None,), dtype='int32')",
+    report="https://github.com/keras-team/keras/issues/19332",
 )
 def _(keras: Any) -> None:
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -363,6 +364,7 @@ def _(keras: Any) -> None:
     says="TimeDistributed of a layer that does not return sequences hands on the mask of the inner steps: a recurrent "
     "layer above masks each of its units by another inner step if it has as many, and raises otherwise",
     instead="give the layer above its own mask: layer(x, mask=keras.ops.any(inner_mask, -1))",
+    report="https://github.com/keras-team/keras/pull/4258",
 )
 def _(keras: Any) -> None:
     # Two sentences of two words, the last of which is padding; each sentence becomes the number of its words.
@@ -376,6 +378,7 @@ def _(keras: Any) -> None:
     name="time-distributed-makes-no-mask",
     says="Embedding(mask_zero=True) and Masking make no mask inside of TimeDistributed",
     instead="leave TimeDistributed out: both take inputs of any number of axes",
+    report="https://github.com/keras-team/keras/issues/3651",
 )
 def _(keras: Any) -> None:
     embedding = keras.layers.Embedding(2, 1, mask_zero=True, embeddings_initializer="ones")
