@@ -296,3 +296,16 @@ def test_an_identity_head_is_asked_for_only_where_it_is_on_the_grid_of_wo(step: 
     assert not seen.judge(p).different
     wrong = observe(lambda asked: quantised(step)(asked.replace(bh=2 * asked.bh)), generic(), precision=p)
     assert wrong.judge(p).different
+
+
+def test_what_comes_of_an_infinite_state_is_hidden_too_where_it_is_shown_in_shorter_numbers() -> None:
+    """Behind an infinite state the bound is no number, and that is no bound to break."""
+    spec = Spec(1, 2, 2, "relu")
+    x, Wx, Wh = [[[-7e37], [0], [0]]], [[-2.4, -0.9]], [[3.9, -0.3], [0, 0]]
+    case = Case(spec, x, Wx, Wh, np.zeros(2), np.eye(2), np.zeros(2))
+    with np.errstate(all="ignore"):
+        shown = np.float16(reference(case, np.float32).outputs)
+    assert np.isinf(shown[0, 1:, 0]).all()
+    assert np.isnan(shown[0, 1:, 1]).all()
+    assert judge(case, shown, "float16").inconclusive
+    assert judge(case, np.where(np.isnan(shown), np.float16(0), -shown), "float16").different
