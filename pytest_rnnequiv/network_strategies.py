@@ -545,36 +545,39 @@ def network_pool(
     TypeError, ValueError
         If `count` is less than 4, or an argument is no such value.
     """
-    chosen, style = _chosen(count, seed, options, dtypes, activations, max_layers, max_units, exclude)
+    chosen, style = _chosen(
+        count=count,
+        seed=seed,
+        options=options,
+        dtypes=dtypes,
+        activations=activations,
+        max_layers=max_layers,
+        max_units=max_units,
+        exclude=exclude,
+    )
     # At once, for it takes a second, which Hypothesis would complain of in a draw.
     return _network_pool(chosen, style)
 
 
-def pool_members(
-    *,
-    count: int = 40,
-    seed: int = 0,
-    options: Names | None = None,
-    dtypes: str | Names = ("float32",),
-    activations: Functions = None,
-    max_layers: int = 3,
-    max_units: int = 9,
-    exclude: Callable[[Network], bool] | None = None,
-) -> list[Network]:
-    """List what is in a pool beside the smallest networks; the arguments are those of :func:`network_pool`."""
-    chosen, style = _chosen(count, seed, options, dtypes, activations, max_layers, max_units, exclude)
+def pool_members(**arguments: Any) -> list[Network]:
+    """List what is in a pool beside the smallest networks; the arguments are those of :func:`network_pool`, all given.
+
+    Only `seed` and `max_layers` may be left out.
+    """
+    chosen, style = _chosen(**arguments)
     return [_network_of(codes, style) for codes in chosen]
 
 
 def _chosen(
+    *,
     count: int,
-    seed: int,
     options: Names | None,
     dtypes: str | Names,
     activations: Functions,
-    max_layers: int,
     max_units: int,
     exclude: Callable[[Network], bool] | None,
+    seed: int = 0,
+    max_layers: int = 3,
 ) -> tuple[tuple[tuple[int, ...], ...], _Style]:
     size("count", count, least=len(_SMALLEST) + 1)
     size("seed", seed, least=0)

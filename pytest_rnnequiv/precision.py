@@ -112,7 +112,9 @@ class Precision:
     @property
     def keeps_identity(self) -> bool:
         """Whether an identity matrix is kept as it is in the place of ``Wo``: on a grid of which 1 is a multiple."""
-        step = 2 * np.asarray(self.radius.get("Wo", 0.0)) / (1 + 2.0**-20)
+        if "Wo" not in self.radius:  # asked for every case
+            return True
+        step = 2 * np.asarray(self.radius["Wo"]) / (1 + 2.0**-20)
         with np.errstate(divide="ignore"):
             steps = np.where(step > 0, 1 / step, 1.0)
         return bool((np.abs(steps - np.round(steps)) < 1e-6 * steps).all() and (step <= 1).all())
