@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from .activations import Activation
 from .cells import CellWeights, SimpleRNN
-from .inexact import Inexact
+from .inexact import Inexact, Radius
 from .precision import Precision
 
 __all__ = ["Chain", "free_run", "induction", "layer_output", "lost_when_shown", "zero_of_nan"]
@@ -78,41 +78,36 @@ def induction(chain: Chain, states: Array) -> tuple[Array, Array, Bools]:
     """
     h0, x = chain.h0.closed(), chain.x.closed()
     previous = np.concatenate([h0.value[:, None], states[:, :-1]], axis=1)
-    radius = lost_when_shown(previous, x.precision)
-    if radius is not None:
-        radius[:, 0] = 0.0  # that is given
-    if h0.radius is not None:
-        radius = np.zeros_like(previous) if radius is None else radius
-        radius[:, 0] = h0.radius
+    radius = _before(h0, lost_when_shown(previous, x.precision), previous)
     h = chain.cell.step(x, Inexact(previous, x.precision, radius), chain.w, chain.activation).closed()
     # A NaN that goes in comes out, in whatever order the sum is taken; an infinity may or may not become one.
     certain_nan = np.isnan(x.value).any(-1, keepdims=True) | np.isnan(previous).any(-1, keepdims=True)
     zeroed = zero_of_nan(chain.activation, certain_nan, states)
     held = ~chain.mask[..., None]
     expected = np.where(held, previous, np.where(zeroed, 0.0, h.value))
-    bound = np.where(held, _held_bound(h0, previous), np.where(zeroed, 0.0, h.radius))
+    # A held state is its predecessor to the bit; the first one is what is given, as well as that is known.
+    bound = np.where(held, _before(h0, 0.0, previous), np.where(zeroed, 0.0, h.radius))
     certain_nan = certain_nan & ~zeroed
     certain_nan = np.where(held, np.isnan(previous), certain_nan)
     return expected, bound, np.broadcast_to(certain_nan, states.shape)
 
 
-def lost_when_shown(shown: Array, p: Precision) -> Array | None:
+def _before(h0: Inexact, of_shown: Radius, previous: Array) -> Radius:
+    """Bounds of the states before each step: of the one that is given, and of those that were shown."""
+    if h0.exact and isinstance(of_shown, float):
+        return 0.0
+    radius = np.zeros_like(previous) + of_shown
+    radius[:, 0] = h0.radius
+    return radius
+
+
+def lost_when_shown(shown: Array, p: Precision) -> Radius:
     """How far a number that a port computes with, in wider numbers, may be from the one that it shows, near zero.
 
     Elsewhere that is a rounding, which every sum has room for (:meth:`~.inexact.Inexact.closed`).
     """
     small = np.abs(shown) <= p.tiny
-    if not small.any():
-        return None
-    return np.where(small, p.tiny * (p.unit if p.subnormals else 1.0), 0.0)
-
-
-def _held_bound(h0: Inexact, previous: Array) -> Array:
-    """A held state is its predecessor to the bit; the first one is what is given, as well as that is known."""
-    bound = np.zeros_like(previous)
-    if h0.radius is not None:
-        bound[:, 0] = h0.radius
-    return bound
+    return np.where(small, p.tiny * (p.unit if p.subnormals else 1.0), 0.0) if small.any() else 0.0
 
 
 def zero_of_nan(activation: Activation, certain_nan: Bools, got: Array) -> Bools:
@@ -159,19 +154,15 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> tuple[Ar
     # sources R (N, S, M): bounds of errors; paths P (N, S, M, M): where unit i of source s is now, in unit j.
     paths, sources, old = np.zeros((N, 0, M, M)), np.zeros((N, 0, M)), np.zeros((N, M))
     E = np.zeros((N, M))
-    if h0.radius is not None:
-        E = np.broadcast_to(np.asarray(h0.radius, np.float64), h.shape)
+    if not h0.exact:
+        E = np.broadcast_to(h0.radius, h.shape)
         paths, sources, old = _with_source(paths, sources, old, E)
     expected, radius, scale = [], [], []
     for t in range(chain.mask.shape[1]):
-        x = Inexact(all_x.value[:, t], p, None if all_x.radius is None else all_x.radius[:, t])
+        x = all_x[:, t]
         on = chain.mask[:, t, None]
         if sharp:
-            open_sum = cell.preactivation(x, Inexact(h, p), w)
-            open_sum.magnitude = open_sum.magnitude + E @ abs_Wh
-            if (more := _rounding_of_factors(E, w.Wh)) is not None:
-                open_sum.radius = more if open_sum.radius is None else open_sum.radius + more
-            a = open_sum.closed()
+            a = cell.preactivation(x, Inexact(h, p), w).off_by(E, w.Wh).closed()
             travelled = paths @ Wh
             carried = np.einsum("nsi,nsij->nj", sources, np.abs(travelled)) + old @ abs_Wh
             delta = carried + a.radius
@@ -220,26 +211,9 @@ def _headed(
     else:
         sources, old = travelling
         arriving = np.einsum("nsi,nsik->nk", sources, np.abs(paths @ Wo.value)) + old @ abs_Wo
-        y = Inexact(h, p) @ Wo + bo
-        y.magnitude = y.magnitude + E @ abs_Wo
-        if (more := _rounding_of_factors(E, Wo)) is not None:
-            y.radius = more if y.radius is None else y.radius + more
-        y = y.closed()
+        y = (Inexact(h, p) @ Wo + bo).off_by(E, Wo).closed()
         y = Inexact(y.value, p, y.radius + arriving)
     return activation(y).closed(), np.abs(h) @ abs_Wo + np.abs(bo.value)
-
-
-def _rounding_of_factors(error: Array, weight: Inexact) -> Array | None:
-    """What the uncertainty of both factors adds to an error on its way through a product; None for nothing."""
-    p = weight.precision
-    if weight.radius is None and not p.operand:
-        return None
-    absolute = np.abs(weight.value)
-    radius = p.operand * absolute
-    if weight.radius is not None:
-        radius = radius + weight.radius * (1 + p.operand)
-    added: Array = error @ (radius + p.operand * (absolute + radius))
-    return added
 
 
 def _with_source(paths: Array, sources: Array, old: Array, source: Array) -> tuple[Array, Array, Array]:

@@ -1,12 +1,13 @@
-"""Numbers that know how far a correct implementation may be from them.
+"""Numbers that know how far a correct implementation may be from them: ball arithmetic with open sums.
 
 An :class:`Inexact` is an array of float64 values together with a bound on the distance to what an implementation of a
-given :class:`~.precision.Precision` may compute for them. The cells' steps are written once, with ``@``, ``+``, ``*``
-and an activation; on plain arrays they are the recurrence, on Inexact arrays they are the recurrence and its bound.
+given :class:`~.precision.Precision` may compute for them. The cells' steps are written once, with ``@``, ``+``, ``-``,
+``*`` and an activation; on plain arrays they are the recurrence, on Inexact arrays they are the recurrence and its
+bound.
 
 A sum stays open while terms are added to it, so that one bound, ``gamma_n`` times the sum of the absolute terms, covers
-*every* order of summation, blocking and fusing of the whole pre-activation. It is closed when it is used as a factor or
-goes through an activation.
+*every* order of summation, blocking and fusing of the whole pre-activation. It is closed when it is used as a factor,
+indexed, or goes through an activation.
 """
 
 from __future__ import annotations
@@ -19,9 +20,19 @@ import numpy.typing as npt
 from .activations import Activation
 from .precision import Precision
 
-__all__ = ["Inexact", "choose"]
+__all__ = ["Inexact", "Radius", "choose"]
 
 Array = npt.NDArray[np.float64]
+
+#: Bounds on errors: an array that broadcasts to the values' shape, or plain 0 for numbers that are exact.
+Radius = Array | float
+
+
+def _radius(radius: Any) -> Radius:
+    """Return a bound as it is kept: what is exact costs no arithmetic."""
+    if isinstance(radius, np.ndarray):
+        return radius
+    return np.asarray(radius, np.float64) if radius else 0.0
 
 
 class Inexact:
@@ -33,8 +44,8 @@ class Inexact:
         What exact arithmetic gives (computed in float64).
     precision : Precision
         The arithmetic of the implementation that is judged.
-    radius : array or None
-        Bound on the error that has come in so far; None is zero.
+    radius : array or float
+        Bound on the error that has come in so far; 0 for numbers that are exact.
     terms, magnitude : int, array
         For an open sum: how many terms it has, and the sum of their absolute values. A closed number has 0 terms.
     """
@@ -47,22 +58,40 @@ class Inexact:
         self,
         value: Any,
         precision: Precision,
-        radius: Any = None,
+        radius: Any = 0.0,
         terms: int = 0,
         magnitude: Any = None,
     ) -> None:
         self.value: Array = np.asarray(value, dtype=np.float64)
         self.precision = precision
-        self.radius = radius
+        self.radius = _radius(radius)
         self.terms = terms
         self.magnitude = magnitude
+
+    @property
+    def exact(self) -> bool:
+        """Whether no error has come in, though a sum may have to be rounded yet."""
+        return isinstance(self.radius, float)
+
+    @property
+    def bound(self) -> Array:
+        """The radius of the closed number as an array of its shape; infinite where nothing is known."""
+        radius = self.closed().radius
+        return np.broadcast_to(np.where(np.isnan(radius), np.inf, radius), self.value.shape)
+
+    def contains(self, numbers: Any) -> npt.NDArray[np.bool_]:
+        """Tell of each number whether a correct implementation may have computed it; NaN is in nothing."""
+        numbers = np.asarray(numbers, np.float64)
+        with np.errstate(invalid="ignore"):  # inf - inf
+            off: Array = np.where(numbers == self.value, 0.0, np.abs(numbers - self.value))
+        return np.asarray((off <= self.bound) | (np.isinf(self.bound) & ~np.isnan(numbers)))
 
     def closed(self) -> Inexact:
         """Round the open sum: what is left is a value and a radius."""
         if not self.terms:
             return self
         p = self.precision
-        magnitude = self.magnitude if self.radius is None else self.magnitude + self.radius
+        magnitude = self.magnitude + self.radius
         # One rounding more than the sum has: a port may compute in wider numbers than the states it shows.
         gamma = p.gamma(self.terms + 1)
         rounding = gamma * magnitude
@@ -70,69 +99,106 @@ class Inexact:
         rounding = rounding + self.terms * p.tiny * (p.unit if p.subnormals else 1.0)
         # In a sum that can pass the largest number, overflow is a matter of order: anything may come out.
         rounding = np.where(magnitude * (1 + gamma) < p.largest, rounding, np.inf)
-        return Inexact(self.value, p, rounding if self.radius is None else rounding + self.radius)
+        return Inexact(self.value, p, rounding + self.radius)
 
-    def _factor(self) -> tuple[Array, Array | None]:
+    def _factor(self) -> tuple[Array, Radius]:
         """Value and radius of the number as a factor of a product."""
         c = self.closed()
-        p = c.precision
-        radius = c.radius
+        p, radius = c.precision, c.radius
+        absolute = np.abs(c.value)
         if p.operand:
-            rounding = p.operand * np.abs(c.value)
-            radius = rounding if radius is None else radius * (1 + p.operand) + rounding
-        if not p.subnormals and (np.abs(c.value) < p.tiny).any():
-            lost = np.where(np.abs(c.value) < p.tiny, np.abs(c.value), 0.0)
-            radius = lost if radius is None else radius + lost
+            radius = radius * (1 + p.operand) + p.operand * absolute
+        if not p.subnormals and (small := absolute < p.tiny).any():
+            radius = radius + np.where(small, absolute, 0.0)
         # A factor that is no number of the implementation's may overflow even where it meets a zero.
-        if (beyond := np.abs(c.value) * (1 + p.unit) > p.largest).any():
-            radius = np.where(beyond, np.inf, 0.0 if radius is None else radius)
+        if (beyond := absolute * (1 + p.unit) > p.largest).any():
+            radius = np.where(beyond, np.inf, radius)
         return c.value, radius
 
     def __matmul__(self, other: Inexact) -> Inexact:
         (a, ra), (b, rb) = self._factor(), other._factor()
         abs_a, abs_b = np.abs(a), np.abs(b)
-        radius: Array | None = None
-        if ra is not None:
-            radius = ra @ (abs_b if rb is None else abs_b + rb)
-        if rb is not None:
-            carried = abs_a @ rb
-            radius = carried if radius is None else radius + carried
+        radius: Radius = 0.0
+        if isinstance(ra, np.ndarray):
+            radius = ra @ (abs_b + rb)
+        if isinstance(rb, np.ndarray):
+            radius = radius + abs_a @ rb
         return Inexact(a @ b, self.precision, radius, b.shape[0], abs_a @ abs_b)
 
-    def __mul__(self, other: Inexact) -> Inexact:
-        (a, ra), (b, rb) = self._factor(), other._factor()
-        carried = 0.0 if ra is None else ra * np.abs(b)
-        if rb is not None:
-            carried = carried + (np.abs(a) if ra is None else np.abs(a) + ra) * rb
+    def __mul__(self, other: Any) -> Inexact:
+        (a, ra), (b, rb) = self._factor(), self._as_inexact(other)._factor()
+        carried = ra * np.abs(b) + (np.abs(a) + ra) * rb
         return Inexact(a * b, self.precision, carried, 1, np.abs(a * b))
 
-    def __add__(self, other: Inexact) -> Inexact:
+    __rmul__ = __mul__
+
+    def __add__(self, other: Any) -> Inexact:
+        other = self._as_inexact(other)
         (ma, na), (mb, nb) = ((s.magnitude, s.terms) if s.terms else (np.abs(s.value), 1) for s in (self, other))
+        return Inexact(self.value + other.value, self.precision, self.radius + other.radius, na + nb, ma + mb)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Inexact:
+        return Inexact(-self.value, self.precision, self.radius, self.terms, self.magnitude)
+
+    def __sub__(self, other: Any) -> Inexact:
+        return self + -self._as_inexact(other)
+
+    def __rsub__(self, other: Any) -> Inexact:
+        return self._as_inexact(other) - self
+
+    def _as_inexact(self, other: Any) -> Inexact:
+        """Take a plain number or array for an exact one."""
+        return other if isinstance(other, Inexact) else Inexact(other, self.precision)
+
+    def __getitem__(self, index: Any) -> Inexact:
+        c = self.closed()
+        radius = c.radius if c.exact else np.broadcast_to(c.radius, c.value.shape)[index]
+        return Inexact(c.value[index], c.precision, radius)
+
+    def off_by(self, error: Array, weight: Inexact) -> Inexact:
+        """Return an open sum in which one factor of the product with `weight` may be off by `error` in each term.
+
+        The terms become that much larger, and so does their rounding. The way of the error itself is left to the
+        caller, who knows its sign: counted here is only what the uncertainty of `weight` adds to it.
+
+        Parameters
+        ----------
+        error : (..., n) array
+        weight : Inexact, (n, m)
+        """
+        p, absolute = self.precision, np.abs(weight.value)
         radius = self.radius
-        if other.radius is not None:
-            radius = other.radius if radius is None else radius + other.radius
-        return Inexact(self.value + other.value, self.precision, radius, na + nb, ma + mb)
+        if p.operand or not weight.exact:
+            rounded = p.operand * absolute + weight.radius * (1 + p.operand)
+            radius = radius + error @ (rounded + p.operand * (absolute + rounded))
+        return Inexact(self.value, p, radius, self.terms, self.magnitude + error @ absolute)
 
     def through(self, activation: Activation) -> Inexact:
         """Apply an activation: the interval of its argument, mapped, and the activation's own error."""
         c = self.closed()
         p = c.precision
         value = activation.function(c.value)
-        if c.radius is None:
+        if isinstance(c.radius, float):
             return Inexact(value, p, activation.error(p, c.value, value))
         # Where the argument may overflow in one order of summation and not in another, it may be NaN too.
         spread = activation.spread(c.value, c.radius)
         return Inexact(value, p, spread + activation.error(p, c.value, value, c.radius, spread))
 
+    def __repr__(self) -> str:
+        c = self.closed()
+        if c.value.ndim:
+            inner = ", ".join(repr(c[i]) for i in range(min(len(c.value), 6)))
+            return f"[{inner}{', ...' if len(c.value) > 6 else ''}]"
+        return f"[{c.value:.6g} +/- {float(c.bound):.2g}]"
+
 
 def choose(condition: Any, a: Any, b: Any) -> Any:
-    """``numpy.where`` for plain and for inexact arrays."""
-    if not isinstance(a, Inexact):
+    """``numpy.where`` for plain and for inexact arrays; a plain alternative to an inexact one is exact."""
+    if not isinstance(a, Inexact) and not isinstance(b, Inexact):
         return np.where(condition, a, b)
-    a, b = a.closed(), b.closed()
-    radius = np.where(condition, _radius(a), _radius(b))
-    return Inexact(np.where(condition, a.value, b.value), a.precision, radius)
-
-
-def _radius(number: Inexact) -> Any:
-    return 0.0 if number.radius is None else number.radius
+    one = a if isinstance(a, Inexact) else b
+    a, b = one._as_inexact(a).closed(), one._as_inexact(b).closed()
+    radius: Any = 0.0 if a.exact and b.exact else np.where(condition, a.radius, b.radius)
+    return Inexact(np.where(condition, a.value, b.value), one.precision, radius)

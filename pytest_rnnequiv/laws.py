@@ -786,7 +786,7 @@ def _numbers_of_case(
     def weight(name: str) -> Inexact:
         radius = p.radius.get(name)
         value = getattr(like, name)
-        return Inexact(value, p, None if radius is None else np.broadcast_to(radius, value.shape))
+        return Inexact(value, p, 0.0 if radius is None else np.broadcast_to(radius, value.shape))
 
     def chain() -> Chain:
         if start is not None:
@@ -799,7 +799,7 @@ def _numbers_of_case(
             radius = radius + (unit + (p.unit if p.unit > unit else 0.0)) * size + np.where(size > 0, p.tiny, 0.0)
             radius = np.where(size * (1 + p.unit) > p.largest, np.inf, radius)
         mask = np.ones((like.N, like.T), bool) if like.mask is None else like.mask
-        h0 = Inexact(expected, p, radius if radius.any() else None)
+        h0 = Inexact(expected, p, radius if radius.any() else 0.0)
         w = CellWeights(weight("Wx"), weight("Wh"), weight("bh"))
         return Chain(Inexact(like.x, p), w, h0, mask, like.spec.activation, like.spec.cell)
 
@@ -828,8 +828,7 @@ class _Bounds(Walk):
         self.bounds: list[Bound] = []
 
     def _compare(self, what: str, got: Array, expected: Inexact, *, travelled: bool) -> None:
-        value = expected.value
-        radius = np.zeros_like(value) if expected.radius is None else expected.radius
+        value, radius = expected.value, expected.bound
         if value.ndim == 2:
             value, radius = value[:, None], radius[:, None]
         self.bounds.append(Bound(value, radius, np.broadcast_to(self._size(value), value.shape)))

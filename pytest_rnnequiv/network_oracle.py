@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from .cells import CellWeights, SimpleRNN
 from .chain import Chain, free_run, induction, layer_output
-from .inexact import Inexact
+from .inexact import Inexact, choose
 from .network import Bidirectional, Layer
 from .network_case import Call, NetworkCase
 from .precision import Precision
@@ -102,7 +102,7 @@ class Walk:
             Wo, bo = (Inexact(w, self.p) for w in case.head_weights())
             y = network.head.activation(x @ Wo + bo).closed()
             got = floats(f"{where}the outputs", shown.outputs, y.value.shape)
-            self._compare(f"{where}output", got, y, travelled=x.radius is not None)
+            self._compare(f"{where}output", got, y, travelled=not x.exact)
 
     def _given(self, state: Array) -> Inexact:
         """An initial state, as the implementation holds it."""
@@ -163,10 +163,10 @@ class Walk:
         kept = []
         for k, (state, final) in enumerate(zip(shown, finals, strict=True)):
             got = floats(f"the numbers of final state {k} of {where}", state, final.value.shape)
-            travelled = final.radius is not None
+            travelled = not final.exact
             # It may be kept in wider numbers than the outputs, or in the numbers of the weights.
             wider = max(self.p.operand, self.p.unit) * np.abs(final.value) + self.p.tiny
-            final = Inexact(final.value, self.p, wider if final.radius is None else final.radius + wider)
+            final = Inexact(final.value, self.p, final.radius + wider)
             self._compare(f"{where}: final state {k}", got, final, travelled=travelled)
             kept.append(Inexact(got, self.p))
         return kept
@@ -184,7 +184,7 @@ class Walk:
         """Judge the cells of one direction; returns its output in the order of processing, and the final states."""
         x = x.closed()
         if layer.go_backwards:
-            x, mask = _reversed(x), mask[:, ::-1]
+            x, mask = x[:, ::-1], mask[:, ::-1]
         finals: list[Inexact] = []
         begun = np.logical_or.accumulate(mask, axis=1)
         for k, (w, start) in enumerate(zip(weights, h0, strict=True)):
@@ -193,20 +193,21 @@ class Walk:
             if shown is not None and k == len(weights) - 1 and layer.return_sequences:
                 states = _states_behind(shown, mask, start.closed().value)
                 expected, radius, certain_nan = induction(chain, states)
-                if x.radius is not None:
+                if not x.exact:
                     self.unseen = True
                     radius = sharp_enough(self.p, states, expected, radius, self._size(expected))
                 self.findings.append(Finding(f"{where}: state", states, expected, radius, 0, certain_nan))
                 held = Inexact(layer_output(mask, states, zero), self.p)
                 self._compare(f"{where}: output", shown, held, travelled=False)
                 x = Inexact(shown, self.p)
-                final = Inexact(states[:, -1], self.p, _where(~begun[:, -1:], start.closed().radius))
+                known = Inexact(states[:, -1], self.p)
+                final = known if start.exact else choose(begun[:, -1:], known, start)
             else:
                 expected, radius, _ = free_run(chain)
                 x = Inexact(layer_output(mask, expected, zero), self.p, layer_output(mask, radius, zero))
                 final = Inexact(expected[:, -1], self.p, radius[:, -1])
                 if not layer.return_sequences and k == len(weights) - 1:
-                    x = _last(x)
+                    x = x[:, -1]
                     if shown is not None:
                         self._compare(f"{where}: output", shown, x, travelled=True)
                         x = Inexact(shown, self.p)
@@ -217,8 +218,7 @@ class Walk:
 
     def _compare(self, what: str, got: Array, expected: Inexact, *, travelled: bool) -> None:
         """Set numbers beside what they should be; `travelled` says that their bound has, and may have become wide."""
-        value, radius = expected.value, expected.radius
-        radius = np.zeros_like(value) if radius is None else np.where(np.isnan(radius), np.inf, radius)
+        value, radius = expected.value, expected.bound
         if got.ndim == 2:
             got, value, radius = (a[:, None] for a in (got, value, radius))
         certain_nan = np.isnan(value) & (radius == 0)
@@ -235,18 +235,6 @@ class Walk:
 
 def _each_cell(layer: Layer | Bidirectional) -> list[int]:
     return [M for direction in layer.directions for M in direction.cells]
-
-
-def _where(condition: Bools, radius: Any) -> Any:
-    return None if radius is None else np.where(condition, radius, 0.0)
-
-
-def _last(x: Inexact) -> Inexact:
-    return Inexact(x.value[:, -1], x.precision, None if x.radius is None else x.radius[:, -1])
-
-
-def _reversed(x: Inexact) -> Inexact:
-    return Inexact(x.value[:, ::-1], x.precision, None if x.radius is None else x.radius[:, ::-1])
 
 
 def _states_behind(outputs: Array, mask: Bools, h0: Array) -> Array:
@@ -267,15 +255,15 @@ def _apart(layer: Layer | Bidirectional, shown: Any) -> list[Any]:
 
 
 def _as_shown(layer: Bidirectional, backward: Inexact) -> Inexact:
-    return _reversed(backward.closed()) if layer.return_sequences else backward.closed()
+    return backward[:, ::-1] if layer.return_sequences else backward.closed()
 
 
 def _merged(layer: Bidirectional, forward: Inexact, backward: Inexact) -> Inexact:
     forward, backward = forward.closed(), _as_shown(layer, backward)
     p = forward.precision
     if layer.merge_mode == "concat":
-        radii = [np.zeros_like(y.value) if y.radius is None else y.radius for y in (forward, backward)]
-        return Inexact(np.concatenate([forward.value, backward.value], -1), p, np.concatenate(radii, -1))
+        both = forward, backward
+        return Inexact(np.concatenate([y.value for y in both], -1), p, np.concatenate([y.bound for y in both], -1))
     if layer.merge_mode == "mul":
         return (forward * backward).closed()
     total = (forward + backward).closed()

@@ -115,7 +115,7 @@ def _inexact_weights(case: Case, p: Precision) -> tuple[CellWeights, Inexact, In
     def weight(name: str) -> Inexact:
         value = getattr(case, name)
         radius = p.radius.get(name)
-        return Inexact(value, p, None if radius is None else np.broadcast_to(radius, value.shape))
+        return Inexact(value, p, 0.0 if radius is None else np.broadcast_to(radius, value.shape))
 
     return CellWeights(weight("Wx"), weight("Wh"), weight("bh")), weight("Wo"), weight("bo")
 

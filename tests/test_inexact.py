@@ -117,7 +117,7 @@ def test_a_number_stays_closed_and_a_sum_open() -> None:
     p = Precision.float32
     a = Inexact([1.0, 2.0], p)
     assert a.closed() is a
-    assert a.radius is None
+    assert a.exact
     total = a + a + a
     assert (total.terms, total.magnitude.tolist()) == (3, [3, 6])
     closed = total.closed()
@@ -331,3 +331,47 @@ def test_where_one_argument_may_be_anything_all_of_the_axis_may() -> None:
             [True] * 3,
         ]
         assert np.isfinite(ACTIVATIONS["tanh"](Inexact(a, Precision.float32, radius)).radius).sum() == 5
+
+
+def test_plain_numbers_are_exact_on_both_sides() -> None:
+    p = Precision.float32
+    z = Inexact([0.25, 0.5], p, np.array([1e-3, 0.0]))
+    for number, value in ((1 - z, [0.75, 0.5]), (z - 1, [-0.75, -0.5]), (2 * z, [0.5, 1.0]), (z * 2, [0.5, 1.0])):
+        assert number.value.tolist() == value
+        assert number.closed().radius[0] > number.closed().radius[1] > 0
+    assert (np.array([1.0, 2.0]) + z).value.tolist() == [1.25, 2.5]
+
+
+@settings(max_examples=60)
+@given(seed=SEED)
+def test_a_convex_combination_in_both_forms_is_within_its_radius(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p = Precision.float32
+    z = rng.random((3, 4)).astype(np.float32)
+    a, b = (numbers(rng, 3, 4) for _ in range(2))
+    Z, A, B = (Inexact(each, p) for each in (z, a, b))
+    bound = Z * A + (1 - Z) * B
+    assert inside(z * a + (np.float32(1) - z) * b, bound)
+    assert inside(z * np.float64(a) + (1 - np.float64(z)) * b, bound)
+
+
+def test_parts_of_a_number_keep_their_radius() -> None:
+    p = Precision.float32
+    a = Inexact(np.arange(6.0).reshape(1, 3, 2), p, np.arange(6.0).reshape(1, 3, 2) / 10)
+    assert a[:, -1].radius.tolist() == [[0.4, 0.5]]
+    assert a[:, ::-1].value.tolist() == [[[4, 5], [2, 3], [0, 1]]]
+    assert Inexact(a.value, p)[:, 0].exact
+    assert (a + a)[:, 1].radius[0, 0] > 0.4, "an open sum is rounded first"
+
+
+def test_a_number_contains_what_a_correct_implementation_may_have() -> None:
+    p = Precision.float32
+    a = Inexact([1.0, 2.0, np.inf, 0.0], p, np.array([0.5, 0.0, 0.0, np.inf]))
+    assert a.contains([1.5, 2.0, np.inf, 1e300]).all()
+    assert not a.contains([1.6, 2.0000001, -np.inf, np.nan]).any()
+
+
+def test_a_number_prints_itself() -> None:
+    p = Precision.float32
+    assert repr(Inexact(1 / 3, p, 3.7e-16)) == "[0.333333 +/- 3.7e-16]"
+    assert repr(Inexact([1.0, 2.0], p)) == "[[1 +/- 0], [2 +/- 0]]"
