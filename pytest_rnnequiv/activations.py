@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -265,6 +266,16 @@ class Activation:
         """Apply the function to an array, or to anything that knows how to be mapped (see ``inexact``)."""
         mapped = getattr(a, "through", None)
         return self.function(a) if mapped is None else mapped(self)
+
+    @cached_property
+    def span(self) -> float:
+        """The width of the range of its values; infinite where they have no bound."""
+        far = 1e12
+        with np.errstate(all="ignore"):
+            # opposite ends side by side are the extremes of a function of the whole axis, too
+            values = [self.function(np.array([[far, -far], [-far, far]])), self.function(np.array(self.turns or [far]))]
+        width = max(float(v.max()) for v in values) - min(float(v.min()) for v in values)
+        return width if width < far**0.5 else math.inf
 
     def __str__(self) -> str:
         return self.name

@@ -17,6 +17,7 @@ from .activations import Activation
 from .cells import CellWeights, SimpleRNN
 from .inexact import Inexact, Radius
 from .precision import Precision
+from .verdict import telling
 
 __all__ = ["Chain", "free_run", "induction", "layer_output", "lost_when_shown", "zero_of_nan"]
 
@@ -78,15 +79,15 @@ def induction(chain: Chain, states: Array) -> tuple[Array, Array, Bools]:
     """
     h0, x = chain.h0.closed(), chain.x.closed()
     previous = np.concatenate([h0.value[:, None], states[:, :-1]], axis=1)
-    radius = _before(h0, lost_when_shown(previous, x.precision), previous)
-    h = chain.cell.step(x, Inexact(previous, x.precision, radius), chain.w, chain.activation).closed()
-    # A NaN that goes in comes out, in whatever order the sum is taken; an infinity may or may not become one.
-    certain_nan = np.isnan(x.value).any(-1, keepdims=True) | np.isnan(previous).any(-1, keepdims=True)
+    before = Inexact(previous, x.precision, _before(h0, lost_when_shown(previous, x.precision), previous))
+    h = chain.cell.step(x, before, chain.w, chain.activation).closed()
+    certain_nan = np.asarray(x.nan.any(-1, keepdims=True) | before.nan.any(-1, keepdims=True))
     zeroed = zero_of_nan(chain.activation, certain_nan, states)
     held = ~chain.mask[..., None]
+    shown = telling(states, h.value, h.radius, chain.activation.span)
     expected = np.where(held, previous, np.where(zeroed, 0.0, h.value))
     # A held state is its predecessor to the bit; the first one is what is given, as well as that is known.
-    bound = np.where(held, _before(h0, 0.0, previous), np.where(zeroed, 0.0, h.radius))
+    bound = np.where(held, _before(h0, 0.0, previous), np.where(zeroed, 0.0, shown))
     certain_nan = certain_nan & ~zeroed
     certain_nan = np.where(held, np.isnan(previous), certain_nan)
     return expected, bound, np.broadcast_to(certain_nan, states.shape)
@@ -171,6 +172,8 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> tuple[Ar
             new = act.function(a.value)
             own = act.error(p, a.value, new, delta, act.spread(a.value, delta))
             source = np.where(np.isfinite(delta), np.abs(slope) * a.radius + remainder + own, np.inf)
+            if (nan := a.nan & act.keeps_nan).any():  # no error changes that
+                slope, source = np.where(nan, 0.0, slope), np.where(nan, 0.0, source)
             travelled = travelled * slope[:, None, None, :]
             new_old = (old @ abs_Wh) * np.abs(slope)
             if not on.all():

@@ -8,6 +8,9 @@ bound.
 A sum stays open while terms are added to it, so that one bound, ``gamma_n`` times the sum of the absolute terms, covers
 *every* order of summation, blocking and fusing of the whole pre-activation. It is closed when it is used as a factor,
 indexed, or goes through an activation.
+
+A NaN that goes in comes out, in whatever order a sum is taken; an infinity may or may not become one. So a value that
+is NaN with a finite radius is NaN for certain, and one with an infinite radius may be anything.
 """
 
 from __future__ import annotations
@@ -68,10 +71,24 @@ class Inexact:
         self.terms = terms
         self.magnitude = magnitude
 
+    @classmethod
+    def weight(cls, name: str, value: Any, precision: Precision) -> Inexact:
+        """A weight of a case, as far as an implementation that declares a precision may have another."""
+        return cls(value, precision, precision.weight_radius(name, np.shape(value)))
+
     @property
     def exact(self) -> bool:
         """Whether no error has come in, though a sum may have to be rounded yet."""
         return isinstance(self.radius, float)
+
+    @property
+    def nan(self) -> npt.NDArray[np.bool_]:
+        """Where it is NaN for certain."""
+        nan = np.isnan(self.value)
+        if not nan.any():
+            return nan
+        known = self.radius + self.magnitude if self.terms else self.radius
+        return np.asarray(nan & np.isfinite(known))
 
     @property
     def bound(self) -> Array:
@@ -107,7 +124,7 @@ class Inexact:
         p, radius = c.precision, c.radius
         absolute = np.abs(c.value)
         if p.operand:
-            radius = radius * (1 + p.operand) + p.operand * absolute
+            radius = radius * (1 + p.operand) + p.operand * np.where(np.isnan(absolute), 0.0, absolute)
         if not p.subnormals and (small := absolute < p.tiny).any():
             radius = radius + np.where(small, absolute, 0.0)
         # A factor that is no number of the implementation's may overflow even where it meets a zero.
@@ -123,19 +140,32 @@ class Inexact:
             radius = ra @ (abs_b + rb)
         if isinstance(rb, np.ndarray):
             radius = radius + abs_a @ rb
-        return Inexact(a @ b, self.precision, radius, b.shape[0], abs_a @ abs_b)
+        product = Inexact(a @ b, self.precision, radius, b.shape[0], abs_a @ abs_b)
+        if np.isnan(product.value).any():
+            of_a, of_b = (np.isnan(number) & np.isfinite(r) for number, r in ((a, ra), (b, rb)))
+            return product._nan_where(of_a.any(-1, keepdims=True) | of_b.any(0))
+        return product
 
     def __mul__(self, other: Any) -> Inexact:
         (a, ra), (b, rb) = self._factor(), self._as_inexact(other)._factor()
         carried = ra * np.abs(b) + (np.abs(a) + ra) * rb
-        return Inexact(a * b, self.precision, carried, 1, np.abs(a * b))
+        product = Inexact(a * b, self.precision, carried, 1, np.abs(a * b))
+        if np.isnan(product.value).any():
+            return product._nan_where((np.isnan(a) & np.isfinite(ra)) | (np.isnan(b) & np.isfinite(rb)))
+        return product
 
     __rmul__ = __mul__
 
     def __add__(self, other: Any) -> Inexact:
         other = self._as_inexact(other)
         (ma, na), (mb, nb) = ((s.magnitude, s.terms) if s.terms else (np.abs(s.value), 1) for s in (self, other))
-        return Inexact(self.value + other.value, self.precision, self.radius + other.radius, na + nb, ma + mb)
+        total = Inexact(self.value + other.value, self.precision, self.radius + other.radius, na + nb, ma + mb)
+        return total._nan_where(self.nan | other.nan) if np.isnan(total.value).any() else total
+
+    def _nan_where(self, certain: Any) -> Inexact:
+        """Make known where an open sum is NaN for certain."""
+        self.radius, self.magnitude = (np.where(certain, 0.0, number) for number in (self.radius, self.magnitude))
+        return self
 
     __radd__ = __add__
 
@@ -184,7 +214,10 @@ class Inexact:
             return Inexact(value, p, activation.error(p, c.value, value))
         # Where the argument may overflow in one order of summation and not in another, it may be NaN too.
         spread = activation.spread(c.value, c.radius)
-        return Inexact(value, p, spread + activation.error(p, c.value, value, c.radius, spread))
+        radius = spread + activation.error(p, c.value, value, c.radius, spread)
+        if (nan := c.nan).any():  # which some functions may make something else of
+            radius = np.where(nan, 0.0 if activation.keeps_nan else np.inf, radius)
+        return Inexact(value, p, radius)
 
     def __repr__(self) -> str:
         c = self.closed()

@@ -784,9 +784,7 @@ def _numbers_of_case(
     first = case.T - outputs.shape[1]
 
     def weight(name: str) -> Inexact:
-        radius = p.radius.get(name)
-        value = getattr(like, name)
-        return Inexact(value, p, 0.0 if radius is None else np.broadcast_to(radius, value.shape))
+        return Inexact.weight(name, getattr(like, name), p)
 
     def chain() -> Chain:
         if start is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from .precision import to_bfloat16
 __all__ = ["Call", "NetworkCase"]
 
 Array = npt.NDArray[Any]
+#: Makes of a weight, by name and array, what is to be computed with.
+Number = Callable[[str, Array], Any]
 
 
 def stored(value: Any, dtype: str) -> Array:
@@ -156,40 +158,54 @@ class NetworkCase:
         named = zip(self.network.weight_shapes, self.weights, strict=True)
         return {full.removeprefix(prefix): weight for full, weight in named if full.startswith(prefix)}
 
-    def cell_weights(self, i: int) -> list[list[CellWeights]]:
-        """Return the weights of layer `i`, of each direction and each cell; a bias that is not there is zeros."""
-        given = iter(self.part(f"layer{i}").values())
+    def cell_weights(self, i: int, number: Number | None = None) -> list[list[CellWeights]]:
+        """Return the weights of layer `i`, of each direction and each cell; a bias that is not there is zeros.
+
+        Parameters
+        ----------
+        number : callable, optional
+            Makes of each weight, by name and array, what is to be computed with.
+        """
+        given = iter(self._part(f"layer{i}", number).values())
         return [
             [
-                CellWeights(next(given), next(given), next(given) if layer.use_bias else np.zeros(M, self._float))
+                CellWeights(next(given), next(given), next(given) if layer.use_bias else self._zeros(M, number))
                 for M in layer.cells
             ]
             for layer in self.network.layers[i].directions
         ]
 
-    def head_weights(self) -> tuple[Array, Array]:
+    def head_weights(self, number: Number | None = None) -> tuple[Any, Any]:
         """Return ``(Wo, bo)`` of a network that has a head; a bias that is not there is zeros."""
         assert self.network.head is not None
-        named = self.part("head")
-        return named["Wo"], named.get("bo", np.zeros(self.network.head.K, self._float))
+        named = self._part("head", number)
+        return named["Wo"], named.get("bo") if self.network.head.use_bias else self._zeros(self.network.head.K, number)
+
+    def _part(self, part: str, number: Number | None) -> dict[str, Any]:
+        named = self.part(part)
+        return named if number is None else {name: number(f"{part}/{name}", array) for name, array in named.items()}
+
+    def _zeros(self, n: int, number: Number | None) -> Any:
+        zeros = np.zeros(n, self._float)
+        return zeros if number is None else number("", zeros)
 
     @property
     def _float(self) -> Any:
         return self.weights[0].dtype
 
-    def inputs(self, call: Call) -> tuple[Array, npt.NDArray[np.bool_]]:
+    def inputs(self, call: Call, number: Number | None = None) -> tuple[Any, npt.NDArray[np.bool_]]:
         """What the first layer gets: features ``(N, T, D)`` and the mask ``(N, T)``, which is all True without one."""
         network, x, mask = self.network, call.x, call.mask
         if network.embedded:
             if network.source == "embedding with mask":
                 mask = x != 0
-            x = self.part("embedding")["E"][x]
-        elif network.source == "masking":
+            return self._part("embedding", number)["E"][x], np.ones(x.shape, bool) if mask is None else mask
+        if network.source == "masking":
             # compared in the numbers that are computed with
             value = stored(network.mask_value, network.compute_dtype)
             mask = (stored(x, network.compute_dtype) != value).any(-1)
             x = np.where(mask[..., None], x, np.zeros((), x.dtype))
-        return x, np.ones(x.shape[:2], bool) if mask is None else mask
+        return x if number is None else number("", x), np.ones(x.shape[:2], bool) if mask is None else mask
 
     def replace(self, **changes: Any) -> NetworkCase:
         """Return a copy with some fields changed."""

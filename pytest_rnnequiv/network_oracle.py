@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .cells import CellWeights, SimpleRNN
-from .chain import Chain, free_run, induction, layer_output
+from .chain import Chain, free_run, induction, layer_output, lost_when_shown
 from .inexact import Inexact, choose
 from .network import Bidirectional, Layer
 from .network_case import Call, NetworkCase
@@ -86,8 +86,7 @@ class Walk:
         if network.head is None:  # then the last layer's output is the model's
             last = layers[-1]
             layers[-1] = ShownLayer(shown.outputs, None if last is None else last.states)
-        values, mask = case.inputs(call)
-        x = Inexact(values, self.p)
+        x, mask = case.inputs(call, self._weight)
         given = iter(call.states)
         for i, (layer, seen) in enumerate(zip(network.layers, layers, strict=True)):
             if layer.initial_state:
@@ -99,10 +98,21 @@ class Walk:
             x = self._layer(f"{where}layer{i}", i, x, mask, h0, seen)
             mask = mask_behind(layer, mask)
         if network.head is not None:
-            Wo, bo = (Inexact(w, self.p) for w in case.head_weights())
+            Wo, bo = case.head_weights(self._weight)
             y = network.head.activation(x @ Wo + bo).closed()
             got = floats(f"{where}the outputs", shown.outputs, y.value.shape)
-            self._compare(f"{where}output", got, y, travelled=not x.exact)
+            self._compare(f"{where}output", got, y, travelled=self._travelled(x))
+
+    def _weight(self, name: str, value: Array) -> Inexact:
+        return Inexact.weight(name, value, self.p)
+
+    def _seen(self, shown: Array) -> Inexact:
+        """What was shown, as far as the implementation may go on with something else."""
+        return Inexact(shown, self.p, lost_when_shown(shown, self.p))
+
+    def _travelled(self, x: Inexact) -> bool:
+        """Whether a bound has come a way, and is more than what is lost by showing a number."""
+        return not x.exact and bool((x.bound > self.p.tiny).any())
 
     def _given(self, state: Array) -> Inexact:
         """An initial state, as the implementation holds it."""
@@ -124,7 +134,7 @@ class Walk:
         outputs: list[Inexact] = []
         finals: list[Inexact] = []
         for name, direction, weights, own in zip(
-            names, layer.directions, self.case.cell_weights(i), apart, strict=True
+            names, layer.directions, self.case.cell_weights(i, self._weight), apart, strict=True
         ):
             cells = len(direction.cells)
             states = h0[len(finals) : len(finals) + cells]
@@ -142,7 +152,7 @@ class Walk:
             return merged
         if layer.merge_mode != "concat":
             self._compare(f"{where}: merged output", shown, merged, travelled=True)
-        return Inexact(shown, self.p)
+        return self._seen(shown)
 
     def _shown(self, where: str, layer: Layer | Bidirectional, mask: Bools, output: Any) -> Any:
         """What was seen of a layer's output, as float64 of the right shape; a pair with ``merge_mode=None``."""
@@ -163,12 +173,12 @@ class Walk:
         kept = []
         for k, (state, final) in enumerate(zip(shown, finals, strict=True)):
             got = floats(f"the numbers of final state {k} of {where}", state, final.value.shape)
-            travelled = not final.exact
+            travelled = self._travelled(final)
             # It may be kept in wider numbers than the outputs, or in the numbers of the weights.
             wider = max(self.p.operand, self.p.unit) * np.abs(final.value) + self.p.tiny
             final = Inexact(final.value, self.p, final.radius + wider)
             self._compare(f"{where}: final state {k}", got, final, travelled=travelled)
-            kept.append(Inexact(got, self.p))
+            kept.append(self._seen(got))
         return kept
 
     def _direction(
@@ -189,18 +199,18 @@ class Walk:
         begun = np.logical_or.accumulate(mask, axis=1)
         for k, (w, start) in enumerate(zip(weights, h0, strict=True)):
             zero = layer.zero_output_for_mask and k == len(weights) - 1
-            chain = Chain(x, CellWeights(*(Inexact(a, self.p) for a in w)), start, mask, layer.activation, SimpleRNN())
+            chain = Chain(x, w, start, mask, layer.activation, SimpleRNN())
             if shown is not None and k == len(weights) - 1 and layer.return_sequences:
                 states = _states_behind(shown, mask, start.closed().value)
                 expected, radius, certain_nan = induction(chain, states)
-                if not x.exact:
+                if self._travelled(x):
                     self.unseen = True
                     radius = sharp_enough(self.p, states, expected, radius, self._size(expected))
                 self.findings.append(Finding(f"{where}: state", states, expected, radius, 0, certain_nan))
                 held = Inexact(layer_output(mask, states, zero), self.p)
                 self._compare(f"{where}: output", shown, held, travelled=False)
-                x = Inexact(shown, self.p)
-                known = Inexact(states[:, -1], self.p)
+                x = self._seen(shown)
+                known = self._seen(states[:, -1])
                 final = known if start.exact else choose(begun[:, -1:], known, start)
             else:
                 expected, radius, _ = free_run(chain)
@@ -210,9 +220,9 @@ class Walk:
                     x = x[:, -1]
                     if shown is not None:
                         self._compare(f"{where}: output", shown, x, travelled=True)
-                        x = Inexact(shown, self.p)
+                        x = self._seen(shown)
                         same = mask[:, -1:] if zero else begun[:, -1:]  # then the state is what was put out
-                        final = Inexact(np.where(same, shown, final.value), self.p, np.where(same, 0.0, final.radius))
+                        final = choose(same, x, final)
             finals.append(final)
         return x, finals
 
@@ -221,7 +231,7 @@ class Walk:
         value, radius = expected.value, expected.bound
         if got.ndim == 2:
             got, value, radius = (a[:, None] for a in (got, value, radius))
-        certain_nan = np.isnan(value) & (radius == 0)
+        certain_nan = np.isnan(value) & np.isfinite(radius)
         if travelled:
             self.unseen = True
             radius = sharp_enough(self.p, got, value, radius, self._size(value))

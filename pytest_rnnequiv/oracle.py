@@ -28,6 +28,7 @@ from .inexact import Inexact
 from .network_case import NetworkCase
 from .network_oracle import judge_network
 from .precision import Precision
+from .spec import WEIGHT_NAMES
 from .trajectory import BadAnswer, Trajectory, as_trajectory
 from .verdict import Finding, Place, Verdict, sharp_enough
 
@@ -112,12 +113,8 @@ def inspect(case: Case, trajectory: Trajectory, p: Precision) -> tuple[str, list
 
 
 def _inexact_weights(case: Case, p: Precision) -> tuple[CellWeights, Inexact, Inexact]:
-    def weight(name: str) -> Inexact:
-        value = getattr(case, name)
-        radius = p.radius.get(name)
-        return Inexact(value, p, 0.0 if radius is None else np.broadcast_to(radius, value.shape))
-
-    return CellWeights(weight("Wx"), weight("Wh"), weight("bh")), weight("Wo"), weight("bo")
+    Wx, Wh, bh, Wo, bo = (Inexact.weight(name, getattr(case, name), p) for name in WEIGHT_NAMES)
+    return CellWeights(Wx, Wh, bh), Wo, bo
 
 
 def _initial_state(case: Case) -> Array:

@@ -24,6 +24,10 @@ ACTIVATION_ULPS = 8.0
 ACTIVATION_FLOOR = 4.0
 
 
+#: The weights of a layer, a head and an embedding, as the notebook calls them.
+LETTERS = ("Wx", "Wh", "bh", "Wo", "bo", "E")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Precision:
     """The arithmetic of an implementation.
@@ -50,9 +54,10 @@ class Precision:
         Absolute error that the activation function may add beyond rounding: what a table or a rational approximation
         declares. See :meth:`with_activation_error`.
     radius : mapping of str to float or array
-        Absolute uncertainty of single weights, by name (``"Wx"``, ``"Wh"``, ``"bh"``, ``"Wo"``, ``"bo"``): a scalar,
-        or an array that broadcasts to the weight's shape. This is how quantised weights are judged under
-        "quantisation and nothing else": see :meth:`quantised`.
+        Absolute uncertainty of single weights, by name: a letter of the notebook (``"Wx"``, ``"Wh"``, ``"bh"``,
+        ``"Wo"``, ``"bo"``; ``"E"`` for an embedding), which stands for that weight of every layer, or the full name of
+        one (``"layer1/Wx"``). A scalar, or an array that broadcasts to the weight's shape. This is how quantised
+        weights are judged under "quantisation and nothing else": see :meth:`quantised`.
     """
 
     name: str
@@ -93,21 +98,44 @@ class Precision:
         Parameters
         ----------
         **scales : float or array
-            The quantisation step of each weight, by name; an array broadcasts to the weight's shape, so a per-channel
-            scale of ``Wx (D, M)`` has shape ``(M,)``. A weight rounded to the nearest multiple of ``s`` moves by at
-            most ``s/2``: that is the radius that enters the bound, times ``1 + 2^-20`` for the rounding of the
-            quantiser's own division.
+            The quantisation step of each weight, by name as in `radius`; an array broadcasts to the weight's shape, so
+            a per-channel scale of ``Wx (D, M)`` has shape ``(M,)``. A weight rounded to the nearest multiple of ``s``
+            moves by at most ``s/2``: that is the radius that enters the bound, times ``1 + 2^-20`` for the rounding of
+            the quantiser's own division.
 
         Raises
         ------
         ValueError
             If there is no weight of that name.
         """
-        unknown = sorted(scales.keys() - {"Wx", "Wh", "bh", "Wo", "bo"})
+        unknown = sorted(name for name in scales if name.rpartition("/")[2] not in LETTERS)
         if unknown:
-            raise ValueError(f"there are no weights {', '.join(unknown)}: expected Wx, Wh, bh, Wo or bo")
+            raise ValueError(
+                f"there are no weights {', '.join(unknown)}: expected {', '.join(LETTERS)}, or one of a layer, such as "
+                "layer0/Wx"
+            )
         radius = {name: np.asarray(scale, dtype=np.float64) * (0.5 * (1 + 2.0**-20)) for name, scale in scales.items()}
         return replace(self, name=f"{self.name}, quantised weights", radius={**self.radius, **radius})
+
+    def weight_radius(self, name: str, shape: tuple[int, ...]) -> Any:
+        """Return how far a weight may be from the case's own: an array of its shape, or 0 for one that is exact.
+
+        Raises
+        ------
+        ValueError
+            If what was declared does not fit that shape; the message says for which weight.
+        """
+        for known in (name, name.rpartition("/")[2]) if self.radius else ():
+            if known in self.radius:
+                declared = np.asarray(self.radius[known], np.float64)
+                try:
+                    return np.broadcast_to(declared, shape)
+                except ValueError:
+                    raise ValueError(
+                        f"the scales that are declared for {known} have shape {declared.shape}, and {name} has shape "
+                        f"{shape}: declare those of each layer, by names such as layer0/Wx"
+                    ) from None
+        return 0.0
 
     @property
     def keeps_identity(self) -> bool:

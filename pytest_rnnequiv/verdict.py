@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .precision import Precision
 
-__all__ = ["Finding", "Place", "Verdict", "sharp_enough"]
+__all__ = ["Finding", "Place", "Verdict", "sharp_enough", "telling"]
 
 Array = npt.NDArray[np.float64]
 
@@ -92,7 +92,8 @@ class Verdict:
         problem = None
         if status == "inconclusive":
             why = (
-                "overflow there is a matter of the order of summation"
+                "overflow there is a matter of the order of summation, or the rounding of a single step is a good part "
+                "of the activation's range"
                 if seen_states
                 else "a correct implementation may be this far off, since the recurrence amplifies rounding; "
                 "show the states to be judged step by step"
@@ -196,6 +197,19 @@ class Finding:
             ratio = np.where(self.certain_nan, np.where(np.isnan(self.got), 0.0, np.inf), ratio)
             undetermined &= ~self.certain_nan
         return ratio, undetermined
+
+
+#: The share of an activation's range from which on a bound says nothing: both sides of it are half of the range.
+GOOD_PART = 0.25
+
+
+def telling(got: Array, expected: Array, radius: Array, span: float) -> Array:
+    """Take away the bounds of single steps that are a good part of the activation's range: nothing is shown by them.
+
+    In bfloat16 the sum of a dozen terms may be off by tenths. What is outside of such a bound is wrong all the same.
+    """
+    blunt = radius > GOOD_PART * span
+    return np.where(blunt & ~(np.abs(got - expected) > radius), np.inf, radius) if blunt.any() else radius
 
 
 def sharp_enough(p: Precision, got: Array, expected: Array, radius: Array, scale: Array) -> Array:

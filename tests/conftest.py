@@ -7,10 +7,15 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pytest_rnnequiv import collection
 
 pytest_plugins = ["pytester"]
+
+# A busy machine is no failure. What else the profile in use says (that of CI, for one) holds.
+settings.register_profile("patient", settings.default, deadline=None)
+settings.load_profile("patient")
 
 # A run in this process forgets the modules that it was the first to import, while their package goes on to
 # hold them as attributes; and Hypothesis takes a second to import. So what all share is imported here.
