@@ -318,8 +318,8 @@ class Activation:
             parts.append(np.where(rows, values, 0.0).sum(-1))
         return np.concatenate(parts, -1)
 
-    def linearise(self, a: Array, delta: Array) -> tuple[Array, Array]:
-        """Linear model of the function near `a`.
+    def linearise(self, a: Array, delta: Array, whole: Array | None = None) -> tuple[Array, Array]:
+        """Linear model of the function near `a`; `whole` is :meth:`spread`, where that is known already.
 
         Returns
         -------
@@ -327,7 +327,7 @@ class Activation:
             For every ``|e| <= delta``: ``|f(a + e) - f(a) - slope * e| <= remainder`` (Taylor's theorem; next to a
             kink, or without a known slope, the function's whole movement is remainder).
         """
-        whole = self.spread(a, delta)
+        whole = self.spread(a, delta) if whole is None else whole
         if self.slope is None:
             return np.zeros_like(a), whole
         slope = self.slope(a)

@@ -18,6 +18,7 @@ from .cells import CellWeights, SimpleRNN
 from .inexact import Inexact, Radius
 from .precision import Precision
 from .verdict import telling
+from .zonotope import Zonotope, extent
 
 __all__ = ["Chain", "free_run", "induction", "layer_output", "lost_when_shown", "zero_of_nan"]
 
@@ -119,9 +120,6 @@ def zero_of_nan(activation: Activation, certain_nan: Bools, got: Array) -> Bools
 #: What a head makes of states, and of the states' uncertainty as it travels with its sign.
 Head = tuple[Inexact, Inexact, Activation]
 
-#: Numbers that the error window of :func:`free_run` may hold; older errors fall back on the interval bound.
-WINDOW = 4_000_000
-
 
 def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> tuple[Array, Array, Array]:
     """States of the recurrence or outputs of its head, and how far a correct implementation's may be from them.
@@ -131,7 +129,8 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> tuple[Ar
     error that travels on through the *signed* product of the following steps' matrices, so that a contracting
     recurrence forgets it. The remainder ``r_t`` of the linearisation (Taylor, with the largest second derivative)
     enters as one more source; it depends on earlier errors only, so the bound is rigorous, not first order. Chaos
-    makes it wide, never wrong.
+    makes it wide, never wrong. The errors are kept as a :class:`~.zonotope.Zonotope`, so that time is linear in the
+    number of steps.
 
     Parameters
     ----------
@@ -148,45 +147,36 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> tuple[Ar
     """
     cell, act, p, w = chain.cell, chain.activation, chain.precision, chain.w
     all_x, h0 = chain.x.closed(), chain.h0.closed()
-    h = h0.value
-    N, M = h.shape
+    h, E = h0.value, np.array(np.broadcast_to(h0.radius, h0.value.shape))
     sharp = type(cell) is SimpleRNN
-    Wh, abs_Wh = w.Wh.value, np.abs(w.Wh.value)
-    # sources R (N, S, M): bounds of errors; paths P (N, S, M, M): where unit i of source s is now, in unit j.
-    paths, sources, old = np.zeros((N, 0, M, M)), np.zeros((N, 0, M)), np.zeros((N, M))
-    E = np.zeros((N, M))
-    if not h0.exact:
-        E = np.broadcast_to(h0.radius, h.shape)
-        paths, sources, old = _with_source(paths, sources, old, E)
+    errors = Zonotope(E)
     expected, radius, scale = [], [], []
     for t in range(chain.mask.shape[1]):
-        x = all_x[:, t]
         on = chain.mask[:, t, None]
         if sharp:
-            a = cell.preactivation(x, Inexact(h, p), w).off_by(E, w.Wh).closed()
-            travelled = paths @ Wh
-            carried = np.einsum("nsi,nsij->nj", sources, np.abs(travelled)) + old @ abs_Wh
+            a = cell.preactivation(all_x[:, t], Inexact(h, p), w).off_by(E, w.Wh).closed()
+            travelled = errors.image(w.Wh.value)
+            carried = extent(travelled)
             delta = carried + a.radius
-            slope, remainder = act.linearise(a.value, delta)
+            spread = act.spread(a.value, delta)
+            slope, remainder = act.linearise(a.value, delta, spread)
             # the activation's own error; its argument's error is counted above
             new = act.function(a.value)
-            own = act.error(p, a.value, new, delta, act.spread(a.value, delta))
+            own = act.error(p, a.value, new, delta, spread)
             source = np.where(np.isfinite(delta), np.abs(slope) * a.radius + remainder + own, np.inf)
             if (nan := a.nan & act.keeps_nan).any():  # no error changes that
                 slope, source = np.where(nan, 0.0, slope), np.where(nan, 0.0, source)
-            travelled = travelled * slope[:, None, None, :]
-            new_old = (old @ abs_Wh) * np.abs(slope)
+            travelled *= slope[:, None]
+            new_E = carried * np.abs(slope) + source
             if not on.all():
+                travelled = np.where(on[:, None], travelled, errors.generators)
                 source = np.where(on, source, 0.0)
-                travelled = np.where(on[:, None, None], travelled, paths)
-                new_old = np.where(on, new_old, old)
-            paths, sources, old = _with_source(travelled, sources, new_old, source)
-            E = np.einsum("nsi,nsij->nj", sources, np.abs(paths)) + old
+            errors.become(travelled)
+            errors.add(source)
         else:
-            step = cell.step(x, Inexact(h, p, E), w, act).closed()
-            new, new_E = step.value, step.radius
-            E = np.where(on, new_E, E)
-        h = np.where(on, new, h)
+            step = cell.step(all_x[:, t], Inexact(h, p, E), w, act).closed()
+            new, new_E = step.value, step.bound
+        h, E = np.where(on, new, h), np.where(on, new_E, E)
         E = np.where(np.isnan(E), np.inf, E)
         if t < first:
             continue
@@ -195,37 +185,21 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> tuple[Ar
         else:
             # A layer puts out zeros as long as all is masked, whatever its state is.
             begun = np.asarray(chain.mask[:, : t + 1].any(1, keepdims=True))
-            travelling = (sources * begun[:, None], old * begun) if sharp else None
-            y, size = _headed(chain, head, np.where(begun, h, 0.0), np.where(begun, E, 0.0), paths, travelling)
+            arriving = np.where(begun, extent(errors.image(head[0].value)), 0.0) if sharp else None
+            y, size = _headed(chain, head, np.where(begun, h, 0.0), np.where(begun, E, 0.0), arriving)
         expected.append(y.value)
-        radius.append(np.where(np.isnan(y.radius), np.inf, y.radius))
+        radius.append(y.bound)
         scale.append(size)
     return np.stack(expected, 1), np.stack(radius, 1), np.stack(scale, 1)
 
 
-def _headed(
-    chain: Chain, head: Head, h: Array, E: Array, paths: Array, travelling: tuple[Array, Array] | None
-) -> tuple[Inexact, Array]:
-    """Outputs of one step, and their size; what travels keeps its sign through the head."""
+def _headed(chain: Chain, head: Head, h: Array, E: Array, arriving: Array | None) -> tuple[Inexact, Array]:
+    """Outputs of one step, and their size; `arriving` is what travels, which keeps its sign through the head."""
     Wo, bo, activation = head
-    p, abs_Wo = chain.precision, np.abs(Wo.value)
-    if travelling is None:
+    p = chain.precision
+    if arriving is None:
         y = (chain.cell.readout(Inexact(h, p, E), chain.activation) @ Wo + bo).closed()
     else:
-        sources, old = travelling
-        arriving = np.einsum("nsi,nsik->nk", sources, np.abs(paths @ Wo.value)) + old @ abs_Wo
         y = (Inexact(h, p) @ Wo + bo).off_by(E, Wo).closed()
         y = Inexact(y.value, p, y.radius + arriving)
-    return activation(y).closed(), np.abs(h) @ abs_Wo + np.abs(bo.value)
-
-
-def _with_source(paths: Array, sources: Array, old: Array, source: Array) -> tuple[Array, Array, Array]:
-    """Add a source at the present step; the oldest ones leave the window for the interval bound when it is full."""
-    N, S, M = sources.shape
-    room = max(1, WINDOW // (max(N, 1) * M * M))
-    if room <= S:
-        drop = S + 1 - room
-        old = old + np.einsum("nsi,nsij->nj", sources[:, :drop], np.abs(paths[:, :drop]))
-        paths, sources = paths[:, drop:], sources[:, drop:]
-    here = np.broadcast_to(np.eye(M), (N, 1, M, M))
-    return np.concatenate([paths, here], 1), np.concatenate([sources, source[:, None]], 1), old
+    return activation(y).closed(), np.abs(h) @ np.abs(Wo.value) + np.abs(bo.value)
