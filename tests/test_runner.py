@@ -23,7 +23,7 @@ from samples import generic
 
 from pytest_rnnequiv import Case, Trajectory, judge, reference
 from pytest_rnnequiv.implementations import ImplementationError
-from pytest_rnnequiv.implementations.port import FIRST_TIMEOUT, TIMEOUT, Declined, declare
+from pytest_rnnequiv.implementations.port import FIRST_TIMEOUT, TIMEOUT, declare
 from pytest_rnnequiv.implementations.runner import (
     LOADING,
     THREADED,
@@ -298,7 +298,13 @@ def most_stubborn() -> None:
         try:
             time.sleep(0.01)
         except BaseException:
-            pass
+            continue
+
+
+def in_a_with() -> None:
+    while True:
+        with contextlib.suppress(BaseException):
+            time.sleep(0.01)
 
 
 def stubborn_twice() -> None:
@@ -310,8 +316,9 @@ def stubborn_twice() -> None:
 
 
 @pytest.mark.parametrize("make", RUNNERS)
-@pytest.mark.parametrize("how", [lambda: time.sleep(60), spin, stubborn, most_stubborn, stubborn_twice])
+@pytest.mark.parametrize("how", [lambda: time.sleep(60), spin, stubborn, most_stubborn, stubborn_twice, in_a_with])
 def test_a_port_that_hangs_is_cut_off_and_asked_again(make: Any, how: Callable[[], Any]) -> None:
+    watched = sys.gettrace(), sys.getprofile()
     with running(make, Hanging(how)) as runner:
         assert answers(runner)
         started = time.perf_counter()
@@ -320,6 +327,8 @@ def test_a_port_that_hangs_is_cut_off_and_asked_again(make: Any, how: Callable[[
             runner.run(ODD)
         assert 0.25 < time.perf_counter() - started < 5
         assert answers(runner)
+    assert sys.exc_info() == (None, None, None)
+    assert (sys.gettrace(), sys.getprofile()) == watched
 
 
 def test_a_pack_has_the_time_of_its_cases_together() -> None:

@@ -24,6 +24,9 @@ POLITE = 3
 #: Attempts after which a sentence says that there is no way out.
 HOPELESS = 50
 
+#: Instructions of a handler that are let be: the first ones set it up, and what they put aside has to be put back.
+INTO = 3
+
 #: Who waits for a person, and should not be hurried.
 DEBUGGERS = ("bdb", "pdb", "pydevd", "IPython.core.debugger")
 
@@ -143,22 +146,28 @@ class Guard:
     def _insist(self, frames: list[FrameType]) -> None:
         """Have each `except` clause that catches us raise as well, and so leave the loop around it.
 
-        A handler's own lines are outside of its ``try``: what is raised there goes up. They are found by tracing. A
-        tracer that raises is switched off by Python; so a profiler sees the frame end, and switches it on for the next.
+        A handler's own instructions are outside of its ``try``: what is raised there goes up. They are found by
+        tracing. A tracer that raises is switched off by Python; so a profiler sees the frame end, and switches it on
+        for the next one.
         """
         if self._watched_by is None:
             self._watched_by = sys.gettrace(), sys.getprofile()
-        caught: list[FrameType] = []
+        catching: FrameType | None = None
+        instructions = 0
 
         def trace(frame: FrameType, event: str, arg: Any) -> Any:
+            nonlocal catching, instructions
             if event == "exception" and arg[0] is TimeIsUp:
-                caught[:] = [frame]
-            elif event == "line" and caught == [frame]:
-                raise TimeIsUp(id(self))
+                catching, instructions = frame, 0
+                frame.f_trace_opcodes = True
+            elif event == "opcode" and frame is catching:
+                instructions += 1
+                if instructions == INTO:
+                    raise TimeIsUp(id(self))
             return trace
 
         def profile(frame: FrameType, event: str, arg: Any) -> None:
-            if event == "return" and caught == [frame]:
+            if event == "return" and frame is catching:
                 sys.settrace(trace)
 
         for frame in frames:

@@ -60,7 +60,7 @@ class Process:
 
     def died(self) -> int | None:
         """Wait for a process that has closed its end; return its exit code, None if it lives on."""
-        return _waited(self._child, 5)
+        return _waited(self._child, 2)
 
     def end(self, grace: float = 0.0) -> None:
         """End it and all that it has started; in order, if it does so within some seconds."""
