@@ -47,7 +47,7 @@ def what_comes_of(name: str, fault: Fault, way: str) -> str:
         for case in CASES:
             verdict = port.observe(case).judge(port.precision)
             if not verdict.equivalent:
-                return EquivalenceError(case, verdict, precision=port.precision, name=port.name).brief
+                return str(EquivalenceError(case, verdict, precision=port.precision, name=port.name))[:1000]
     except Declined as declined:
         return f"declined: {declined}"
     except (ImplementationError, PortFailure, BadAnswer) as error:

@@ -170,7 +170,10 @@ def answer_path(connection: Any) -> None:
     except (EOFError, OSError):
         return
     measured.begin(coverage)
-    _answer(connection, lambda: load(path), path)
+    try:
+        _answer(connection, lambda: load(path), path)
+    finally:
+        measured.finish()
 
 
 def _answer(connection: Any, get: Any, name: str | None) -> None:
