@@ -307,6 +307,18 @@ def in_a_with() -> None:
             time.sleep(0.01)
 
 
+def with_a_finally() -> None:
+    tidied = 0
+    while True:
+        try:
+            try:
+                time.sleep(0.01)
+            finally:
+                tidied += 1
+        except BaseException:
+            continue
+
+
 def stubborn_twice() -> None:
     while True:
         try:
@@ -316,7 +328,9 @@ def stubborn_twice() -> None:
 
 
 @pytest.mark.parametrize("make", RUNNERS)
-@pytest.mark.parametrize("how", [lambda: time.sleep(60), spin, stubborn, most_stubborn, stubborn_twice, in_a_with])
+@pytest.mark.parametrize(
+    "how", [lambda: time.sleep(60), spin, stubborn, most_stubborn, stubborn_twice, in_a_with, with_a_finally]
+)
 def test_a_port_that_hangs_is_cut_off_and_asked_again(make: Any, how: Callable[[], Any]) -> None:
     watched = sys.gettrace(), sys.getprofile()
     with running(make, Hanging(how)) as runner:

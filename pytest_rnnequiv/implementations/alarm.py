@@ -24,8 +24,9 @@ POLITE = 3
 #: Attempts after which a sentence says that there is no way out.
 HOPELESS = 50
 
-#: Instructions of a handler that are let be: the first ones set it up, and what they put aside has to be put back.
-INTO = 3
+#: Instructions of a handler that are let be, in one attempt after the other. The first ones set it up; and after those
+#: of a ``finally`` come those of the ``except`` around it.
+INTO = (3, 3, 5, 7, 9, 12, 15, 19, 24, 30)
 
 #: Who waits for a person, and should not be hurried.
 DEBUGGERS = ("bdb", "pdb", "pydevd", "IPython.core.debugger")
@@ -153,7 +154,7 @@ class Guard:
         if self._watched_by is None:
             self._watched_by = sys.gettrace(), sys.getprofile()
         catching: FrameType | None = None
-        instructions = 0
+        instructions, enough = 0, INTO[self._rings % len(INTO)]
 
         def trace(frame: FrameType, event: str, arg: Any) -> Any:
             nonlocal catching, instructions
@@ -162,7 +163,7 @@ class Guard:
                 frame.f_trace_opcodes = True
             elif event == "opcode" and frame is catching:
                 instructions += 1
-                if instructions == INTO:
+                if instructions == enough:
                     raise TimeIsUp(id(self))
             return trace
 
