@@ -389,8 +389,9 @@ def test_the_alarm_of_somebody_else_rings_in_time_while_a_port_runs(alarm: list[
     signal.setitimer(signal.ITIMER_REAL, 0.1)
     with pytest.raises(PortFailure, match="the port hangs"):
         InProcess(always(lambda: time.sleep(60), 0.5)).run(PLAIN)
+    ended = time.monotonic()
     assert len(alarm) == 1
-    assert 0.09 < alarm[0] - began < 0.45 or time.monotonic() - began > 2  # a machine that stood still
+    assert began + 0.09 < alarm[0] < ended
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
@@ -438,10 +439,10 @@ def test_a_cold_start_is_no_hang(make: Any) -> None:
 
     def start() -> None:
         if not warm:
-            time.sleep(1.0)
+            time.sleep(2.0)
             warm.append(True)
 
-    with running(make, always(start, 0.3, 60)) as runner:
+    with running(make, always(start, 1.0, 60)) as runner:
         assert answers(runner)
         assert answers(runner)
 
@@ -452,15 +453,15 @@ def test_a_process_that_was_killed_may_start_slowly_again() -> None:
 
     def run(case: Case) -> Any:
         if not warm:
-            time.sleep(0.8)
+            time.sleep(2.0)
             warm.append(True)
         if case.N == 5:
             time.sleep(60)
         return right(case)
 
-    port = type("Port", (), {"timeout": 0.4, "run": staticmethod(run)})()
+    port = type("Port", (), {"timeout": 1.0, "run": staticmethod(run)})()
     with running(Forked, port) as runner:
-        fails(runner, "the port hangs: no answer after 0.4 s")
+        fails(runner, "the port hangs: no answer after 1 s")
 
 
 @pytest.mark.parametrize("make", RUNNERS)

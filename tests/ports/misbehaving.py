@@ -637,14 +637,14 @@ class Slow:
 
 @is_right(*EVERYWHERE)
 class StartsSlowly(Plain):
-    """takes four timeouts for its first call, in each process"""
+    """takes twice its timeout for its first call, in each process"""
 
-    timeout = 0.25
+    timeout = 1.0
     cold = True
 
     def run(self, case: Case) -> Any:
         if self.cold:
-            time.sleep(4 * self.timeout)
+            time.sleep(2 * self.timeout)
             self.cold = False
         return right(case)
 
