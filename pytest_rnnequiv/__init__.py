@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .case import Case as Case
     from .diagnosis import Diagnosis as Diagnosis
     from .diagnosis import diagnose as diagnose
+    from .implementations.port import Declined as Declined
     from .implementations.port import Supports as Supports
     from .network import Bidirectional as Bidirectional
     from .network import Head as Head
@@ -40,6 +41,7 @@ _HOMES = {
     "Bidirectional": "network",
     "Call": "network_case",
     "Case": "case",
+    "Declined": "implementations.port",
     "Diagnosis": "diagnosis",
     "EquivalenceError": "assertion",
     "EquivalenceSuite": "suite.equivalence",

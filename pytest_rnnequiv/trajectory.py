@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from .wording import told
 
 __all__ = ["BadAnswer", "NetworkTrajectory", "ShownCall", "ShownLayer", "Trajectory"]
 
@@ -152,19 +156,38 @@ def _floats(what: str, answer: Any) -> npt.NDArray[np.float64]:
         array = np.asarray(answer)
     except Exception as error:
         raise BadAnswer(
-            f"{what} cannot be made an array ({type(error).__name__}: {error}); expected an array of floats"
+            f"{what} cannot be made an array ({type(error).__name__}: {told(error)}); expected an array of floats"
         ) from error
-    if array.dtype == object:
-        raise BadAnswer(
-            f"{what} are {_called(answer)} of Python objects, expected an array of floats"
-            + (" (rows of unequal length?)" if isinstance(answer, (list, tuple)) else "")
-        )
+    if array.dtype.hasobject:
+        raise BadAnswer(no_array(what, answer))
+    if array.dtype.kind in "US":
+        raise BadAnswer(f"{what} are text (dtype {array.dtype}), expected an array of floats")
     # bfloat16 and its like (ml_dtypes) are void to numpy's kinds, and floats to everybody else.
     if array.dtype.kind != "f" and "float" not in array.dtype.name:
         raise BadAnswer(f"{what} have dtype {array.dtype}, expected floats (float16, float32 or float64)")
     if array.size == 0:
         raise BadAnswer(f"{what} are empty (shape {array.shape})")
     return array.astype(np.float64)
+
+
+def no_array(what: str, answer: Any) -> str:
+    """Say what an answer is that is no data, and what may be the reason."""
+    if inspect.iscoroutine(answer):
+        answer.close()  # or Python would complain that nobody has waited for it
+    kind, hint = _called(answer), ""
+    if inspect.isawaitable(answer) or inspect.isasyncgen(answer):
+        hint = " (an `async def` has to be run to its end: asyncio.run)"
+    elif isinstance(answer, Iterator):
+        hint = " (it has to be run to its end: a `return` in the place of `yield`, or np.array(list(...)))"
+    elif isinstance(answer, Mapping):
+        hint = " (return the array that is in it)"
+    elif callable(answer):
+        hint = " (call it, and return what it gives)"
+    elif hasattr(answer, "__array__"):
+        kind += " of Python objects"
+    elif isinstance(answer, (list, tuple)):
+        kind, hint = f"{kind} of Python objects", " (rows of unequal length?)"
+    return f"{what} are {kind}, expected an array of floats{hint}"
 
 
 def floats(what: str, answer: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
@@ -182,12 +205,17 @@ def floats(what: str, answer: Any, shape: tuple[int, ...]) -> npt.NDArray[np.flo
 
 
 def _called(answer: Any) -> str:
-    return "an array" if isinstance(answer, np.ndarray) else f"a {type(answer).__name__}"
+    name = type(answer).__name__
+    return "an array" if isinstance(answer, np.ndarray) else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _shape_hint(got: tuple[int, ...], full: tuple[int, int, int]) -> str:
     """Name the most common reasons of a wrong shape."""
     N, T, last = full
+    if any(got[:i] + got[i + 1 :] in ((N, last), full) for i, size in enumerate(got) if size == 1):
+        return "; there is an axis of length 1 too many"
+    if len(got) > 3:
+        return "; there is an axis too many"
     if got == (T, N, last):
         return "; N and T are swapped (time-major?)"
     if got in ((last,), (T, last)) and N == 1:

@@ -498,7 +498,7 @@ class TestMessages:
         import time
 
         class Hangs(Loop):
-            timeout = 0.2
+            timeout = first_timeout = 0.2
 
             def run(self, case: Case) -> Any:
                 time.sleep(60)

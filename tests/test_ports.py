@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from samples import generic
 
-from pytest_rnnequiv import Case, Precision, Spec, Supports, Trajectory, reference
+from pytest_rnnequiv import Case, Declined, NetworkCase, Precision, Spec, Supports, Trajectory, reference
 from pytest_rnnequiv.implementations import (
     BUILT_IN,
     GROUPS,
@@ -309,6 +310,131 @@ def test_only_supported_cases_tell_mistakes_apart() -> None:
 def test_support_of_what_nobody_knows(supports: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ImplementationError, match=re.escape(sentence)):
         Port(type("P", (), {"supports": supports, "run": staticmethod(forward)})())
+
+
+# ---- cases that it does not take ----
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fork is safe on Linux only")
+WAYS = [pytest.param(False, id="here"), pytest.param(True, marks=linux, id="forked")]
+
+
+class ByMethod:
+    """Takes an even number of units."""
+
+    def accepts(self, case: Case) -> Any:
+        return np.bool_(case.M % 2 == 0)
+
+    def run(self, case: Case) -> Any:
+        assert case.M % 2 == 0
+        return forward(case)
+
+
+class ByException:
+    """Takes an even number of units, and sees so late."""
+
+    def run(self, case: Case) -> Any:
+        if case.M % 2:
+            raise Declined("an odd number of units")
+        return forward(case)
+
+
+@pytest.mark.parametrize("isolated", WAYS)
+@pytest.mark.parametrize(
+    ("implementation", "why"), [(ByMethod, "accepts.case. said no"), (ByException, "an odd number of units")]
+)
+def test_a_port_declines_a_case(implementation: Any, why: str, isolated: bool) -> None:
+    ready = Port(implementation, isolated=isolated)
+    odd, even = generic(M=3), generic(M=4)
+    try:
+        for ask in (ready.run, ready.observe, lambda case: ready.run_many([even, case])):
+            with pytest.raises(Declined, match=why):
+                ask(odd)
+            assert ready.observe(even).judge().equivalent
+    finally:
+        ready.close()
+
+
+def test_a_network_is_declined_too() -> None:
+    class NoNetworks(ByException):
+        supports = Supports(options=("go_backwards",))
+
+        def run(self, case: Any) -> Any:
+            if isinstance(case, NetworkCase):
+                raise Declined("no networks today")
+            return forward(case)
+
+    with pytest.raises(Declined, match="no networks today"):
+        Port(NoNetworks()).run_network(NetworkCase.of(generic()))
+
+
+def test_declined_is_a_public_name() -> None:
+    import pytest_rnnequiv
+
+    assert pytest_rnnequiv.Declined is Declined
+    assert issubclass(Declined, Exception)
+
+
+def test_who_takes_a_case_but_no_identity_head_is_judged_by_what_it_shows() -> None:
+    class TwoOutputs:
+        def accepts(self, case: Case) -> bool:
+            return case.K == 2
+
+        def run(self, case: Case) -> Any:
+            return forward(case)
+
+    ready = Port(TwoOutputs())
+    assert ready.observe(generic(K=2)).judge().way == "last output"
+    with pytest.raises(Declined):
+        ready.observe(generic(K=3))
+
+
+@pytest.mark.parametrize("isolated", WAYS)
+def test_a_function_carries_what_it_supports(isolated: bool) -> None:
+    def run(case: Case) -> Any:
+        return forward(case)
+
+    run.supports = Supports(M=(1, 9), activations=("tanh", "relu"))  # type: ignore[attr-defined]
+    run.accepts = lambda case: case.D == 3  # type: ignore[attr-defined]
+    run.timeout = 2  # type: ignore[attr-defined]
+    ready = Port(run, isolated=isolated)
+    try:
+        assert ready.supports == Supports(M=(1, 9), activations=("tanh", "relu"))
+        assert ready.declaration.timeout == 2
+        assert ready.name == "run"
+        with pytest.raises(Declined):
+            ready.run(generic(D=2))
+    finally:
+        ready.close()
+
+
+def test_a_function_of_a_module_carries_what_it_supports(on_path: Path) -> None:
+    (on_path / "carries.py").write_text(
+        "from pytest_rnnequiv import Precision, Supports, reference\n"
+        "def run(case):\n    return reference(case)\n"
+        "run.supports = Supports(M=(1, 9))\nrun.precision = Precision.float32\nrun.first_timeout = 20\n"
+    )
+    ready = resolve("carries:run")
+    try:
+        assert ready.supports == Supports(M=(1, 9))
+        assert ready.precision is Precision.float32 or ready.precision == Precision.float32
+        assert ready.declaration.first_timeout == 20
+    finally:
+        ready.close()
+
+
+def test_a_class_is_made_once() -> None:
+    made: list[int] = []
+
+    class OnABoard:
+        def __init__(self) -> None:
+            made.append(1)
+
+        def run(self, case: Case) -> Any:
+            return forward(case)
+
+    ready = Port(OnABoard)
+    ready.run(generic())
+    assert made == [1]
 
 
 # ---- a model that is compiled in ----

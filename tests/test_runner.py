@@ -23,8 +23,11 @@ from samples import generic
 
 from pytest_rnnequiv import Case, Trajectory, judge, reference
 from pytest_rnnequiv.implementations import ImplementationError
+from pytest_rnnequiv.implementations.port import FIRST_TIMEOUT, TIMEOUT, declare
 from pytest_rnnequiv.implementations.runner import (
+    LOADING,
     THREADED,
+    Clock,
     Forked,
     InProcess,
     PortFailure,
@@ -216,9 +219,47 @@ def test_a_port_that_does_not_answer_each_case(make: Any, many: Any, message: st
         runner.run_many([PLAIN, PLAIN])
 
 
-def test_ctrl_c_is_the_users() -> None:
+def press_ctrl_c(case: Case) -> Any:
+    signal.raise_signal(signal.SIGINT)
+    return right(case)
+
+
+def press_ctrl_c_and_hold_it_back(case: Case) -> Any:
+    with contextlib.suppress(BaseException):
+        press_ctrl_c(case)
+    return right(case)
+
+
+@pytest.mark.parametrize("port", [press_ctrl_c, press_ctrl_c_and_hold_it_back])
+def test_ctrl_c_is_the_users(port: Any) -> None:
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        InProcess(raising(KeyboardInterrupt())).run(PLAIN)
+        InProcess(port).run(PLAIN)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_port_is_asked_again_after_ctrl_c_and_not_answered_by_what_came_before() -> None:
+    """What a port was computing when pytest was interrupted is not the answer to the next case."""
+
+    def run(case: Case) -> Any:
+        if case.N == 5:
+            time.sleep(0.5)
+        return right(case)
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for make in (Forked,) if sys.platform.startswith("linux") else ():
+        with running(make, run) as runner:
+            assert answers(runner)
+            before = signal.signal(signal.SIGALRM, interrupt)
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.1)
+                with pytest.raises(KeyboardInterrupt):
+                    runner.run(ODD)
+            finally:
+                signal.signal(signal.SIGALRM, before)
+            assert answers(runner)
 
 
 # ---- ports that hang ----
@@ -247,9 +288,51 @@ def stubborn() -> None:
             time.sleep(10)
 
 
+def hold_back() -> None:
+    with contextlib.suppress(BaseException):
+        time.sleep(60)
+
+
+def most_stubborn() -> None:
+    while True:
+        try:
+            time.sleep(0.01)
+        except BaseException:
+            continue
+
+
+def in_a_with() -> None:
+    while True:
+        with contextlib.suppress(BaseException):
+            time.sleep(0.01)
+
+
+def with_a_finally() -> None:
+    tidied = 0
+    while True:
+        try:
+            try:
+                time.sleep(0.01)
+            finally:
+                tidied += 1
+        except BaseException:
+            continue
+
+
+def stubborn_twice() -> None:
+    while True:
+        try:
+            most_stubborn()
+        except BaseException:
+            continue
+
+
 @pytest.mark.parametrize("make", RUNNERS)
-@pytest.mark.parametrize("how", [lambda: time.sleep(60), spin, stubborn])
+@pytest.mark.parametrize(
+    "how", [lambda: time.sleep(60), spin, stubborn, most_stubborn, stubborn_twice, in_a_with, with_a_finally]
+)
 def test_a_port_that_hangs_is_cut_off_and_asked_again(make: Any, how: Callable[[], Any]) -> None:
+    watched = sys.gettrace(), sys.getprofile()
     with running(make, Hanging(how)) as runner:
         assert answers(runner)
         started = time.perf_counter()
@@ -258,6 +341,8 @@ def test_a_port_that_hangs_is_cut_off_and_asked_again(make: Any, how: Callable[[
             runner.run(ODD)
         assert 0.25 < time.perf_counter() - started < 5
         assert answers(runner)
+    assert sys.exc_info() == (None, None, None)
+    assert (sys.gettrace(), sys.getprofile()) == watched
 
 
 def test_a_pack_has_the_time_of_its_cases_together() -> None:
@@ -271,11 +356,151 @@ def test_a_pack_has_the_time_of_its_cases_together() -> None:
     assert len(InProcess(Slow()).run_many([PLAIN] * 4)) == 4
 
 
+@pytest.fixture
+def alarm() -> Iterator[list[float]]:
+    """Somebody else's alarm: when it rang."""
+    rang: list[float] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rang.append(time.monotonic()))
+    yield rang
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
 def test_the_alarm_is_put_back() -> None:
     before = signal.getsignal(signal.SIGALRM)
     InProcess(right).run(PLAIN)
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_the_alarm_of_somebody_else_goes_on(alarm: list[float]) -> None:
+    handler = signal.getsignal(signal.SIGALRM)
+    signal.setitimer(signal.ITIMER_REAL, 100, 50)
+    InProcess(lambda case: time.sleep(0.2) or right(case)).run(PLAIN)
+    left, interval = signal.getitimer(signal.ITIMER_REAL)
+    assert 50 < left < 99.9
+    assert interval == 50
+    assert signal.getsignal(signal.SIGALRM) is handler
+    assert not alarm
+
+
+def test_the_alarm_of_somebody_else_rings_in_time_while_a_port_runs(alarm: list[float]) -> None:
+    began = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    with pytest.raises(PortFailure, match="the port hangs"):
+        InProcess(always(lambda: time.sleep(60), 0.5)).run(PLAIN)
+    ended = time.monotonic()
+    assert len(alarm) == 1
+    assert began + 0.09 < alarm[0] < ended
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_what_the_alarm_of_somebody_else_raises_goes_through_the_port(alarm: list[float]) -> None:
+    class TestTakesTooLong(BaseException):
+        pass
+
+    def ring(*_: Any) -> None:
+        raise TestTakesTooLong
+
+    signal.signal(signal.SIGALRM, ring)
+    for how in (lambda: time.sleep(60), hold_back):
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(TestTakesTooLong):
+            InProcess(Hanging(how)).run(ODD)
+    assert signal.getsignal(signal.SIGALRM) is ring
+
+
+def test_a_port_that_uses_the_alarm_itself_leaves_nothing_of_it() -> None:
+    def run(case: Case) -> Any:
+        signal.signal(signal.SIGALRM, lambda *_: None)
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        return right(case)
+
+    before = signal.getsignal(signal.SIGALRM)
+    assert answers(InProcess(run))
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+# ---- ports that start slowly ----
+
+
+def always(how: Callable[[], Any], timeout: float, first_timeout: float | None = None) -> Any:
+    """Return a port that does something with each case."""
+    port = Hanging(how)
+    port.run = lambda case: how() or right(case)  # type: ignore[method-assign]
+    port.timeout, port.first_timeout = timeout, first_timeout or timeout
+    return port
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+def test_a_cold_start_is_no_hang(make: Any) -> None:
+    warm: list[bool] = []
+
+    def start() -> None:
+        if not warm:
+            time.sleep(2.0)
+            warm.append(True)
+
+    with running(make, always(start, 1.0, 60)) as runner:
+        assert answers(runner)
+        assert answers(runner)
+
+
+@needs_fork
+def test_a_process_that_was_killed_may_start_slowly_again() -> None:
+    warm: list[bool] = []
+
+    def run(case: Case) -> Any:
+        if not warm:
+            time.sleep(2.0)
+            warm.append(True)
+        if case.N == 5:
+            time.sleep(60)
+        return right(case)
+
+    port = type("Port", (), {"timeout": 1.0, "run": staticmethod(run)})()
+    with running(Forked, port) as runner:
+        fails(runner, "the port hangs: no answer after 1 s")
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+def test_a_port_that_always_hangs_has_the_long_time_once(make: Any) -> None:
+    with running(make, always(lambda: time.sleep(60), 0.2, 1.0)) as runner:
+        with pytest.raises(
+            PortFailure, match="no answer to its first call after 1 s .set `first_timeout` on it"
+        ) as one:
+            runner.run(PLAIN)
+        for _ in range(2):
+            with pytest.raises(PortFailure, match="no answer after 0.2 s .set `timeout` on it") as two:
+                runner.run(PLAIN)
+    assert one.value.hung
+    assert two.value.hung
+
+
+def test_the_time_of_a_first_call_is_bounded() -> None:
+    clock = Clock(declare(right))
+    assert clock.allows(1) == LOADING == FIRST_TIMEOUT
+    assert clock.allows(3) == LOADING + 2 * TIMEOUT
+    clock.answered(15.0)
+    assert clock.allows(3) == 3 * TIMEOUT
+    clock.cold = True
+    assert clock.allows(1) == TIMEOUT + 4 * 15
+    assert "no answer after 70 s" in str(clock.hung(1))
+    assert clock.allows(1) == TIMEOUT + 4 * 15
+    clock.answered(0.01)
+    clock.cold = True
+    assert clock.allows(1) == TIMEOUT + 4 * 15
+
+
+def test_a_port_that_raises_is_still_cold() -> None:
+    runner = InProcess(odd_when(5, raising(ValueError("no"))))
+    with pytest.raises(PortFailure) as failed:
+        runner.run(ODD)
+    assert not failed.value.hung
+    assert runner._clock.cold
+    assert answers(runner)
+    assert not runner._clock.cold
 
 
 # ---- ports that die ----
@@ -318,7 +543,7 @@ def test_a_port_that_dies_between_two_cases_is_started_again() -> None:
         assert answers(runner)
         first = runner._process.pid
         os.kill(first, signal.SIGKILL)
-        runner._process.join()
+        runner._process.died()
         assert answers(runner)
         assert runner._process.pid != first
 
@@ -327,7 +552,7 @@ def test_a_port_that_dies_between_two_cases_is_started_again() -> None:
     ("code", "sentence"),
     [
         (1, "ended its process with exit code 1"),
-        (None, "ended its process with exit code None"),
+        (None, "closed the connection to pytest"),
         (-1000, "killed its process: signal 1000"),
         (0xC0000005, "killed its process: access violation (an index out of bounds, or a wrong pointer?)"),
     ],
@@ -411,10 +636,10 @@ def test_a_port_of_this_process_runs_in_a_fork_of_it() -> None:
         assert runner.declaration.name == "mine"
 
 
-@needs_fork
-def test_an_answer_that_cannot_be_sent_is_told() -> None:
-    with running(Forked, odd_when(5, lambda case: [[lambda: 0]])) as runner:
-        fails(runner, "the port's answer cannot be sent: ")
+@pytest.mark.parametrize("make", RUNNERS)
+def test_an_answer_that_is_no_data_is_told_alike_everywhere(make: Any) -> None:
+    with running(make, odd_when(5, lambda case: [[lambda: 0]])) as runner:
+        fails(runner, r"^the outputs are a function, expected an array of floats \(call it", BadAnswer)
 
 
 @needs_fork
@@ -567,7 +792,7 @@ class TestForks:
 
     def test_a_hang_in_a_fork_says_so(self) -> None:
         class Hangs:
-            timeout = 0.2
+            timeout = first_timeout = 0.2
 
             def run(self, case: Case) -> Any:
                 time.sleep(60)

@@ -323,7 +323,7 @@ def test_a_hanging_port_costs_a_few_timeouts(project: pytest.Pytester) -> None:
         import time
 
         class Hangs:
-            timeout = 1.0
+            timeout = first_timeout = 1.0
 
             def run(self, case):
                 time.sleep(1000)

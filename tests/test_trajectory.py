@@ -32,6 +32,13 @@ class Unwilling:
         raise RuntimeError("it is on the GPU")
 
 
+async def waiting() -> None: ...
+
+
+async def generating() -> Any:
+    yield 1.0
+
+
 def outputs(*shape: int, dtype: Any = np.float32) -> Any:
     return np.ones(shape, dtype)
 
@@ -80,13 +87,21 @@ def test_none_is_no_answer() -> None:
         (np.ones((N, K), int), "the outputs have dtype int64, expected floats (float16, float32 or float64)"),
         (np.ones((N, K), bool), "the outputs have dtype bool, expected floats"),
         (np.ones((N, K), complex), "the outputs have dtype complex128, expected floats"),
-        ("text", "the outputs have dtype <U4, expected floats"),
+        ("text", "the outputs are text (dtype <U4), expected an array of floats"),
+        ([["1.5", "2.5"]], "the outputs are text (dtype <U3), expected an array of floats"),
+        (b"bytes", "the outputs are text (dtype |S5), expected an array of floats"),
+        (object(), "the outputs are an object, expected an array of floats"),
+        ((x for x in [1.0]), "the outputs are a generator, expected an array of floats (it has to be run to its end"),
+        (map(float, [1.0]), "the outputs are a map, expected an array of floats (it has to be run to its end"),
+        (waiting(), "the outputs are a coroutine, expected an array of floats (an `async def` has to be run"),
+        (generating(), "the outputs are an async_generator, expected an array of floats (an `async def`"),
+        (len, "the outputs are a builtin_function_or_method, expected an array of floats (call it, and return"),
         (np.array([[1.0, None]], object), "the outputs are an array of Python objects, expected an array of floats"),
         (
             [[1.0, None]],
             "the outputs are a list of Python objects, expected an array of floats (rows of unequal length?)",
         ),
-        ({"y": 1.0}, "the outputs are a dict of Python objects, expected an array of floats"),
+        ({"y": 1.0}, "the outputs are a dict, expected an array of floats (return the array that is in it)"),
         ([[1.0], [1.0, 2.0]], "the outputs cannot be made an array (ValueError: "),
         (Unwilling(), "the outputs cannot be made an array (RuntimeError: it is on the GPU)"),
         (outputs(0, K), f"the outputs are empty (shape (0, {K}))"),
@@ -99,6 +114,9 @@ def test_none_is_no_answer() -> None:
         (outputs(T, N, K), "(every step); N and T are swapped (time-major?)"),
         (outputs(N, K, T), "; the last two axes are swapped"),
         (outputs(K, N), "; it is transposed"),
+        (outputs(N, K, 1), "; there is an axis of length 1 too many"),
+        (outputs(N, 1, T, K), "; there is an axis of length 1 too many"),
+        (outputs(N, T, K, 2), "; there is an axis too many"),
         (outputs(N, T - 1, K), "; there is a step missing"),
         (outputs(N, T + 1, K), "; there is a step too many (the initial state?)"),
     ],
@@ -125,6 +143,7 @@ def test_one_sample_without_its_axis(shape: tuple[int, ...]) -> None:
             "the states have shape (2, 6, 4), expected (N, T, M) = (2, 5, 4); there is a step too many",
         ),
         (outputs(T, N, M), "; N and T are swapped (time-major?)"),
+        (outputs(N, T, M, 1), "; there is an axis of length 1 too many"),
         (outputs(N, T, M, dtype=int), "the states have dtype int64, expected floats"),
         ([], "the states are empty"),
     ],

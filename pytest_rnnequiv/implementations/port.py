@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,26 @@ from ..observation import Observation, observe
 from ..precision import Precision
 from ..spec import Spec
 from ..trajectory import NetworkTrajectory, Trajectory, as_trajectory
+from ..wording import cleaned, described, told
 from . import ImplementationError
 
-__all__ = ["Declaration", "Port", "Supports", "normalise"]
+__all__ = ["Declaration", "Declined", "Port", "Supports", "declare", "made", "normalise"]
 
 #: Seconds that one case may take, where the implementation does not say otherwise.
 TIMEOUT = 10.0
+
+#: Seconds that the first one may take: it may import a framework, trace a graph, convert a model.
+FIRST_TIMEOUT = 180.0
+
+#: More seconds than that are no limit, and too many for some systems.
+LONGEST = 1e6
+
+#: Characters of a name; it heads tables.
+NAME = 80
+
+
+class Declined(Exception):
+    """Raised by a port that does not take a case: it is left out, and counted."""
 
 
 @dataclass(frozen=True)
@@ -77,26 +92,28 @@ class Supports:
             except (AttributeError, ValueError):
                 fits = False
             if not fits:
-                raise ImplementationError(f"supports.{letter} must be a size or (smallest, largest), not {size!r}")
+                raise ImplementationError(
+                    f"supports.{letter} must be a size or (smallest, largest), not {described(size)}"
+                )
             object.__setattr__(self, letter, (low, high) if isinstance(size, (tuple, list)) else low)
         for what in ("activations", "dtypes", "options"):
             names = getattr(self, what)
-            if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-                raise ImplementationError(f"supports.{what} must be a tuple of names, not {names!r}")
+            listed = isinstance(names, (tuple, list, set, frozenset))
+            if not listed or not all(isinstance(name, str) for name in names):
+                raise ImplementationError(f"supports.{what} must be a tuple of names, not {described(names)}")
             object.__setattr__(self, what, tuple(names))
         plain = ("float32", "float64")
         policies = tuple(POLICIES) if {*plain} & {*self.dtypes} else plain
         for what, known in (("activations", tuple(ACTIVATIONS)), ("dtypes", policies), ("options", OPTIONS)):
             unknown = [name for name in getattr(self, what) if name not in known]
             if unknown or (what != "options" and not getattr(self, what)):
-                raise ImplementationError(
-                    f"supports.{what} must be some of {', '.join(known)}, not {', '.join(map(repr, unknown)) or 'none'}"
-                )
+                found = ", ".join(map(described, unknown)) or "none"
+                raise ImplementationError(f"supports.{what} must be some of {', '.join(known)}, not {found}")
         # an alias such as swish is known to specs by its first name
         named = tuple(dict.fromkeys(ACTIVATIONS[name].name for name in self.activations))
         object.__setattr__(self, "activations", named)
-        if self.largest is not None and not self.largest > 0:
-            raise ImplementationError(f"supports.largest must be a number above 0, not {self.largest!r}")
+        if self.largest is not None and not (isinstance(self.largest, Real) and self.largest > 0):
+            raise ImplementationError(f"supports.largest must be a number above 0, not {described(self.largest)}")
 
     def range(self, letter: str, low: int, high: int) -> tuple[int, int]:
         """Cut the range of a size to what is supported; empty (low > high) where nothing is left."""
@@ -146,8 +163,8 @@ class Declaration:
     supports : Supports
     fixed : (Spec, (Wx, Wh, bh, Wo, bo)) or None
         The model, where it is compiled in: only inputs are drawn.
-    timeout : float
-        Seconds that one case may take.
+    timeout, first_timeout : float
+        Seconds that one case may take, and the first one.
     versions : mapping
         The libraries that take part.
     batches : bool
@@ -161,6 +178,26 @@ class Declaration:
     timeout: float
     versions: Mapping[str, str]
     batches: bool = False
+    first_timeout: float = FIRST_TIMEOUT
+
+
+def made(implementation: Any) -> Any:
+    """Return an implementation; of a class, an object.
+
+    Raises
+    ------
+    ImplementationError
+        If it is none; the message says what was expected.
+    """
+    if isinstance(implementation, type):
+        try:
+            implementation = implementation()
+        except Exception as error:
+            raise ImplementationError(
+                f"{implementation.__name__}() cannot be made without arguments: {type(error).__name__}: {told(error)}"
+            ) from error
+    normalise(implementation)
+    return implementation
 
 
 def normalise(implementation: Any) -> tuple[Callable[[Case], Any], Callable[[list[Case]], list[Any]] | None]:
@@ -171,13 +208,6 @@ def normalise(implementation: Any) -> tuple[Callable[[Case], Any], Callable[[lis
     ImplementationError
         If there is none; the message says what was expected.
     """
-    if isinstance(implementation, type):
-        try:
-            implementation = implementation()
-        except Exception as error:
-            raise ImplementationError(
-                f"{implementation.__name__}() cannot be made without arguments: {type(error).__name__}: {error}"
-            ) from error
     run = getattr(implementation, "run", None)
     if callable(run):
         many = getattr(implementation, "run_many", None)
@@ -187,7 +217,7 @@ def normalise(implementation: Any) -> tuple[Callable[[Case], Any], Callable[[lis
     if callable(implementation):
         return implementation, None
     raise ImplementationError(
-        f"{implementation!r} is no implementation: expected a function run(case), or an object with a method "
+        f"{described(implementation)} is no implementation: expected a function run(case), or an object with a method "
         "run(case) or step(x_t, state)"
     )
 
@@ -239,45 +269,94 @@ def declare(implementation: Any, name: str | None = None) -> Declaration:
     ImplementationError
         If one of its attributes is not what it should be.
     """
-    own = getattr(implementation, "name", None)
-    name = own or name or getattr(implementation, "__name__", None) or type(implementation).__name__
+    name = _name(implementation, name)
     try:
         precision = getattr(implementation, "precision", None)
         precision = None if precision is None else Precision.of(precision)
-    except ValueError as error:
+        accepts = getattr(implementation, "accepts", None)
+        if accepts is not None and not callable(accepts):
+            raise ImplementationError(f"accepts must be a method accepts(case), not {described(accepts)}")
+        model = getattr(implementation, "model", None)
+        return Declaration(
+            name,
+            precision,
+            _supports(implementation),
+            None if model is None else fixed_model(model),
+            _seconds(implementation, "timeout", TIMEOUT),
+            _versions(implementation),
+            callable(getattr(implementation, "run_many", None)),
+            _seconds(implementation, "first_timeout", FIRST_TIMEOUT),
+        )
+    except (ImplementationError, ValueError) as error:
         raise ImplementationError(f"{name}: {error}") from None
+    except Exception as error:
+        raise ImplementationError(
+            f"{name}: what it declares cannot be read: {type(error).__name__}: {told(error)}"
+        ) from error
+
+
+def _name(implementation: Any, given: str | None) -> str:
+    """Return what reports call it: one line, of characters that can be seen."""
+    try:
+        own = getattr(implementation, "name", None)
+    except Exception as error:
+        raise ImplementationError(
+            f"{type(implementation).__name__}: its name cannot be read: {type(error).__name__}: {told(error)}"
+        ) from error
+    if own is not None and not isinstance(own, str):
+        raise ImplementationError(
+            f"{given or type(implementation).__name__}: name must be a text, not {described(own)}"
+        )
+    name = own or given or getattr(implementation, "__name__", None) or type(implementation).__name__
+    return cleaned(str(name), NAME, lines=False)
+
+
+def _supports(implementation: Any) -> Supports:
     supports = getattr(implementation, "supports", None) or Supports()
     if isinstance(supports, Mapping):
-        unknown = supports.keys() - {f.name for f in fields(Supports)}
+        known = [each.name for each in fields(Supports)]
+        unknown = [described(key) if not isinstance(key, str) else key for key in supports if key not in known]
         if unknown:
-            raise ImplementationError(
-                f"{name}: supports has no {', '.join(sorted(unknown))}; "
-                f"it knows {', '.join(f.name for f in fields(Supports))}"
-            )
+            raise ImplementationError(f"supports has no {', '.join(sorted(unknown))}; it knows {', '.join(known)}")
         supports = Supports(**supports)
     if not isinstance(supports, Supports):
-        raise ImplementationError(f"{name}: supports must be a Supports or a dict, not {type(supports).__name__}")
+        raise ImplementationError(f"supports must be a Supports or a dict, not {type(supports).__name__}")
     if callable(getattr(implementation, "step", None)) and not callable(getattr(implementation, "run", None)):
-        given = [name for name in ("initial_state", "masks") if getattr(supports, name)]
+        given = [option for option in ("initial_state", "masks") if getattr(supports, option)]
         if given or supports.options:
             raise ImplementationError(
-                f"{name}: step(x_t, state) is given neither initial states nor masks nor options of networks: leave "
+                "step(x_t, state) is given neither initial states nor masks nor options of networks: leave "
                 f"{', '.join(given) or 'options'} out of supports, or write run(case)"
             )
-    timeout = getattr(implementation, "timeout", TIMEOUT)
-    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout > 0:
-        raise ImplementationError(f"{name}: timeout must be a number of seconds, not {timeout!r}")
-    model = getattr(implementation, "model", None)
+    return supports
+
+
+def _seconds(implementation: Any, name: str, default: float) -> float:
+    seconds = getattr(implementation, name, default)
+    known = isinstance(seconds, Real) and not isinstance(seconds, bool)
+    if not known or not 0 < seconds < float("inf"):
+        raise ImplementationError(f"{name} must be a number of seconds, not {described(seconds)}")
+    return min(float(seconds), LONGEST)
+
+
+def _versions(implementation: Any) -> dict[str, str]:
     versions = getattr(implementation, "versions", None)
-    return Declaration(
-        name,
-        precision,
-        supports,
-        None if model is None else fixed_model(model),
-        float(timeout),
-        dict(versions()) if callable(versions) else dict(versions or {}),
-        callable(getattr(implementation, "run_many", None)),
-    )
+    if callable(versions):
+        try:
+            versions = versions()
+        except Exception as error:
+            raise ImplementationError(f"versions() raised {type(error).__name__}: {told(error)}") from error
+    if versions is None:
+        return {}
+    if not isinstance(versions, Mapping):
+        raise ImplementationError(
+            'versions must be a dict such as {"mylib": "1.2"}, or a method that returns one, not '
+            f"{described(versions)}"
+        )
+    return {
+        cleaned(str(name), NAME, lines=False): cleaned(str(version), NAME, lines=False)
+        for name, version in versions.items()
+    }
 
 
 def fixed_model(model: Any) -> tuple[Spec, tuple[Any, ...]]:
@@ -384,14 +463,18 @@ class Port:
         if isinstance(case, NetworkCase):
             return Observation.of(case, self.run_network(case) if first is None else NetworkTrajectory.of(first))
         identity_head = self.any_weights and self.supports.includes("K", case.M)
-        return observe(
-            self.run,
-            case,
-            any_weights=identity_head,
-            any_length=self.any_length,
-            first=first,
-            precision=self.precision,
-        )
+        first = self.run(case) if first is None else first
+        try:
+            return observe(
+                self.run,
+                case,
+                any_weights=identity_head,
+                any_length=self.any_length,
+                first=first,
+                precision=self.precision,
+            )
+        except Declined:  # it takes the case, but not those in which it would show its states
+            return Observation.of(case, first)
 
     def run_supported(self, case: Case) -> Trajectory:
         """Compute a case if it is supported.
@@ -413,7 +496,9 @@ class Port:
         PortFailure
             If it raises, hangs, dies, or writes into its inputs; the message is the sentence.
         BadAnswer
-            If it returns nothing.
+            If it returns nothing, or no data.
+        Declined
+            If it does not take the case.
         """
         return as_trajectory(self.runner.run(case))
 
@@ -422,7 +507,7 @@ class Port:
 
         Raises
         ------
-        PortFailure, BadAnswer
+        PortFailure, BadAnswer, Declined
             As :meth:`run`.
         """
         if self._splits(case):
@@ -434,7 +519,13 @@ class Port:
         return isinstance(case, NetworkCase) and len(case.calls) > 1 and "stateful" not in self.supports.options
 
     def run_many(self, cases: Sequence[Case | NetworkCase]) -> list[Any]:
-        """Compute several cases of one spec and shape; in one call where the implementation can."""
+        """Compute several cases of one spec and shape; in one call where the implementation can.
+
+        Raises
+        ------
+        PortFailure, BadAnswer, Declined
+            As :meth:`run`, if it holds for one of them.
+        """
         if any(map(self._splits, cases)):
             return [self.run_network(case) if isinstance(case, NetworkCase) else self.run(case) for case in cases]
         return list(self.runner.run_many(cases))

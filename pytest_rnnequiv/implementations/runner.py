@@ -8,35 +8,30 @@ millisecond a case; then a hang is cut off and a death is told from an answer, a
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import multiprocessing
 import os
 import signal
 import sys
 import threading
-import traceback
-import warnings
-from collections.abc import Iterator
-from dataclasses import fields
+import time
+from contextlib import suppress
 from typing import Any
 
-import numpy as np
-
 from ..case import Case
-from ..trajectory import BadAnswer, NetworkTrajectory, ShownCall, ShownLayer, Trajectory, as_trajectory
-from . import ImplementationError
-from .port import Declaration, declare, normalise
+from ..trajectory import BadAnswer, Trajectory
+from ..wording import told
+from . import ImplementationError, measured, process
+from .alarm import Guard, TimeIsUp
+from .answering import PortFailure, compute
+from .port import Declaration, Declined, declare, made
 
 __all__ = ["Forked", "InProcess", "PortFailure", "Spawned", "can_fork"]
 
 #: Seconds that loading an implementation may take (importing a large framework can).
 LOADING = 180.0
 
-
-class PortFailure(Exception):
-    """A port that gave no answer: it raised, hung, died, or wrote into its inputs. The message is the sentence."""
-
+#: A cold start may take so many times what the longest one took (the machine may be busier), and at least a second.
+SLOWER = 4.0
 
 #: Modules whose threads a fork leaves behind, so that what uses them there waits for ever.
 THREADED = ("tensorflow", "jax", "torch", "numba")
@@ -58,137 +53,91 @@ def can_fork() -> bool:
         return True
 
 
-def compute(implementation: Any, cases: list[Case]) -> list[Trajectory]:
-    """Run cases here, on copies, and see that the inputs are left as they were.
+class Clock:
+    """How long a port may take to answer.
 
-    Raises
-    ------
-    PortFailure
-        If the implementation raises or writes into its inputs.
+    A port is *cold* until it has answered once in its process: its first call may import a framework, trace a graph,
+    convert a model. So a cold one has `first_timeout` once in a run. Where that ends in a hang, no more is given than
+    `timeout`, so that a port that always hangs does not take it again and again; where it ends in an answer, later cold
+    starts have a few times what this one took.
     """
-    run, many = normalise(implementation)
-    handed = [case.writable() for case in cases]
-    try:
-        # One by one, an answer is taken out of its buffer at once: the next run may overwrite it.
-        answers = [_kept(run(case)) for case in handed] if many is None else _one_each(many(handed), len(cases))
-    except (KeyboardInterrupt, BadAnswer, _TimeIsUp):
-        raise
-    except BaseException as error:
-        raise PortFailure(_raised(error)) from error
-    for case, given in zip(cases, handed, strict=True):
-        for name, array in case.numbers().items():
-            if not np.array_equal(array, given.numbers()[name], equal_nan=array.dtype.kind == "f"):
-                raise PortFailure(
-                    f"the port writes into its input `{name}`; it must leave its inputs as they are (work on a copy)"
-                )
-    return [
-        as_trajectory(answer) if isinstance(case, Case) else NetworkTrajectory.of(answer)
-        for case, answer in zip(cases, answers, strict=True)
-    ]
 
+    def __init__(self, declaration: Declaration) -> None:
+        self.timeout = declaration.timeout
+        self.first = declaration.first_timeout
+        self.cold = True
+        self._longest: float | None = None
 
-def _one_each(answers: Any, count: int) -> list[Any]:
-    """Return the answers of ``run_many`` as a list, one for each case."""
-    try:
-        listed = list(answers)
-    except TypeError:
-        raise ImplementationError(
-            f"run_many returned {type(answers).__name__}, expected a list with an answer to each case"
-        ) from None
-    if len(listed) != count:
-        raise ImplementationError(f"run_many returned {len(listed)} answers to {count} cases")
-    return listed
+    def allows(self, cases: int) -> float:
+        """Return the seconds in which so many cases should be answered."""
+        if not self.cold:
+            return self.timeout * cases
+        if self._longest is None:
+            return max(self.first, self.timeout) + self.timeout * (cases - 1)
+        return max(1.0, SLOWER * self._longest) + self.timeout * cases
 
+    def answered(self, seconds: float) -> None:
+        """Take note of an answer, which took so long."""
+        if self.cold:
+            self._longest = max(seconds, self._longest or 0.0)
+            self.cold = False
 
-def _kept(answer: Any) -> Any:
-    """Copy what is an array or a framework's tensor; anything else is left for the judge to describe."""
-    if isinstance(answer, Trajectory):
-        return Trajectory(_kept(answer.outputs), _kept(answer.states))
-    if isinstance(answer, (NetworkTrajectory, ShownCall, ShownLayer)):
-        return type(answer)(*(_kept(getattr(answer, field.name)) for field in fields(answer)))
-    if isinstance(answer, tuple):
-        return tuple(map(_kept, answer))
-    if hasattr(answer, "__array__"):
-        try:
-            return np.array(answer)
-        except Exception as error:
-            if "BFloat16" in str(error):  # PyTorch's, which NumPy has no numbers for
-                return _kept(answer.float())
-            raise BadAnswer(
-                f"the {type(answer).__name__} that the port returned cannot be made an array: {error}"
-            ) from error
-    return answer
-
-
-def _raised(error: BaseException) -> str:
-    """One sentence, and where in the port it came from."""
-    if isinstance(error, ImplementationError):
-        return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    where = next((f for f in reversed(frames) if os.path.dirname(__file__) not in f.filename), None)
-    place = f" at {os.path.basename(where.filename)}:{where.lineno} in {where.name}" if where else ""
-    text = str(error).strip() or "no message"
-    if isinstance(error, TypeError) and "positional argument" in text and where is None:
-        text += " (a port takes one argument, the case)"
-    return f"the port raised {type(error).__name__}: {text}{place}"
-
-
-class _TimeIsUp(BaseException):
-    """Raised inside a port that runs in this process; no ``except Exception`` of its own shall stop it."""
-
-
-@contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Interrupt Python code of the main thread after some seconds, where the system can."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(*_: Any) -> None:
-        raise _TimeIsUp
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def _hung(timeout: float) -> str:
-    return f"the port hangs: no answer after {timeout:g} s (set `timeout` on it, in seconds, if it is only slow)"
-
-
-_IN_A_FORK = (
-    ". It ran in a fork of this process, where threads that were started before do not exist: if it needs some, give "
-    "it as --rnn-equiv-impl module:attribute"
-)
+    def hung(self, cases: int) -> PortFailure:
+        """Return the failure of a port that did not answer so many cases in time."""
+        waited = self.allows(cases)
+        if self.cold and self._longest is None and self.first > self.timeout:
+            self.first = 0.0
+            return PortFailure(
+                f"the port hangs: no answer to its first call after {waited:g} s (set `first_timeout` on it, in "
+                "seconds, if it only takes long to start)",
+                hung=True,
+            )
+        return PortFailure(
+            f"the port hangs: no answer after {waited:g} s (set `timeout` on it, in seconds, if it is only slow)",
+            hung=True,
+        )
 
 
 class InProcess:
     """Run a port here."""
 
     def __init__(self, implementation: Any, name: str | None = None) -> None:
-        normalise(implementation)
-        self.implementation = implementation() if isinstance(implementation, type) else implementation
+        self.implementation = made(implementation)
         self.declaration: Declaration = declare(self.implementation, name)
+        self._clock = Clock(self.declaration)
 
     def run(self, case: Case) -> Trajectory:
         """Compute one case."""
-        return self.run_many([case])[0]
+        answer: Trajectory = self.run_many([case])[0]
+        return answer
 
-    def run_many(self, cases: list[Case]) -> list[Trajectory]:
+    def run_many(self, cases: list[Case]) -> list[Any]:
         """Compute several cases."""
-        timeout = self.declaration.timeout
+        guard = Guard(self._clock.allows(len(cases)))
+        began, folder = time.monotonic(), _folder()
         try:
-            with _alarm(timeout * len(cases)):
-                return compute(self.implementation, cases)
-        except _TimeIsUp:
-            raise PortFailure(_hung(timeout)) from None
+            with guard:
+                answers = compute(self.implementation, cases, guard.foreign)
+        except TimeIsUp as up:
+            if not guard.own(up):
+                raise
+            raise self._clock.hung(len(cases)) from None
+        finally:
+            if folder and _folder() != folder:
+                with suppress(OSError):
+                    os.chdir(folder)  # what runs after the port counts on it
+        self._clock.answered(time.monotonic() - began)
+        return answers
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def load(path: str) -> Any:
@@ -202,9 +151,9 @@ def load(path: str) -> Any:
     module, _, attribute = path.partition(":")
     try:
         found: Any = importlib.import_module(module)
-    except Exception as error:
+    except BaseException as error:
         raise ImplementationError(
-            f"implementation {path!r}: importing {module} failed: {type(error).__name__}: {error}"
+            f"implementation {path!r}: importing {module} failed: {type(error).__name__}: {told(error)}"
         ) from error
     for part in attribute.split("."):
         try:
@@ -214,25 +163,30 @@ def load(path: str) -> Any:
     return found
 
 
-def _serve(
-    connection: Any, inherited: Any, path: str | None, implementation: Any, name: str | None, search: list[str]
-) -> None:
-    """Answer cases until the other end closes: the body of a port's own process."""
-    if inherited is not None:
-        inherited.close()  # a fork's copy of the parent's end, which would keep this end from ever seeing it close
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business; it ends this process
+def answer_path(connection: Any) -> None:
+    """Load what the first message names, and answer cases until the other end closes: the body of a fresh process."""
     try:
-        if path is not None:
-            sys.path[:] = search
-            implementation = load(path)
-        runner = InProcess(implementation, name)
-        connection.send(("ready", runner.declaration))
-        implementation = runner.implementation
-    except ImplementationError as error:
-        connection.send(("unusable", str(error)))
+        path, coverage = connection.recv()
+    except (EOFError, OSError):
         return
+    measured.begin(coverage)
+    try:
+        _answer(connection, lambda: load(path), path)
+    finally:
+        measured.finish()
+
+
+def _answer(connection: Any, get: Any, name: str | None) -> None:
+    """Answer cases until the other end closes."""
+    try:
+        runner = InProcess(get(), name)
+        first: tuple[str, Any] = ("ready", runner.declaration)
+    except ImplementationError as error:
+        first = ("unusable", str(error))
     except BaseException as error:
-        connection.send(("unusable", f"implementation {name or path}: {type(error).__name__}: {error}"))
+        first = ("unusable", f"implementation {name}: {type(error).__name__}: {told(error)}")
+    _send(connection, first)
+    if first[0] != "ready":
         return
     while True:
         try:
@@ -240,44 +194,53 @@ def _serve(
         except (EOFError, OSError):
             return
         try:
-            answer: tuple[str, Any] = ("answer", compute(implementation, cases))
+            answer: tuple[str, Any] = ("answer", compute(runner.implementation, cases))
         except PortFailure as failure:
             answer = ("failure", str(failure))
         except BadAnswer as bad:
             answer = ("bad", str(bad))
-        try:
-            connection.send(answer)
-        except (OSError, EOFError):
-            return
-        except Exception as error:
-            connection.send(("failure", f"the port's answer cannot be sent: {type(error).__name__}: {error}"))
+        except Declined as declined:
+            answer = ("declined", told(declined))
+        _send(connection, answer)
+
+
+def _send(connection: Any, answer: tuple[str, Any]) -> None:
+    try:
+        connection.send(answer)
+    except OSError:
+        return  # nobody is there any more; the next recv says so too
+    except Exception as error:
+        connection.send(("failure", f"the port's answer cannot be sent: {type(error).__name__}: {told(error)}"))
 
 
 class _Own:
     """Run a port in a process of its own."""
 
-    def __init__(self, path: str | None, implementation: Any, name: str | None, method: str) -> None:
-        self._start_with = (path, implementation, name, list(sys.path))
-        self._context: Any = multiprocessing.get_context(method)
-        self._process: Any = None
-        self._connection: Any = None
-        self.declaration: Declaration = self._start()
+    #: What is said of a hang in such a process beside that it is one.
+    hint = ""
 
-    def _start(self) -> Declaration:
-        self._connection, theirs = self._context.Pipe()
-        inherited = self._connection if self._context.get_start_method() == "fork" else None
-        self._process = self._context.Process(target=_serve, args=(theirs, inherited, *self._start_with), daemon=True)
-        with warnings.catch_warnings():
-            # The child runs the port and nothing else; threads that other libraries have here do not matter to it.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self._process.start()
-        theirs.close()
+    def __init__(self, name: str | None) -> None:
+        self._name = name
+        self._process: process.Process | None = None
+        self.declaration: Declaration = self._ready()
+        self._clock = Clock(self.declaration)
+
+    def _start(self) -> process.Process:
+        """Start the process."""
+        raise NotImplementedError
+
+    def _ready(self) -> Declaration:
+        """Start the process, and hear what the port declares."""
+        name = self._name or "the implementation"
+        try:
+            self._process = self._start()
+        except OSError as error:
+            raise ImplementationError(f"implementation {name!r}: its process cannot be started: {error}") from error
         kind, what = self._receive(LOADING)
         if kind == "ready":
             declaration: Declaration = what
             return declaration
-        self.close()
-        name = self._start_with[0] or self._start_with[2] or "the implementation"
+        self._end()
         if kind == "died":
             raise ImplementationError(f"implementation {name!r} {what} while it was loaded")
         if kind == "silent":
@@ -285,82 +248,129 @@ class _Own:
         raise ImplementationError(str(what))
 
     def _receive(self, timeout: float) -> tuple[str, Any]:
+        assert self._process is not None
         try:
-            if not self._connection.poll(timeout):
+            if not self._process.connection.poll(timeout):
                 return "silent", None
-            kind, what = self._connection.recv()
+            kind, what = self._process.connection.recv()
             return kind, what
         except (EOFError, OSError):
-            self._process.join(5)
-            return "died", _death(self._process.exitcode)
+            return "died", _death(self._process.died())
+        except BaseException as error:
+            # Ctrl-C, or pytest-timeout: what comes after it must not find the answer to this case.
+            self._end()
+            if not isinstance(error, Exception):
+                raise
+            return "failure", f"what the port's process says cannot be read: {type(error).__name__}: {told(error)}"
 
     def run(self, case: Case) -> Trajectory:
         """Compute one case."""
-        return self.run_many([case])[0]
+        answer: Trajectory = self.run_many([case])[0]
+        return answer
 
-    def run_many(self, cases: list[Case]) -> list[Trajectory]:
+    def run_many(self, cases: list[Case]) -> list[Any]:
         """Compute several cases."""
-        if self._process is None:
-            self._start()
-        try:
-            self._connection.send(cases)
-        except OSError:  # it died between two cases
-            self.close()
-            self._start()
-            self._connection.send(cases)
-        timeout = self.declaration.timeout
-        kind, what = self._receive(timeout * len(cases))
+        began = self._ask(cases)
+        kind, what = self._receive(self._clock.allows(len(cases)))
         if kind == "answer":
-            answers: list[Trajectory] = what
+            self._clock.answered(time.monotonic() - began)
+            answers: list[Any] = what
             return answers
         if kind == "bad":
             raise BadAnswer(what)
+        if kind == "declined":
+            raise Declined(what)
         if kind == "failure":
             raise PortFailure(str(what))
-        self.close()  # the next case finds a fresh process
-        if kind != "silent":
-            raise PortFailure(f"the port {what}")
-        forked = self._context.get_start_method() == "fork"
-        raise PortFailure(_hung(timeout) + (_IN_A_FORK if forked else ""))
+        self._end()  # the next case finds a fresh process
+        if kind == "silent":
+            failure = self._clock.hung(len(cases))
+            raise PortFailure(str(failure) + self.hint, hung=True)
+        raise PortFailure(f"the port {what}")
+
+    def _ask(self, cases: list[Case]) -> float:
+        """Send cases; return when that was. A process that has ended since the last ones is replaced."""
+        if self._process is not None:
+            try:
+                began = time.monotonic()
+                self._process.connection.send(cases)
+                return began
+            except OSError:
+                self._end()
+        self._ready()
+        self._clock.cold = True
+        began = time.monotonic()
+        assert self._process is not None
+        self._process.connection.send(cases)
+        return began
+
+    def _end(self, grace: float = 0.0) -> None:
+        ended, self._process = self._process, None
+        if ended is not None:
+            ended.end(grace)
 
     def close(self) -> None:
-        """End the process."""
-        process, self._process = self._process, None
-        if self._connection is not None:
-            self._connection.close()
-        if process is not None:
-            process.kill()
-            process.join(5)
+        """End the process, in order where it is not busy."""
+        self._end(process.GRACE)
 
 
 def _death(code: int | None) -> str:
     """Say how a process ended."""
-    if code is not None and code < 0:
+    if code is None:
+        return "closed the connection to pytest"
+    if code < 0:
         try:
             name = signal.Signals(-code).name
         except ValueError:
             name = f"signal {-code}"
-        hint = {
-            "SIGSEGV": " (an index out of bounds, or a wrong pointer or type in its signature?)",
-            "SIGABRT": " (a failed assertion, or memory written out of bounds?)",
-            "SIGFPE": " (an integer division by zero?)",
-            "SIGKILL": " (out of memory?)",
-        }.get(name, "")
-        return f"killed its process: {name}{hint}"
+        return f"killed its process: {name}{HINTS.get(name, '')}"
     if code in (0xC0000005, -1073741819):
         return "killed its process: access violation (an index out of bounds, or a wrong pointer?)"
     return f"ended its process with exit code {code}"
 
 
+#: What may be behind a signal.
+HINTS = {
+    "SIGSEGV": " (an index out of bounds, or a wrong pointer or type in its signature?)",
+    "SIGBUS": " (a wrong pointer, or a file that is shorter than what was mapped of it?)",
+    "SIGABRT": " (a failed assertion, or memory written out of bounds?)",
+    "SIGFPE": " (an integer division by zero?)",
+    "SIGILL": " (compiled for another processor?)",
+    "SIGKILL": " (out of memory?)",
+}
+
+
 class Forked(_Own):
     """Run an object of this process in a fork of it (Linux)."""
 
+    hint = (
+        ". It ran in a fork of this process, where threads that were started before do not exist: if it needs some, "
+        "give it as --rnn-equiv-impl module:attribute"
+    )
+
     def __init__(self, implementation: Any, name: str | None = None) -> None:
-        super().__init__(None, implementation, name, "fork")
+        self._implementation = implementation
+        super().__init__(name)
+
+    def _start(self) -> process.Process:
+        def body(connection: Any) -> None:
+            try:
+                _answer(connection, lambda: self._implementation, self._name)
+            finally:
+                measured.finish()
+
+        return process.fork(body)
 
 
 class Spawned(_Own):
     """Run ``module:attribute`` in a fresh interpreter (every system)."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(path, None, path, "spawn")
+        self._search = list(sys.path)
+        super().__init__(path)
+
+    def _start(self) -> process.Process:
+        started = process.start(search=self._search)
+        with suppress(OSError):  # it has ended: told by whoever waits for its first word
+            started.connection.send((self._name, measured.settings()))
+        return started

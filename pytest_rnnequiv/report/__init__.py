@@ -45,6 +45,8 @@ class Ledger:
             return
         if report.when == "teardown" or (report.when == "setup" and report.passed):
             return
+        if report.outcome == "rerun":  # type: ignore[comparison-overlap]  # pytest-rerunfailures: its last run counts
+            return
         from pytest_rnnequiv.tally import CHECK, Tally
 
         self.entries.append(

@@ -138,11 +138,10 @@ def patience(port: Port) -> Iterator[None]:
     """
     if why := not_again(port):
         raise PortFailure(why)
-    started = time.perf_counter()
     try:
         yield
-    except (PortFailure, BadAnswer):
-        if time.perf_counter() - started > 0.9 * port.declaration.timeout:
+    except PortFailure as failure:
+        if failure.hung:
             port.hangs += 1
             budget().shrinking = 0.0  # every smaller case that hangs as well would cost the timeout again
         raise

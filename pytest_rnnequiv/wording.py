@@ -1,0 +1,52 @@
+"""Words of others, such as the text of a port's exception, made fit for a sentence of ours and for a terminal."""
+
+from __future__ import annotations
+
+__all__ = ["cleaned", "described", "told"]
+
+#: Characters of a text that are worth reading; exceptions may hold a page, or a model.
+MOST = 600
+
+
+def cleaned(text: str, most: int = MOST, *, lines: bool = True) -> str:
+    r"""Return a text without what moves a cursor, changes colours or hides: each such character is written as ``\x1b``.
+
+    Parameters
+    ----------
+    text : str
+    most : int
+        How many characters are left; what is cut off is told.
+    lines : bool
+        Whether ends of lines and tabs stay; else they are spaces.
+    """
+    cut = f" ... ({len(text):,} characters)" if len(text) > most else ""
+    kept = text[:most]
+    if not lines:
+        kept = " ".join(kept.split())
+    return "".join(map(_printable, kept)) + cut
+
+
+def _printable(character: str) -> str:
+    if character.isprintable() or character in "\n\t":
+        return character
+    if character.isspace() and character not in "\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029":
+        return " "  # the wide and the unbreakable ones
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def told(error: BaseException, most: int = MOST) -> str:
+    """Return the text of an exception, be it long, empty, or impossible to have."""
+    try:
+        text = str(error)
+    except BaseException as another:
+        return f"its text cannot be had: str() of it raised {type(another).__name__}"
+    return cleaned(text.strip(), most) or "no message"
+
+
+def described(thing: object, most: int = 80) -> str:
+    """Return the `repr` of anything in one line, be it long or impossible to have."""
+    try:
+        text = repr(thing)
+    except BaseException as another:
+        return f"a {type(thing).__name__} whose repr raised {type(another).__name__}"
+    return cleaned(text, most, lines=False)
