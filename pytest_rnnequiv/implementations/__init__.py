@@ -5,13 +5,25 @@ This module holds names and errors only, and imports no runtime: pytest's start-
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .port import Port
 
-__all__ = ["ImplementationError", "MissingRuntime", "UnknownImplementation", "check_available", "expand", "resolve"]
+__all__ = [
+    "BUILT_IN",
+    "DEFAULT",
+    "GROUPS",
+    "ImplementationError",
+    "MissingRuntime",
+    "Runtime",
+    "UnknownImplementation",
+    "check_available",
+    "expand",
+    "resolve",
+]
 
 
 class ImplementationError(Exception):
@@ -26,16 +38,58 @@ class MissingRuntime(ImplementationError):
     """The library that the implementation runs on is not installed."""
 
 
-#: Built-in implementations: name -> (module of this package, attribute, libraries it needs).
-BUILT_IN: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "keras-graph": ("keras", "KerasGraph", ("tensorflow", "keras")),
-    "keras-call": ("keras", "KerasCall", ("tensorflow", "keras")),
-    "keras-predict": ("keras", "KerasPredict", ("tensorflow", "keras")),
-    "numpy": ("numpy_loop", "NumpyLoop", ("numpy",)),
+@dataclass(frozen=True)
+class Runtime:
+    """An implementation that comes with the plugin, and what it declares before it is loaded.
+
+    The checks ask this declaration, and never a name: a port may call itself what it likes.
+
+    Parameters
+    ----------
+    name : str
+        By which it is asked for.
+    module, attribute : str
+        Where it is, in this package.
+    libraries : tuple of str
+        What it needs: names to import, which are those of the distributions too.
+    group : str
+        The name of all that share its arithmetic.
+    secondary : bool
+        Whether it differs from another of its group in who calls the layer, not in what is computed: it gets the checks
+        that show that, and leaves the volume to the other.
+    builds_models : bool
+        Whether every spec costs a model to build.
+    """
+
+    name: str
+    module: str
+    attribute: str
+    libraries: tuple[str, ...]
+    group: str
+    secondary: bool = False
+    builds_models: bool = False
+
+
+def _keras(way: str, attribute: str, *, secondary: bool = False) -> Runtime:
+    libraries = ("tensorflow", "keras")
+    return Runtime(f"keras-{way}", "keras", attribute, libraries, "keras", secondary=secondary, builds_models=True)
+
+
+#: The implementations that come with the plugin, by the names by which they are asked for.
+BUILT_IN: dict[str, Runtime] = {
+    runtime.name: runtime
+    for runtime in (
+        _keras("graph", "KerasGraph"),
+        _keras("call", "KerasCall", secondary=True),
+        _keras("predict", "KerasPredict", secondary=True),
+        Runtime("numpy", "numpy_loop", "NumpyLoop", ("numpy",), "numpy"),
+    )
 }
 
 #: Names for several at once. ``keras`` is Keras as installed, run in each of the ways that people run it.
-GROUPS: dict[str, tuple[str, ...]] = {"keras": ("keras-graph", "keras-call", "keras-predict")}
+GROUPS: dict[str, tuple[str, ...]] = {
+    "keras": tuple(name for name, runtime in BUILT_IN.items() if runtime.group == "keras")
+}
 
 #: What is checked where nothing is asked for.
 DEFAULT = "keras"
@@ -71,7 +125,7 @@ def check_available(names: list[str]) -> None:
     """
     for name in expand(names):
         if name in BUILT_IN:
-            for library in BUILT_IN[name][2]:
+            for library in BUILT_IN[name].libraries:
                 if find_spec(library) is None:
                     raise MissingRuntime(
                         f"the implementation {name!r} needs {library}, which is not installed here: "
@@ -107,12 +161,12 @@ def resolve(name: str) -> Port:
         return Port.from_path(name)
     from importlib import import_module
 
-    module, attribute, _ = BUILT_IN[name]
+    runtime = BUILT_IN[name]
     try:
-        built_in: Any = getattr(import_module(f".{module}", __name__), attribute)()
+        built_in: Any = getattr(import_module(f".{runtime.module}", __name__), runtime.attribute)()
     except ImportError as error:
         raise MissingRuntime(f"the implementation {name!r} cannot be loaded: {error}") from error
-    return Port(built_in, name=name)
+    return Port(built_in, name=name, identity=name, runtime=runtime)
 
 
 def _is_path(name: str) -> bool:
