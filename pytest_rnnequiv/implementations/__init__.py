@@ -5,8 +5,13 @@ This module holds names and errors only, and imports no runtime: pytest's start-
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import invalidate_caches
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +27,7 @@ __all__ = [
     "UnknownImplementation",
     "check_available",
     "expand",
+    "importable",
     "resolve",
 ]
 
@@ -133,15 +139,80 @@ def check_available(names: list[str]) -> None:
                     )
         else:
             module = name.partition(":")[0]
-            try:
-                found = find_spec(module)
-            except (ImportError, ValueError):
-                found = None
-            if found is None:
+            if not _is_there(module):
                 raise UnknownImplementation(
                     f"implementation {name!r}: there is no module {module!r} on the path "
                     "(expected module:attribute; is the directory on pytest's `pythonpath`?)"
                 )
+
+
+def _is_there(module: str) -> bool:
+    """Whether a module can be found; a package around it that fails to import says so later, when it is loaded."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError as error:
+        return not (error.name and f"{module}.".startswith(f"{error.name}."))
+    except ValueError:
+        return False
+    except Exception:
+        return True
+
+
+def importable(name: str, folders: Sequence[Path]) -> str:
+    """Return ``module:attribute`` for what was asked for, and have the module found.
+
+    A module that is not on the path is looked for in `folders`, as ``python -m`` does in the current one; then the
+    folder is put at the end of `sys.path`. A file is what it is: ``my_rnn.py:run`` becomes ``my_rnn:run``, and its
+    folder (that of its outermost package, if it lies in one) is put first, as pytest does with test files.
+
+    Raises
+    ------
+    UnknownImplementation
+        If there is no such file, or another module comes in its place.
+    """
+    place, _, attribute = name.rpartition(":")
+    if place.endswith(".py") and (Path(place).is_file() or Path(place).parent not in folders):
+        return f"{_module_of(Path(place))}:{attribute}"
+    if place.endswith(".py"):  # a module of that name, in a package
+        name = f"{Path(place).name}:{attribute}"
+    if name not in BUILT_IN and name not in GROUPS and _is_path(name):
+        module = name.partition(":")[0]
+        for folder in folders:
+            if not _is_there(module) and str(folder) not in sys.path:
+                sys.path.append(str(folder))
+                invalidate_caches()
+    return name
+
+
+def _module_of(file: Path) -> str:
+    """Return the module that a file is, and see that it is the one that will be imported."""
+    file = Path(os.path.abspath(file))
+    if not file.is_file():
+        raise UnknownImplementation(f"there is no file {file}")
+    parts, folder = [file.stem], file.parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    module = ".".join(parts)
+    if not all(part.isidentifier() for part in parts):
+        raise UnknownImplementation(f"{file} cannot be imported: {module!r} is not the name of a module")
+    if not _is_file_of(module, file):
+        sys.path.insert(0, str(folder))
+        invalidate_caches()
+        if not _is_file_of(module, file):
+            raise UnknownImplementation(
+                f"{file} cannot be imported: another module is called {module!r}; give the file another name"
+            )
+    return module
+
+
+def _is_file_of(module: str, file: Path) -> bool:
+    try:
+        found = find_spec(module)
+    except Exception:  # a package around it that does not load: told when it is loaded
+        return module.partition(".")[0] in sys.modules or _is_there(module)
+    origin = None if found is None else found.origin
+    return origin is not None and os.path.exists(origin) and os.path.samefile(origin, file)
 
 
 def resolve(name: str) -> Port:
