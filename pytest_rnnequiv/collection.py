@@ -83,9 +83,15 @@ def parse_suite_id(config: pytest.Config, arg: str) -> SuiteId | None:
     if path.name != SUITE_FILE or path.exists() or not path.parent.is_dir():
         return None
     anchor = path.parent
-    if file == SUITE_FILE and not _has_copy(config, anchor):
+    if (file == SUITE_FILE and not _has_copy(config, anchor)) or _is_seen_at_root(config, anchor):
         anchor = config.rootpath
     return SuiteId(arg, anchor, tuple(names), bracket + parameters)
+
+
+def _is_seen_at_root(config: pytest.Config, directory: Path) -> bool:
+    """Tell whether a conftest that lies outside is loaded already: then the suite at the root sees its fixtures."""
+    conftest = config.pluginmanager.get_plugin(str(directory / "conftest.py"))
+    return conftest is not None and not directory.is_relative_to(config.rootpath)
 
 
 def selects_suite_only(expression: str) -> bool:
@@ -401,7 +407,7 @@ def _applies(node: pytest.Item | pytest.Collector) -> bool:
     return callspec is None or callspec.params.get("port", "") is not None
 
 
-def _identity(item: pytest.Item) -> str:
+def _identity(item: Any) -> str:
     """Return what an item checks, as it was asked for: a runtime, ``module:attribute``, or somebody's fixture."""
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     definition = (item._fixtureinfo.name2fixturedefs.get(OVERRIDE) or [None])[-1]

@@ -60,6 +60,8 @@ def _implementation(text: str) -> str | SourceFile:
     module, colon, attribute = text.rpartition(":")  # the last one: a path on Windows has another
     if not text or (colon and not (module and attribute)) or text != text.strip():
         raise ValueError(f"{text!r} is neither the name of an implementation nor module:attribute.")
+    if text.endswith(".py"):
+        raise ValueError(f"{text!r} does not say what in that file is to be checked, as {text}:run does.")
     return SourceFile(Path(module), attribute) if module.endswith(".py") else text
 
 

@@ -71,9 +71,21 @@ def test_selfcheck_implies_the_suite(pytester: pytest.Pytester) -> None:
     assert parse(pytester, "--rnn-equiv-selfcheck").enabled
 
 
-@pytest.mark.parametrize("option", ["--rnn-equiv-profile=quick", "--rnn-equiv-impl=keras", "--rnn-equiv-report=out"])
-def test_no_other_does(pytester: pytest.Pytester, option: str) -> None:
-    assert not parse(pytester, option).enabled
+@pytest.mark.parametrize("option", ["profile=quick", "impl=keras", "report=out", "known-failures=file"])
+class TestWhatNamesWhatToCheck:
+    """Asked for one thing, the plugin must not do nothing."""
+
+    def test_it_implies_the_suite_on_the_command_line(self, pytester: pytest.Pytester, option: str) -> None:
+        assert parse(pytester, f"--rnn-equiv-{option}").enabled
+
+    def test_its_ini_value_does_not(self, pytester: pytest.Pytester, option: str) -> None:
+        found = parse(pytester, ini=f"rnn_equiv_{option.replace('-', '_')}")
+        assert not found.enabled
+        assert vars(found) != vars(Settings())
+
+
+def test_the_requirement_alone_does_not_imply_the_suite(pytester: pytest.Pytester) -> None:
+    assert not parse(pytester, "--rnn-equiv-require-impl").enabled
 
 
 @pytest.mark.parametrize(
@@ -123,8 +135,14 @@ def test_an_unknown_implementation_is_a_usage_error(project: Project) -> None:
 
 
 def test_it_is_none_without_the_suite(project: Project) -> None:
+    project.write({"test_own.py": "def test_own(): pass", "pytest.ini": "[pytest]\nrnn_equiv_impl = nope"})
+    project.run().assert_outcomes(passed=1)
+    assert project.run("--rnn-equiv").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_one_that_is_named_is_checked_without_the_flag(project: Project) -> None:
     project.write({"test_own.py": "def test_own(): pass"})
-    project.run("--rnn-equiv-impl=nope").assert_outcomes(passed=1)
+    project.run("--rnn-equiv-impl=numpy").assert_outcomes(passed=6)
 
 
 def test_help_lists_every_option_and_ini_value(project: Project) -> None:

@@ -171,10 +171,11 @@ def importable(name: str, folders: Sequence[Path]) -> str:
         If there is no such file, or another module comes in its place.
     """
     place, _, attribute = name.rpartition(":")
-    if place.endswith(".py") and (Path(place).is_file() or Path(place).parent not in folders):
-        return f"{_module_of(Path(place))}:{attribute}"
-    if place.endswith(".py"):  # a module of that name, in a package
-        name = f"{Path(place).name}:{attribute}"
+    if place.endswith(".py"):
+        # else a module that is called so, in a package
+        if Path(place).is_file() or not _is_there(Path(place).name):
+            return f"{_module_of(Path(place))}:{attribute}"
+        return f"{Path(place).name}:{attribute}"
     if name not in BUILT_IN and name not in GROUPS and _is_path(name):
         module = name.partition(":")[0]
         for folder in folders:
