@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from pytest_rnnequiv import judge
-from pytest_rnnequiv.implementations.keras import KerasGraph, KerasPredict, load
+from pytest_rnnequiv.implementations import resolve
+from pytest_rnnequiv.implementations.keras import KerasPredict, load
 from pytest_rnnequiv.implementations.keras_networks import build, graph
-from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.network import Network
 from pytest_rnnequiv.network_case import NetworkCase
 from pytest_rnnequiv.network_strategies import network_packs, pool_members
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--pack", type=int, default=16)
     asked = parser.parse_args()
     tf, keras = load()
-    networks = pool_members(**pool_for(Port(KerasGraph())) | {"count": asked.networks})
+    networks = pool_members(**pool_for(resolve("keras-graph")) | {"count": asked.networks})
     clock, habit = Clock(), Clock()
     cases = by_habit = different = inconclusive = 0
     for network in networks:

@@ -18,18 +18,20 @@ on the command line. `SuiteCollection` takes those ids before pytest does.
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import os
 from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from _pytest.fixtures import FixtureFunctionMarker, getfixturemarker
 
 from pytest_rnnequiv import tally
-from pytest_rnnequiv.plugin import SUITE_FILE, Settings
+from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, SUITE_FILE, Settings
 
 __all__ = ["OVERRIDE", "SUITE_MODULE", "RnnEquiv", "Suite", "SuiteCollection", "SuiteId", "parse_suite_id"]
 
@@ -40,7 +42,10 @@ OVERRIDE = "rnn_implementation"
 """The fixture by which a ``conftest.py`` says what to check."""
 
 _OWN_PLUGIN = "pytest_rnnequiv.plugin"
-"""What defines that fixture in the first place."""
+"""What defines that fixture in the first place, for pytest."""
+
+_OWN_FIXTURES = "pytest_rnnequiv.fixtures"
+"""The module in which its function stands."""
 
 
 class SuiteId(NamedTuple):
@@ -78,9 +83,69 @@ def parse_suite_id(config: pytest.Config, arg: str) -> SuiteId | None:
     if path.name != SUITE_FILE or path.exists() or not path.parent.is_dir():
         return None
     anchor = path.parent
-    if file == SUITE_FILE and not _has_copy(config, anchor):
+    if (file == SUITE_FILE and not _has_copy(config, anchor)) or _is_seen_at_root(config, anchor):
         anchor = config.rootpath
     return SuiteId(arg, anchor, tuple(names), bracket + parameters)
+
+
+def _is_seen_at_root(config: pytest.Config, directory: Path) -> bool:
+    """Tell whether a conftest that lies outside is loaded already: then the suite at the root sees its fixtures."""
+    conftest = config.pluginmanager.get_plugin(str(directory / "conftest.py"))
+    return conftest is not None and not directory.is_relative_to(config.rootpath)
+
+
+def selects_suite_only(expression: str) -> bool:
+    """Tell whether a mark expression, that of ``-m``, is false for whatever lacks the mark ``rnn_equiv``.
+
+    The other marks of an item are not known, so each may be there or not.
+    """
+    if "rnn_equiv" not in expression:
+        return False
+    try:
+        tree = ast.parse(expression.strip(), mode="eval").body
+    except SyntaxError:  # names that pytest allows and Python does not
+        return False
+    return _truth(tree) is False
+
+
+def _truth(node: ast.expr) -> bool | None:
+    """Evaluate a mark expression for an item of the project's own; None where that depends on other marks."""
+    if isinstance(node, ast.Name):
+        return False if node.id == "rnn_equiv" else None
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        inner = _truth(node.operand)
+        return None if inner is None else not inner
+    if isinstance(node, ast.BoolOp):
+        decisive = isinstance(node.op, ast.Or)
+        parts = [_truth(each) for each in node.values]
+        if decisive in parts:
+            return decisive
+        return None if None in parts else not decisive
+    return None
+
+
+def load_root_conftest(config: pytest.Config) -> None:
+    """Load the conftest of the root directory, to which the suite belongs, if pytest has no reason to do so.
+
+    With ``--rootdir`` or ``-c`` from another folder it has none. Then what that conftest says is to be checked would
+    be left out in silence, and Keras checked in its place.
+
+    Raises
+    ------
+    pytest.UsageError
+        If it cannot be loaded.
+    """
+    conftest = config.rootpath / "conftest.py"
+    manager = config.pluginmanager
+    if not conftest.is_file() or manager.get_plugin(str(conftest)) is not None or config.option.noconftest:
+        return
+    load = manager._loadconftestmodules
+    options: dict[str, Any] = {"rootpath": config.rootpath}
+    if "consider_namespace_packages" in inspect.signature(load).parameters:  # since pytest 8.1
+        options["consider_namespace_packages"] = config.getini("consider_namespace_packages")
+    load(config.rootpath, config.getoption("importmode"), **options)
+    if manager.get_plugin(str(conftest)) is None:
+        raise pytest.UsageError(f"{conftest} is not loaded, so what it says is to be checked would be left out")
 
 
 def _has_copy(config: pytest.Config, directory: Path) -> bool:
@@ -172,8 +237,20 @@ class SuiteCollection:
         self._at_root = True
         self._substituted: set[Path] = set()
         self._early_conftests: frozenset[object] = frozenset()
+        self._suite_alone = selects_suite_only(config.option.markexpr)
+        self._named: set[Path] = set()
 
     # -- the command line
+
+    def pytest_ignore_collect(self, collection_path: Path, config: pytest.Config) -> bool | None:
+        """Leave the project's own files alone where the marks that are asked for select none of them (pytest hook).
+
+        To import thousands of tests in order to deselect them takes long. Its directories are walked: a conftest in
+        them may say what to check.
+        """
+        if not self._suite_alone or collection_path in self._named or not collection_path.is_file():
+            return None
+        return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> None:
@@ -193,6 +270,8 @@ class SuiteCollection:
                 args.append(self._substitute(suite_id))
         self._at_root = bool(self._wanted) or not ids
         self.config.args = args
+        files = (arg.partition("::")[0] for arg in args)
+        self._named = {Path(os.path.abspath(self.config.invocation_params.dir / file)) for file in files}
 
     def _substitute(self, suite_id: SuiteId) -> str:
         """Return an argument by which pytest itself finds a nested copy of the suite.
@@ -328,11 +407,27 @@ def _applies(node: pytest.Item | pytest.Collector) -> bool:
     return callspec is None or callspec.params.get("port", "") is not None
 
 
+def _identity(item: Any) -> str:
+    """Return what an item checks, as it was asked for: a runtime, ``module:attribute``, or somebody's fixture."""
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    definition = (item._fixtureinfo.name2fixturedefs.get(OVERRIDE) or [None])[-1]
+    overridden = definition is not None and definition.func.__module__ != _OWN_FIXTURES
+    asked = parameters.get("port", OVERRIDE if overridden else DEFAULT_IMPLEMENTATION)
+    if asked != OVERRIDE or definition is None:
+        return str(asked)
+    where = f"{definition.baseid}/" if definition.baseid not in ("", ".") else ""
+    if OVERRIDE not in parameters:
+        return f"{where}{OVERRIDE}"
+    given = parameters[OVERRIDE]
+    return f"{where}{OVERRIDE}[{given if isinstance(given, (str, int, float)) else item.callspec.indices[OVERRIDE]}]"
+
+
 def _introduce(suite: Suite, item: pytest.Item) -> None:
     """Give an item the name under which the reports list it, and a place that readers recognize."""
     names = [name.partition("[")[0] for name in suite.names_of(item)]
     names[-1] = names[-1].removeprefix("test_")
     item.user_properties.append((tally.CHECK, ".".join(names)))
+    item.user_properties.append((tally.IDENTITY, _identity(item)))
     # Else verbose output tells of each item where in site-packages its function stands.
     _, line, name = item.reportinfo()
     item.location = (suite.nodeid, line, name)

@@ -13,11 +13,14 @@ import sys
 from collections.abc import Callable, Generator
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from pytest_rnnequiv.fixtures import _rnn_equiv_port, build_simple_rnn, rnn_implementation
+
+if TYPE_CHECKING:
+    from pytest_rnnequiv.report import Ledger
 
 __all__ = [
     "DEFAULT_IMPLEMENTATION",
@@ -46,11 +49,20 @@ def _profile(text: str) -> str:
     return text
 
 
-def _implementation(text: str) -> str:
-    module, colon, attribute = text.partition(":")
-    if not module or (colon and not attribute) or text != text.strip():
+class SourceFile(NamedTuple):
+    """An implementation in a file, as it was asked for: ``my_rnn.py:run``."""
+
+    path: Path
+    attribute: str
+
+
+def _implementation(text: str) -> str | SourceFile:
+    module, colon, attribute = text.rpartition(":")  # the last one: a path on Windows has another
+    if not text or (colon and not (module and attribute)) or text != text.strip():
         raise ValueError(f"{text!r} is neither the name of an implementation nor module:attribute.")
-    return text
+    if text.endswith(".py"):
+        raise ValueError(f"{text!r} does not say what in that file is to be checked, as {text}:run does.")
+    return SourceFile(Path(module), attribute) if module.endswith(".py") else text
 
 
 def _directory(text: str) -> Path:
@@ -66,15 +78,21 @@ def _known_failure(text: str) -> str | Path:
 
 
 def _option(
-    flag: str, help: str, *, metavar: str | None = None, parse: Callable[[str], object] | None = None
+    flag: str,
+    help: str,
+    *,
+    metavar: str | None = None,
+    parse: Callable[[str], object] | None = None,
+    implies: bool = False,
 ) -> dict[str, Any]:
     """Describe the option behind a field of `Settings`.
 
     The field's default decides what kind of option it is: ``False`` makes a switch, ``()`` an option that may
     be given several times, and anything else an option with one value. `parse` turns the text of a value into
-    the value; if it cannot, it raises `ValueError` with one sentence.
+    the value; if it cannot, it raises `ValueError` with one sentence. An option that names what to check implies the
+    suite where it stands on the command line: asked for, it must not be ignored. Its ini value says how, not whether.
     """
-    return {"flag": flag, "help": help, "metavar": metavar, "parse": parse}
+    return {"flag": flag, "help": help, "metavar": metavar, "parse": parse, "implies": implies}
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # what is left out costs time at every start
@@ -94,10 +112,11 @@ class Settings:
         default=(),
         metadata=_option(
             "--rnn-equiv-impl",
-            "What to check: the name of an implementation or module:attribute; may be given several times "
-            f"(default: {DEFAULT_IMPLEMENTATION}).",
+            "What to check: the name of an implementation, module:attribute or file.py:attribute; may be given several "
+            f"times (default: {DEFAULT_IMPLEMENTATION}).",
             metavar="NAME",
             parse=_implementation,
+            implies=True,
         ),
     )
     profile: str = field(
@@ -107,6 +126,7 @@ class Settings:
             f"How much to check: {', '.join(PROFILES)}.",
             metavar="PROFILE",
             parse=_profile,
+            implies=True,
         ),
     )
     require_implementation: bool = field(
@@ -122,6 +142,7 @@ class Settings:
             "Write summary.json and the evidence of each failure to DIR.",
             metavar="DIR",
             parse=_directory,
+            implies=True,
         ),
     )
     selfcheck: bool = field(
@@ -140,6 +161,7 @@ class Settings:
             "itself; may be given several times. Strict: they must fail.",
             metavar="FILE",
             parse=_known_failure,
+            implies=True,
         ),
     )
 
@@ -158,7 +180,7 @@ def settings(config: pytest.Config) -> Settings:
     known = config.stash.get(_SETTINGS, None)
     if known is None:
         known = Settings(**{option.name: _read(config, option) for option in fields(Settings)})
-        if known.selfcheck or _suite_is_named(config):
+        if known.selfcheck or _implied(config) or _suite_is_named(config):
             known = replace(known, enabled=True)
         config.stash[_SETTINGS] = known
     return known
@@ -182,13 +204,26 @@ def _read(config: pytest.Config, option: Field[Any]) -> Any:
     except ValueError as error:
         raise pytest.UsageError(f"{source}: {error}") from None
     if isinstance(parsed, tuple):
-        return tuple(base / each if isinstance(each, Path) else each for each in parsed)
-    return base / parsed if isinstance(parsed, Path) else parsed
+        return tuple(_placed(each, base) for each in parsed)
+    return _placed(parsed, base)
+
+
+def _placed(value: Any, base: Path) -> Any:
+    """Take a path as it is meant where it was written."""
+    if isinstance(value, SourceFile):
+        return f"{base / value.path}:{value.attribute}"
+    return base / value if isinstance(value, Path) else value
 
 
 def _dest(flag: str) -> str:
     """Return the name under which pytest keeps an option; its ini twin has the same."""
     return flag.lstrip("-").replace("-", "_")
+
+
+def _implied(config: pytest.Config) -> bool:
+    """Tell whether an option on the command line is about the suite and nothing else."""
+    implying = (option.metadata["flag"] for option in fields(Settings) if option.metadata["implies"])
+    return any(config.getoption(_dest(flag)) for flag in implying)
 
 
 def _suite_is_named(config: pytest.Config) -> bool:
@@ -240,20 +275,69 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     chosen = settings(config)
     if chosen.enabled:
         _start(config, chosen)
+    if _reports(config, chosen):
+        _begin_report(chosen)
 
 
 def _start(config: pytest.Config, chosen: Settings) -> None:
-    from pytest_rnnequiv.collection import SuiteCollection
+    from pytest_rnnequiv.collection import SuiteCollection, load_root_conftest
     from pytest_rnnequiv.report.terminal import TerminalReport
+    from pytest_rnnequiv.told_once import ToldOnce
 
+    load_root_conftest(config)
+    chosen = config.stash[_SETTINGS] = _found(config, chosen)
     if not _is_xdist_worker(config):
+        from pytest_rnnequiv import termination
+
         _check_available(config, chosen)
+        termination.in_order(config)
     if chosen.known_failures:
         from pytest_rnnequiv.suite.known_failures import KnownFailures
 
         config.pluginmanager.register(KnownFailures.read(chosen.known_failures), "rnn_equiv_known_failures")
     config.pluginmanager.register(SuiteCollection(config, chosen), "rnn_equiv_collection")
     config.pluginmanager.register(TerminalReport(config, chosen), "rnn_equiv_terminal")
+    config.pluginmanager.register(ToldOnce(), "rnn_equiv_told_once")
+
+
+def _found(config: pytest.Config, chosen: Settings) -> Settings:
+    """Return the settings with importable names for all that is checked; `sys.path` grows if need be.
+
+    Raises
+    ------
+    pytest.UsageError
+        If a file that was named is not there, or cannot be imported.
+    """
+    from pytest_rnnequiv.implementations import ImplementationError, importable
+
+    folders = [config.invocation_params.dir, config.rootpath]
+    try:
+        names = tuple(importable(name, folders) for name in chosen.implementations)
+    except ImplementationError as error:
+        raise pytest.UsageError(str(error)) from None
+    return replace(chosen, implementations=names)
+
+
+def _reports(config: pytest.Config, chosen: Settings) -> bool:
+    """Tell whether this process writes the report."""
+    return chosen.report is not None and not config.option.collectonly and not _is_xdist_worker(config)
+
+
+def _begin_report(chosen: Settings) -> None:
+    """See that the report can be written, before anything runs.
+
+    Raises
+    ------
+    pytest.UsageError
+        If it cannot.
+    """
+    from pytest_rnnequiv.report import summary_json
+
+    assert chosen.report is not None
+    try:
+        summary_json.begin(chosen.profile, chosen.report)
+    except OSError as error:
+        raise pytest.UsageError(f"--rnn-equiv-report: {chosen.report} cannot be written: {error}") from None
 
 
 def to_check(config: pytest.Config, chosen: Settings) -> list[str]:
@@ -297,20 +381,41 @@ def pytest_runtest_makereport(
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the report, and fail a run that checked nothing but the default, if the user wants that (pytest hook)."""
+    """Write the report, and fail a run that has not shown what it was to show (pytest hook)."""
     config = session.config
     chosen = settings(config)
-    if chosen.report is not None and not config.option.collectonly and not _is_xdist_worker(config):
-        from pytest_rnnequiv.report import LEDGER, summary_json
-
-        summary_json.write(config.stash[LEDGER], chosen.profile, chosen.report)
-    if not chosen.require_implementation or config.option.collectonly or _is_xdist_worker(config):
+    if config.option.collectonly or _is_xdist_worker(config):
         return
     from pytest_rnnequiv.report import LEDGER
 
-    passing = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-    if session.exitstatus in passing and not config.stash[LEDGER].checked_more_than(DEFAULT_IMPLEMENTATION):
+    ledger = config.stash.get(LEDGER, None)
+    if ledger is None:  # the session did not begin
+        return
+    stopped = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+    ledger.interrupted = bool(stopped or session.shouldstop or session.shouldfail)
+    if chosen.report is not None:
+        _write_report(ledger, chosen.profile, chosen.report)
+    if not _is_green(ledger, chosen) and session.exitstatus in (
+        pytest.ExitCode.OK,
+        pytest.ExitCode.NO_TESTS_COLLECTED,
+    ):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _write_report(ledger: Ledger, profile: str, directory: Path) -> None:
+    from pytest_rnnequiv.report import summary_json
+
+    try:
+        summary_json.write(ledger, profile, directory)
+    except OSError as error:  # a disk that is full by now must not cost the table and the failures
+        ledger.problems.append(f"the report could not be written: {error}")
+
+
+def _is_green(ledger: Ledger, chosen: Settings) -> bool:
+    """Tell whether what was to be checked was checked, and shown."""
+    if chosen.require_implementation and not ledger.checked_more_than(DEFAULT_IMPLEMENTATION):
+        return False
+    return ledger.green
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -319,7 +424,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
     ledger = config.stash[LEDGER]
     chosen = settings(config)
-    if ledger.entries or chosen.enabled or chosen.require_implementation:
+    if ledger.entries or ledger.problems or chosen.enabled or chosen.require_implementation:
         from pytest_rnnequiv.report.terminal import write_summary
 
         write_summary(terminalreporter, ledger, chosen)

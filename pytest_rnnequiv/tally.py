@@ -19,13 +19,16 @@ from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
 from typing import Any, Protocol
 
-__all__ = ["CHECK", "PREFIX", "Tally", "VerdictLike", "close", "current", "take", "watch"]
+__all__ = ["CHECK", "IDENTITY", "PREFIX", "Tally", "VerdictLike", "close", "current", "take", "watch"]
 
 PREFIX = "rnn_equiv."
 """How the names of the user properties begin that bear a tally."""
 
 CHECK = PREFIX + "check"
 """The user property which names the check, and by which an item of the suite is known."""
+
+IDENTITY = PREFIX + "identity"
+"""The user property which says what was asked for, whatever an implementation calls itself."""
 
 
 class VerdictLike(Protocol):
@@ -166,7 +169,7 @@ class Tally:
         """Return the tally that `properties` bear, or None if they bear none."""
         tally, found = cls(), False
         for name, value in properties:
-            if not name.startswith(PREFIX) or name == CHECK:
+            if not name.startswith(PREFIX) or name in (CHECK, IDENTITY):
                 continue
             found = True
             kind, _, rest = name.removeprefix(PREFIX).partition(".")
@@ -260,5 +263,7 @@ def close(item: ItemLike, phase: PhaseLike) -> None:
         return
     tally.seconds = phase.duration
     item.user_properties[:] = [
-        (name, value) for name, value in item.user_properties if not name.startswith(PREFIX) or name == CHECK
+        (name, value)
+        for name, value in item.user_properties
+        if not name.startswith(PREFIX) or name in (CHECK, IDENTITY)
     ] + tally.to_properties()

@@ -73,10 +73,8 @@ import types
 import pytest
 
 import pytest_rnnequiv.collection
-
-
-class ImplementationError(Exception):
-    pass
+import pytest_rnnequiv.implementations as real
+from pytest_rnnequiv.implementations import ImplementationError
 
 
 def check_available(names):
@@ -86,7 +84,7 @@ def check_available(names):
 
 
 fake = types.ModuleType("pytest_rnnequiv.implementations")
-fake.ImplementationError = ImplementationError
+vars(fake).update(vars(real))
 fake.check_available = check_available
 sys.modules["pytest_rnnequiv.implementations"] = fake
 pytest_rnnequiv.collection.SUITE_MODULE = "fake_checks"

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_rnnequiv.collection import selects_suite_only
+
 if TYPE_CHECKING:
     from conftest import Project
 
@@ -481,3 +483,92 @@ class TestXdist:
         pytest.importorskip("xdist")
         args = ("rnn_equiv.py::test_recurrence", "sub/dir/rnn_equiv.py::TestShapes", "test_own.py")
         nested.run_apart("-n2", *args).assert_outcomes(passed=4)
+
+
+class TestTheSuiteAlone:
+    """Where the marks select none of the project's own tests, they are not even imported."""
+
+    @pytest.fixture
+    def many(self, project: Project) -> Project:
+        """A project whose tests take note of being imported, and one of whose folders has a port."""
+        note = "import pathlib; pathlib.Path(__file__).with_suffix('.seen').touch()\ndef test_own(): pass"
+        project.write(
+            {
+                "pytest.ini": "[pytest]\ntestpaths = tests\nmarkers = slow",
+                "tests/test_own.py": note,
+                "tests/package/__init__.py": "",
+                "tests/package/test_inner.py": note,
+                "tests/port/conftest.py": OVERRIDE,
+            }
+        )
+        return project
+
+    @pytest.mark.parametrize(
+        "expression", ["rnn_equiv", " (rnn_equiv)", "rnn_equiv and not slow", "slow and rnn_equiv"]
+    )
+    def test_own_files_are_left_alone(self, many: Project, expression: str) -> None:
+        result = many.run("--rnn-equiv", "-m", expression)
+        assert not list(many.path.rglob("*.seen"))
+        if not expression.startswith("slow"):
+            result.assert_outcomes(passed=10)  # the copy in the folder of the port is there
+
+    @pytest.mark.parametrize("expression", ["not slow", "rnn_equiv or slow", "not rnn_equiv", ""])
+    def test_else_they_are_collected(self, many: Project, expression: str) -> None:
+        many.run("--rnn-equiv", "-m", expression, "--collect-only")
+        assert len(list(many.path.rglob("*.seen"))) == 2
+
+    def test_a_file_that_is_named_is_collected(self, many: Project) -> None:
+        many.run("--rnn-equiv", "-m", "rnn_equiv", "tests/test_own.py", "--collect-only")
+        assert [path.stem for path in many.path.rglob("*.seen")] == ["test_own"]
+
+    @pytest.mark.parametrize(
+        ("expression", "alone"),
+        [
+            ("rnn_equiv", True),
+            ("a and rnn_equiv and b", True),
+            ("not not rnn_equiv", True),
+            ("rnn_equiv and (a or not b)", True),
+            ("(rnn_equiv and a) or (rnn_equiv and b)", True),
+            ("rnn_equiv or a", False),
+            ("not (rnn_equiv and a)", False),
+            ("not rnn_equiv", False),
+            ("rnn_equiv_too", False),
+            ("a(x=1) and rnn_equiv", True),
+            ("a(x=1) or rnn_equiv", False),
+            ("rnn_equiv and", False),
+            ("", False),
+        ],
+    )
+    def test_what_an_expression_selects(self, expression: str, alone: bool) -> None:
+        assert selects_suite_only(expression) is alone
+
+
+class TestFromAnotherFolder:
+    """The port is checked, wherever pytest is called: never Keras in its place."""
+
+    @pytest.mark.parametrize("how", ["--rootdir|{}", "-c|{}/pytest.ini"])
+    @pytest.mark.parametrize("rest", ["rnn_equiv.py::test_recurrence", "-k|recurrence"])
+    def test_the_conftest_at_the_root_is_loaded(
+        self, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, rest: str
+    ) -> None:
+        project.write({"conftest.py": OVERRIDE, "pytest.ini": "[pytest]"})
+        monkeypatch.chdir(tmp_path)
+        result = project.run("--rnn-equiv", *how.format(project.path).split("|"), *rest.split("|"))
+        result.assert_outcomes(passed=1)
+        result.stdout.fnmatch_lines(["rnn-equiv: rnn_implementation; *", "mine *"])
+
+    @pytest.mark.parametrize("absolute", [False, True])
+    def test_the_conftest_of_a_foreign_root(self, project: Project, tmp_path: Path, absolute: bool) -> None:
+        project.write({"conftest.py": OVERRIDE})
+        nodeid = "rnn_equiv.py::test_recurrence"
+        result = project.run("--rootdir", str(tmp_path), f"{project.path}/{nodeid}" if absolute else nodeid)
+        result.assert_outcomes(passed=1)
+        result.stdout.fnmatch_lines(["mine *"])
+
+    def test_where_no_conftest_is_wanted(
+        self, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project.write({"conftest.py": OVERRIDE})
+        monkeypatch.chdir(tmp_path)
+        result = project.run("--rnn-equiv", "--rootdir", str(project.path), "--noconftest")
+        result.assert_outcomes(passed=5)

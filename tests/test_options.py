@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis.core
 import pytest
 
-from pytest_rnnequiv.plugin import Settings, settings
+from pytest_rnnequiv.implementations import ImplementationError, check_available, importable
+from pytest_rnnequiv.plugin import Settings, SourceFile, _implementation, _placed, settings
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -71,9 +74,21 @@ def test_selfcheck_implies_the_suite(pytester: pytest.Pytester) -> None:
     assert parse(pytester, "--rnn-equiv-selfcheck").enabled
 
 
-@pytest.mark.parametrize("option", ["--rnn-equiv-profile=quick", "--rnn-equiv-impl=keras", "--rnn-equiv-report=out"])
-def test_no_other_does(pytester: pytest.Pytester, option: str) -> None:
-    assert not parse(pytester, option).enabled
+@pytest.mark.parametrize("option", ["profile=quick", "impl=keras", "report=out", "known-failures=file"])
+class TestWhatNamesWhatToCheck:
+    """Asked for one thing, the plugin must not do nothing."""
+
+    def test_it_implies_the_suite_on_the_command_line(self, pytester: pytest.Pytester, option: str) -> None:
+        assert parse(pytester, f"--rnn-equiv-{option}").enabled
+
+    def test_its_ini_value_does_not(self, pytester: pytest.Pytester, option: str) -> None:
+        found = parse(pytester, ini=f"rnn_equiv_{option.replace('-', '_')}")
+        assert not found.enabled
+        assert vars(found) != vars(Settings())
+
+
+def test_the_requirement_alone_does_not_imply_the_suite(pytester: pytest.Pytester) -> None:
+    assert not parse(pytester, "--rnn-equiv-require-impl").enabled
 
 
 @pytest.mark.parametrize(
@@ -123,8 +138,14 @@ def test_an_unknown_implementation_is_a_usage_error(project: Project) -> None:
 
 
 def test_it_is_none_without_the_suite(project: Project) -> None:
+    project.write({"test_own.py": "def test_own(): pass", "pytest.ini": "[pytest]\nrnn_equiv_impl = nope"})
+    project.run().assert_outcomes(passed=1)
+    assert project.run("--rnn-equiv").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_one_that_is_named_is_checked_without_the_flag(project: Project) -> None:
     project.write({"test_own.py": "def test_own(): pass"})
-    project.run("--rnn-equiv-impl=nope").assert_outcomes(passed=1)
+    project.run("--rnn-equiv-impl=numpy").assert_outcomes(passed=6)
 
 
 def test_help_lists_every_option_and_ini_value(project: Project) -> None:
@@ -239,3 +260,93 @@ class TestHypothesis:
         project.write_suite(self.SUITE)
         result = project.run("--rnn-equiv", "--hypothesis-show-statistics")
         result.stdout.fnmatch_lines(["rnn_equiv.py::test_numbers:", "*100 passing, *"])
+
+
+class TestFiles:
+    """What is checked may be named as the file that it is in, or lie in the folder from which pytest is called."""
+
+    PORT = "def run(case): ..."
+
+    @pytest.fixture(autouse=True)
+    def forget(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take back what is put on the path."""
+        monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def asked(self, project: Project, name: str) -> str:
+        """Return what the header says is checked."""
+        result = project.run_apart("--rnn-equiv-impl", name, "--collect-only")
+        (line,) = (line for line in result.outlines if line.startswith("rnn-equiv:"))
+        return line.removeprefix("rnn-equiv: ").removesuffix("; profile default")
+
+    @pytest.mark.parametrize(
+        ("name", "module"),
+        [
+            ("some_rnn:run", "some_rnn:run"),
+            ("some_rnn.py:run", "some_rnn:run"),
+            ("./sub/other_rnn.py:run", "other_rnn:run"),
+            ("sub/package/inner/third_rnn.py:run", "package.inner.third_rnn:run"),
+        ],
+    )
+    def test_they_are_found(self, project: Project, monkeypatch: pytest.MonkeyPatch, name: str, module: str) -> None:
+        inside = ("sub/package/__init__.py", "sub/package/inner/__init__.py", "sub/package/inner/third_rnn.py")
+        project.write(dict.fromkeys(("some_rnn.py", "sub/other_rnn.py", *inside), self.PORT))
+        (found,) = importable_here(project, name)
+        assert found == module
+        assert find_spec(module.partition(":")[0]) is not None
+
+    def test_in_plain_pytest(self, project: Project) -> None:
+        project.write({"some_rnn.py": self.PORT})
+        assert self.asked(project, "some_rnn.py:run") == "some_rnn:run"
+
+    def test_a_module_on_the_path_comes_before_the_folder(self, project: Project) -> None:
+        project.write({"json.py": self.PORT})
+        before = [*sys.path]
+        assert importable_here(project, "json:loads") == ["json:loads"]
+        assert sys.path == before
+
+    def test_a_package_that_is_called_so(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        project.write({"lib/port/__init__.py": "", "lib/port/py.py": self.PORT})
+        monkeypatch.syspath_prepend(project.path / "lib")
+        assert importable_here(project, "port.py:run") == ["port.py:run"]
+
+    def test_another_module_of_the_name_is_never_checked_in_its_place(self, project: Project) -> None:
+        project.write({"sub/random.py": self.PORT})
+        with pytest.raises(ImplementationError, match="another module is called 'random'; give the file another name"):
+            importable_here(project, "sub/random.py:run")
+
+    @pytest.mark.parametrize(
+        ("name", "sentence"),
+        [
+            ("nope.py:run", "there is no file *nope.py"),
+            ("sub/nope.py:run", "there is no file *nope.py"),
+            ("my-rnn.py:run", "*my-rnn.py cannot be imported: 'my-rnn' is not the name of a module"),
+            (
+                "some_rnn.py",
+                "--rnn-equiv-impl: 'some_rnn.py' does not say what in that file is to be checked, as *:run *",
+            ),
+        ],
+    )
+    def test_what_is_not_there(self, project: Project, name: str, sentence: str) -> None:
+        project.write({"my-rnn.py": self.PORT, "some_rnn.py": self.PORT})
+        result = project.run("--rnn-equiv-impl", name)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"ERROR: {sentence}"])
+
+    def test_a_drive_letter(self) -> None:
+        """The last colon is the one before the attribute."""
+        found = _implementation("C:\\ports\\my.py:run.inner")
+        assert isinstance(found, SourceFile)
+        assert str(found.path) == "C:\\ports\\my.py"
+        assert found.attribute == "run.inner"
+
+    def test_a_package_that_does_not_load_is_there(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is wrong with it is told when it is loaded, and is no crash at the start."""
+        project.write({"broken_rnn/__init__.py": "raise RuntimeError('no licence')", "broken_rnn/a.py": self.PORT})
+        monkeypatch.syspath_prepend(project.path)
+        check_available(["broken_rnn.a:run"])
+
+
+def importable_here(project: Project, name: str) -> list[str]:
+    """Return what becomes of a name that is given on the command line."""
+    parsed = _placed(_implementation(name), project.path)
+    return [importable(parsed, [project.path])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -480,7 +481,7 @@ def test_a_module_that_is_not_there_is_told_before_anything_runs(module: str) ->
 
 
 def test_a_runtime_that_is_not_installed_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BUILT_IN, "keras-graph", ("keras", "KerasGraph", ("no_such_library",)))
+    monkeypatch.setitem(BUILT_IN, "keras-graph", replace(BUILT_IN["keras-graph"], libraries=("no_such_library",)))
     with pytest.raises(
         MissingRuntime, match="needs no_such_library, which is not installed here: pip install no_such_library"
     ):
@@ -488,7 +489,7 @@ def test_a_runtime_that_is_not_installed_is_told_with_what_to_do(monkeypatch: py
 
 
 def test_a_runtime_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BUILT_IN, "numpy", ("no_such_module", "X", ("numpy",)))
+    monkeypatch.setitem(BUILT_IN, "numpy", replace(BUILT_IN["numpy"], module="no_such_module"))
     with pytest.raises(MissingRuntime, match="the implementation 'numpy' cannot be loaded: "):
         resolve("numpy")
 

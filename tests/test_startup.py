@@ -47,7 +47,7 @@ def top_level(modules: set[str]) -> set[str]:
     return {module.partition(".")[0] for module in modules}
 
 
-@pytest.mark.parametrize("args", [[], ["--collect-only"], ["--rnn-equiv-profile=quick"], ["--markers"]], ids=str)
+@pytest.mark.parametrize("args", [[], ["--collect-only"], ["-o", "rnn_equiv_profile=quick"], ["--markers"]], ids=str)
 def test_nothing_heavy_is_imported_without_the_flag(project: Project, args: list[str]) -> None:
     modules = imported(project, *args)
     assert not HEAVY & top_level(modules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from pytest_rnnequiv import tally
+from pytest_rnnequiv.plugin import Settings
+from pytest_rnnequiv.report import Entry, Ledger
+from pytest_rnnequiv.report.terminal import _remarks
 from pytest_rnnequiv.tally import Tally
 
 if TYPE_CHECKING:
@@ -92,8 +96,8 @@ class TestSummary:
     def test_adds_up_several(self, project: Project) -> None:
         project.write_suite(
             PRELUDE
-            + "@pytest.mark.parametrize('name', ['keras', 'onnx'])\n"
-            + "def test_recurrence(name):\n    record(implementation=name)\n"
+            + "@pytest.mark.parametrize('port', ['keras', 'onnx'])\n"
+            + "def test_recurrence(port):\n    record(implementation=port)\n"
         )
         assert summary(project.run("--rnn-equiv")) == [
             "              cases  conclusive  error/bound  time",
@@ -144,7 +148,7 @@ class TestSummary:
         )
         result = project.run("--rnn-equiv")
         result.assert_outcomes(skipped=4)
-        assert summary(result) == ["3 checks skipped: no masks in C", "1 check skipped: too slow"]
+        assert summary(result)[:2] == ["3 checks skipped: no masks in C", "1 check skipped: too slow"]
 
     def test_shows_notes_once(self, project: Project) -> None:
         check = "def test_{}():\n    record()\n    tally.current().notes.append('mind the gap')\n"
@@ -373,3 +377,208 @@ class TestTally:
         )
         project.write_suite(PRELUDE + "def test_one():\n    record()\n")
         assert summary(project.run("--rnn-equiv"))[1].split()[:2] == ["keras-graph", "10"]
+
+
+class TestExitCode:
+    """It agrees with what the summary says."""
+
+    def test_a_pass_without_an_answer_is_not_green(self, project: Project) -> None:
+        project.write_suite(PRELUDE + "def test_one():\n    record('inconclusive')\ndef test_two():\n    record()\n")
+        result = project.run("--rnn-equiv")
+        result.assert_outcomes(passed=2)
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+    @pytest.mark.parametrize("args", [[], ["-q"]], ids=str)
+    def test_an_implementation_of_which_nothing_was_shown(self, project: Project, args: list[str]) -> None:
+        project.write_suite(
+            PRELUDE
+            + "@pytest.mark.parametrize('port', ['numpy', 'mine:run'])\n"
+            + "def test_one(port):\n    record() if port == 'numpy' else pytest.skip('declares no masks')\n"
+        )
+        result = project.run("--rnn-equiv", *args)
+        result.assert_outcomes(passed=1, skipped=1)
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        result.stdout.fnmatch_lines(["NOTHING WAS SHOWN OF mine:run: every check that was asked for was skipped; *"])
+
+    def test_it_says_what_would_help(self, project: Project) -> None:
+        project.write_suite(PRELUDE + "def test_one():\n    record('inconclusive')\n")
+        result = project.run("--rnn-equiv")
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        result.stdout.fnmatch_lines(["NOTHING WAS SHOWN OF keras-graph: 10 cases, none conclusive; it would help if *"])
+
+    def test_a_skip_beside_what_was_shown_is_green(self, project: Project) -> None:
+        project.write_suite(PRELUDE + "def test_one():\n    record()\ndef test_two():\n    pytest.skip('no')\n")
+        assert project.run("--rnn-equiv").ret == pytest.ExitCode.OK
+
+    def test_own_tests_are_the_users(self, project: Project) -> None:
+        project.write({"test_port.py": PRELUDE + "def test_port():\n    record('inconclusive', implementation='')\n"})
+        assert project.run().ret == pytest.ExitCode.OK
+
+
+class TestRows:
+    """What makes an implementation another one is what was asked for, and not how it calls itself."""
+
+    def test_two_of_one_name(self, project: Project) -> None:
+        project.write_suite(
+            PRELUDE
+            + "@pytest.mark.parametrize('port', ['a:run', 'b:run'])\n"
+            + "def test_one(port):\n    record(implementation='firmware')\n"
+        )
+        labels = [line.split("  ")[0] for line in summary(project.run("--rnn-equiv")) if not line.startswith(" ")]
+        assert labels[:3] == ["firmware (a:run)", "firmware (b:run)", "total"]
+
+    def test_of_fixtures(self, project: Project) -> None:
+        port = "import pytest\n@pytest.fixture(scope='session'{})\ndef rnn_implementation(): return 'run'\n"
+        project.write({"conftest.py": port.format(""), "sub/conftest.py": port.format(", params=['c', 'rust']")})
+        lines = summary(project.run("--rnn-equiv"))
+        labels = [line.split("  ")[0] for line in lines if line.startswith("run")]
+        assert labels == [
+            "run (sub/rnn_implementation[c])",
+            "run (sub/rnn_implementation[rust])",
+            "run (rnn_implementation)",
+        ]
+
+    def test_one_that_calls_itself_as_the_default_is_not_the_default(self, project: Project) -> None:
+        project.write_suite(
+            PRELUDE
+            + "@pytest.mark.parametrize('port', ['mine:run'])\n"
+            + "def test_one(port):\n    record(implementation='keras-js')\n"
+        )
+        assert project.run("--rnn-equiv", "--rnn-equiv-require-impl").ret == pytest.ExitCode.OK
+        project.write_suite(project.suite.replace("mine:run", "keras-graph").replace("keras-js", "mine"))
+        assert project.run("--rnn-equiv", "--rnn-equiv-require-impl").ret == pytest.ExitCode.TESTS_FAILED
+
+    def test_what_was_declined_is_told(self, project: Project) -> None:
+        ledger = Ledger()
+        counted = Tally("mine", cases=3, conclusive=3)
+        counted.declined = 2  # type: ignore[attr-defined, unused-ignore]
+        entry = Entry("rnn_equiv.py::test_one", "one", 1, "passed", "", counted, "mine:run")
+        ledger._entries["rnn_equiv.py::test_one", ""] = entry
+        remarks = [remark.text for remark in _remarks(ledger, Settings())]
+        assert remarks == ["mine declined 2 cases, which are left out"]
+
+
+class TestToldOnce:
+    SUITE = (
+        PRELUDE
+        + """
+@pytest.fixture(scope="session")
+def port(request):
+    if request.param == "broken:run":
+        pytest.fail("broken:run cannot be loaded", pytrace=False)
+
+
+@pytest.mark.parametrize("port", ["broken:run", "mine:run"], indirect=True)
+@pytest.mark.parametrize("number", range(4))
+def test_one(port, number):
+    record()
+"""
+    )
+
+    @pytest.mark.parametrize("args", [[], ["-x"], ["-k", "2 or 3"], ["--lf"]], ids=str)
+    def test_the_first_has_all_of_it(self, project: Project, args: list[str]) -> None:
+        project.write_suite(self.SUITE)
+        result = project.run("--rnn-equiv", *args)
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        assert result.outlines.count("broken:run cannot be loaded") == 1
+        assert result.parseoutcomes()["errors" if "errors" in result.parseoutcomes() else "error"] == 1
+
+    def test_the_others_point_to_it(self, project: Project) -> None:
+        project.write_suite(self.SUITE)
+        result = project.run("--rnn-equiv")
+        result.assert_outcomes(errors=1, skipped=3, passed=4)
+        result.stdout.fnmatch_lines(["3 checks skipped: not run: its setup fails as that of rnn_equiv.py::test_one*"])
+
+    def test_in_each_process(self, project: Project) -> None:
+        pytest.importorskip("xdist")
+        project.write_suite(self.SUITE)
+        result = project.run_apart("--rnn-equiv", "-n2")
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        outcomes = result.parseoutcomes()
+        assert 1 <= outcomes.get("errors", outcomes.get("error", 0)) <= 2
+        assert outcomes["passed"] == 4
+
+    def test_other_problems_are_told(self, project: Project) -> None:
+        project.write_suite(self.SUITE.replace('"broken:run cannot', 'request.node.name + str(id(object())) + "cannot'))
+        project.write_suite(
+            PRELUDE
+            + "@pytest.fixture\ndef odd(request):\n    raise ValueError(request.node.name)\n"
+            + "def test_one(odd): pass\ndef test_two(odd): pass\n"
+        )
+        project.run("--rnn-equiv").assert_outcomes(errors=2)
+
+    def test_a_class_of_the_projects_own(self, project: Project) -> None:
+        """Own tests are left alone."""
+        project.write(
+            {
+                "test_own.py": "import pytest\n@pytest.fixture\ndef bad(): assert 0\n"
+                "def test_a(bad): pass\ndef test_b(bad): pass"
+            }
+        )
+        project.run("--rnn-equiv").assert_outcomes(errors=2, passed=5)
+
+
+class TestInterruption:
+    def test_in_the_first_check(self, project: Project) -> None:
+        project.write_suite(PRELUDE + "def test_one():\n    record(cases=646)\n    raise KeyboardInterrupt\n")
+        result = project.run_apart("--rnn-equiv")
+        assert result.ret == pytest.ExitCode.INTERRUPTED
+        assert summary_of(result) == ["interrupted after 646 cases of one more"]
+
+    def test_before_anything_was_counted(self, project: Project) -> None:
+        project.write_suite(PRELUDE + "def test_one():\n    raise KeyboardInterrupt\n")
+        assert summary_of(project.run_apart("--rnn-equiv")) == ["interrupted before the first check was over"]
+
+    @pytest.mark.skipif(os.name != "posix", reason="SIGTERM is a matter of POSIX")
+    def test_sigterm(self, project: Project) -> None:
+        project.write_suite(
+            PRELUDE
+            + "import os, signal, time\n"
+            + "def test_one():\n    record(cases=3)\n    os.kill(os.getpid(), signal.SIGTERM)\n    time.sleep(60)\n"
+        )
+        result = project.run_apart("--rnn-equiv", "--rnn-equiv-report", "out")
+        assert result.ret == pytest.ExitCode.INTERRUPTED
+        assert summary_of(result) == ["interrupted after 3 cases of one more"]
+        assert json.loads((project.path / "out/summary.json").read_text())["interrupted"] is True
+
+    @pytest.mark.skipif(os.name != "posix", reason="SIGTERM is a matter of POSIX")
+    def test_somebody_else_may_listen_to_it(self, project: Project) -> None:
+        project.write(
+            {
+                "conftest.py": "import signal\nsignal.signal(signal.SIGTERM, print)\n"
+                "def pytest_unconfigure():\n    assert signal.getsignal(signal.SIGTERM) is print\n"
+            }
+        )
+        project.run_apart("--rnn-equiv").assert_outcomes(passed=5)
+
+
+def summary_of(result: pytest.RunResult) -> list[str]:
+    """Return the lines of our section in a run that was interrupted."""
+    lines = result.outlines
+    start = next(number for number, line in enumerate(lines) if re.fullmatch("=+ rnn-equiv =+", line))
+    end = next(number for number in range(start + 1, len(lines)) if lines[number].startswith(("===", "!!!")))
+    return lines[start + 1 : end]
+
+
+def test_an_item_that_runs_again_counts_once(project: Project) -> None:
+    """As pytest-rerunfailures reports it: the runs before the last one as ``rerun``."""
+    project.write(
+        {
+            "conftest.py": """
+                from _pytest.runner import runtestprotocol
+
+                def pytest_runtest_protocol(item, nextitem):
+                    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+                    for last in (False, True):
+                        for report in runtestprotocol(item, log=False, nextitem=nextitem):
+                            if report.when == "call" and not last:
+                                report.outcome = "rerun"
+                            item.ihook.pytest_runtest_logreport(report=report)
+                    return True
+            """
+        }
+    )
+    project.write_suite(PRELUDE + "def test_one():\n    record()\n")
+    result = project.run("--rnn-equiv")
+    assert summary(result)[1].split()[:2] == ["keras-graph", "10"]
+    assert result.ret == pytest.ExitCode.OK

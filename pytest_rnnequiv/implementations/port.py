@@ -23,7 +23,7 @@ from ..precision import Precision
 from ..spec import Spec
 from ..trajectory import NetworkTrajectory, Trajectory, as_trajectory
 from ..wording import cleaned, described, told
-from . import ImplementationError
+from . import ImplementationError, Runtime
 
 __all__ = ["Declaration", "Declined", "Port", "Supports", "declare", "made", "normalise"]
 
@@ -392,6 +392,10 @@ class Port:
         What reports call it; by default its own name.
     isolated : bool
         Run it in a process of its own, so that it may hang or die.
+    identity : str
+        What was asked for: the name of a runtime, ``module:attribute``, or a fixture. Its own name says nothing.
+    runtime : Runtime, optional
+        What it declares, if it comes with the plugin.
 
     Raises
     ------
@@ -402,11 +406,20 @@ class Port:
     #: How often it has hung in this run.
     hangs: int = 0
 
-    def __init__(self, implementation: Any, *, name: str | None = None, isolated: bool = False) -> None:
+    def __init__(
+        self,
+        implementation: Any,
+        *,
+        name: str | None = None,
+        isolated: bool = False,
+        identity: str = "",
+        runtime: Runtime | None = None,
+    ) -> None:
         from .runner import Forked, InProcess
 
         self.runner: Any = (Forked if isolated else InProcess)(implementation, name)
         self.declaration: Declaration = self.runner.declaration
+        self.identity, self.runtime = identity, runtime
 
     @classmethod
     def from_path(cls, path: str) -> Port:
@@ -422,12 +435,28 @@ class Port:
         port = cls.__new__(cls)
         port.runner = Spawned(path)
         port.declaration = port.runner.declaration
+        port.identity, port.runtime = path, None
         return port
 
     @property
     def name(self) -> str:
         """What reports call it."""
         return self.declaration.name
+
+    @property
+    def builds_models(self) -> bool:
+        """Whether every spec costs a model to build."""
+        return self.runtime is not None and self.runtime.builds_models
+
+    @property
+    def secondary(self) -> bool:
+        """Whether it leaves the volume to another of its group."""
+        return self.runtime is not None and self.runtime.secondary
+
+    @property
+    def way(self) -> str:
+        """The way of running Keras that it is; empty for anything else."""
+        return self.runtime.name if self.runtime is not None and self.runtime.group == "keras" else ""
 
     @property
     def precision(self) -> Precision | None:

@@ -9,9 +9,12 @@ import pytest
 if TYPE_CHECKING:
     from pytest_rnnequiv.tally import Tally
 
-__all__ = ["LEDGER", "Entry", "Ledger"]
+__all__ = ["LEDGER", "OWN_TESTS", "Entry", "Ledger"]
 
 _PREFIX = "rnn_equiv."  # `tally.PREFIX`, without importing it in runs that have nothing to tell
+
+OWN_TESTS = "own tests"
+"""What stands in the place of an implementation's name where a project's own tests judge something."""
 
 
 class Entry(NamedTuple):
@@ -28,42 +31,104 @@ class Entry(NamedTuple):
     """Why it was skipped."""
     tally: Tally | None
     """What it counted; None if it did not come to that."""
+    identity: str = ""
+    """What was asked for; empty where a project's own tests judge something."""
+
+    @property
+    def name(self) -> str:
+        """What the implementation calls itself; empty if it did not come to that."""
+        return self.tally.implementation if self.tally is not None else ""
+
+    @property
+    def cases(self) -> int:
+        """How many cases were judged."""
+        return self.tally.cases if self.tally is not None else 0
+
+    @property
+    def conclusive(self) -> int:
+        """How many of them had an answer."""
+        return self.tally.conclusive if self.tally is not None else 0
+
+    @property
+    def declined(self) -> int:
+        """How many cases the implementation declined."""
+        return getattr(self.tally, "declined", 0)
 
 
 class Ledger:
     """Keeps an entry for each item of the suite, and for each other item that counted something.
 
     It reads the reports only, so that it works under pytest-xdist, where the items run in other processes.
+
+    Attributes
+    ----------
+    interrupted : bool
+        Whether the run did not come to its end.
+    problems : list of str
+        What went wrong around the run, and must be told.
     """
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self.interrupted = False
+        self.problems: list[str] = []
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What each item came to, in the order in which they ended."""
+        return list(self._entries.values())
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take note of a report that tells of us (pytest hook)."""
+        """Take note of a report that tells of us (pytest hook).
+
+        An item that runs again, as pytest-rerunfailures makes it, counts once: by its last run.
+        """
         if not any(name.startswith(_PREFIX) for name, _ in report.user_properties):
             return
         if report.when == "teardown" or (report.when == "setup" and report.passed):
             return
-        if report.outcome == "rerun":  # type: ignore[comparison-overlap]  # pytest-rerunfailures: its last run counts
-            return
-        from pytest_rnnequiv.tally import CHECK, Tally
+        from pytest_rnnequiv.tally import CHECK, IDENTITY, Tally
 
-        self.entries.append(
-            Entry(
-                nodeid=report.nodeid,
-                check=next((str(value) for name, value in report.user_properties if name == CHECK), ""),
-                line=report.location[1] or 0,
-                outcome=_outcome(report),
-                reason=_reason(report),
-                tally=Tally.from_properties(report.user_properties),
-            )
+        said = {name: str(value) for name, value in report.user_properties if name in (CHECK, IDENTITY)}
+        entry = Entry(
+            nodeid=report.nodeid,
+            check=said.get(CHECK, ""),
+            line=report.location[1] or 0,
+            outcome=_outcome(report),
+            reason=_reason(report),
+            tally=Tally.from_properties(report.user_properties),
+            identity=said.get(IDENTITY, ""),
         )
+        if not entry.check and entry.name:  # a class of the project's own that holds the checks
+            entry = entry._replace(identity=report.nodeid.partition("[")[0].rpartition("::")[0])
+        key = report.nodeid, getattr(report, "worker_id", "")
+        self._entries.pop(key, None)
+        self._entries[key] = entry
 
     @property
     def counted(self) -> list[Entry]:
         """The entries of the items that came to count something."""
         return [entry for entry in self.entries if entry.tally is not None and entry.outcome != "skipped"]
+
+    def labels(self) -> dict[str, str]:
+        """Return how reports call each implementation, by its identity: by its name, unless others bear it too."""
+        names: dict[str, str] = {}
+        for entry in self.entries:
+            names[entry.identity] = names.get(entry.identity) or entry.name
+        plain = {identity: name or identity or OWN_TESTS for identity, name in names.items()}
+        taken = list(plain.values())
+        return {
+            identity: f"{label} ({identity})" if taken.count(label) > 1 and identity != label else label
+            for identity, label in plain.items()
+        }
+
+    def by_implementation(self, entries: list[Entry]) -> dict[str, list[Entry]]:
+        """Sort entries by the implementation that they are about, under its label."""
+        labels = self.labels()
+        groups: dict[str, list[Entry]] = {}
+        for entry in entries:
+            groups.setdefault(labels[entry.identity], []).append(entry)
+        return groups
 
     def checked_more_than(self, default: str) -> bool:
         """Tell whether a case of another implementation than `default` was judged.
@@ -71,12 +136,30 @@ class Ledger:
         The ways in which the default can be run, such as ``keras-graph``, are the default too. A test of the
         project's own checks the project's own implementation, whatever it calls it.
         """
-        return any(
-            entry.tally is not None
-            and entry.tally.cases > 0
-            and (not entry.check or entry.tally.implementation.partition("-")[0] not in ("", default))
-            for entry in self.entries
-        )
+        from pytest_rnnequiv.implementations import GROUPS
+
+        ours = ("", default, *GROUPS.get(default, ()))
+        return any(entry.cases > 0 and (not entry.check or entry.identity not in ours) for entry in self.entries)
+
+    def showing_nothing(self) -> dict[str, list[Entry]]:
+        """Return the implementations of which the suite has shown nothing at all, and has not said so by a failure."""
+        if self.interrupted:  # nobody knows what would have come
+            return {}
+        checks = self.by_implementation([entry for entry in self.entries if entry.check])
+        return {
+            label: entries
+            for label, entries in checks.items()
+            if not any(entry.conclusive or entry.outcome == "failed" for entry in entries)
+        }
+
+    def passed_without_an_answer(self) -> list[Entry]:
+        """Return the items that passed, and had no conclusive case."""
+        return [entry for entry in self.counted if entry.outcome == "passed" and not entry.conclusive]
+
+    @property
+    def green(self) -> bool:
+        """Whether what passed has shown something."""
+        return not self.showing_nothing() and not any(entry.check for entry in self.passed_without_an_answer())
 
 
 LEDGER = pytest.StashKey[Ledger]()
@@ -86,12 +169,13 @@ LEDGER = pytest.StashKey[Ledger]()
 def _outcome(report: pytest.TestReport) -> str:
     if hasattr(report, "wasxfail"):
         return "xfailed" if report.skipped else "xpassed"
-    return str(report.outcome)
+    # What runs again has failed, if it does not come to that.
+    return "failed" if report.outcome == "rerun" else str(report.outcome)  # type: ignore[comparison-overlap]
 
 
 def _reason(report: pytest.TestReport) -> str:
     if hasattr(report, "wasxfail"):
-        return str(report.wasxfail)
+        return str(report.wasxfail).removeprefix("reason: ")
     if report.skipped and isinstance(report.longrepr, tuple):
         return report.longrepr[2].removeprefix("Skipped: ")
     return ""

@@ -13,12 +13,17 @@ import pytest
 
 from ..assertion import EquivalenceError
 from ..reproduction import script
+from . import summary_json
 
 __all__ = ["errors_in", "keep", "leave"]
+
+_SECTION = "rnn-equiv: the failing case"
 
 
 def errors_in(error: BaseException) -> Iterator[EquivalenceError]:
     """Find our errors in an exception, also in a group, as Hypothesis raises it for several bugs at once."""
+    if isinstance(error, pytest.xfail.Exception) and error.__cause__ is not None:  # a known failure
+        error = error.__cause__
     if isinstance(error, EquivalenceError):
         yield error
     for inner in getattr(error, "exceptions", ()):
@@ -28,7 +33,7 @@ def errors_in(error: BaseException) -> Iterator[EquivalenceError]:
 def directory(config: pytest.Config, report: Path | None) -> Path | None:
     """Where evidence goes: the report's directory, else pytest's cache; None where there is neither."""
     if report is not None:
-        path = report / "failures"
+        path = report / summary_json.FAILURES
         path.mkdir(parents=True, exist_ok=True)
         return path
     cache = getattr(config, "cache", None)
@@ -52,13 +57,17 @@ def leave(error: EquivalenceError, where: Path, name: str) -> list[Path]:
         written.append(case_file)
     except ValueError:
         case_file.unlink(missing_ok=True)
+    except BaseException:  # half a file is worse than none
+        with contextlib.suppress(OSError):
+            case_file.unlink(missing_ok=True)
+        raise
     script_file = stem.with_name(stem.name + ".py")
     script_file.write_text(script(error.case, case_file.name if written else None), encoding="utf-8")
     written.append(script_file)
-    with contextlib.suppress(ImportError):
+    picture_file = stem.with_name(stem.name + ".png")
+    with contextlib.suppress(Exception):  # no matplotlib, or nowhere to write: the case and the script are there
         from .picture import draw
 
-        picture_file = stem.with_name(stem.name + ".png")
         if draw(error, picture_file):
             written.append(picture_file)
     return written
@@ -66,16 +75,29 @@ def leave(error: EquivalenceError, where: Path, name: str) -> list[Path]:
 
 def keep(item: pytest.Item, chosen: Path | None, error: BaseException, report: Any) -> None:
     """Leave the evidence of a failed item, and name it in the item's report."""
-    config = item.config
     found = list(errors_in(error))
-    if found and item.get_closest_marker("rnn_equiv"):
-        shorten(report, found[0])
-    where = directory(config, chosen) if found else None
+    if not found:
+        return
+    if item.get_closest_marker("rnn_equiv"):
+        with contextlib.suppress(Exception):  # then the report is long
+            shorten(report, found[0])
+    try:
+        _keep(item.config, chosen, found, report)
+    except Exception as problem:  # a full disk, a directory that cannot be written: the failure itself is told
+        what = f"it could not be kept: {type(problem).__name__}: {problem}"
+        report.sections.append((_SECTION, f"{what} (--rnn-equiv-report DIR names another place)"))
+
+
+def _keep(config: pytest.Config, chosen: Path | None, found: list[EquivalenceError], report: Any) -> None:
+    where = directory(config, chosen)
     if where is None:
         return
     for number, each in enumerate(found):
         name = report.nodeid + (f"-{number + 1}" if len(found) > 1 else "")
-        attach(config, report, leave(each, where, name))
+        files = leave(each, where, name)
+        if chosen is not None:
+            summary_json.note(where, files)
+        attach(config, report, files)
 
 
 def shorten(report: Any, error: EquivalenceError) -> None:
@@ -100,7 +122,7 @@ def shorten(report: Any, error: EquivalenceError) -> None:
 def attach(config: pytest.Config, report: Any, files: list[Path]) -> None:
     """Name the files in pytest's report, and show the picture in pytest-html's."""
     names = "\n".join(str(_short(config, path)) for path in files)
-    report.sections.append(("rnn-equiv: the failing case", names))
+    report.sections.append((_SECTION, names))
     pictures = [path for path in files if path.suffix == ".png"]
     if pictures and config.pluginmanager.hasplugin("html"):
         with contextlib.suppress(ImportError):

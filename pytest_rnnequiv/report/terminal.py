@@ -30,7 +30,6 @@ from pytest_rnnequiv.tally import Tally
 
 __all__ = ["Progress", "TerminalReport", "progress", "write_summary"]
 
-_OWN_TESTS = "own tests"
 _MOST_LINES = 15  # a longer summary is folded, unless -v
 
 
@@ -144,15 +143,6 @@ class TerminalReport:
 
 # -- header
 
-_DISTRIBUTIONS = {
-    "keras": ("keras", "tensorflow"),
-    "onnx": ("onnxruntime",),
-    "onnxruntime": ("onnxruntime",),
-    "litert": ("ai-edge-litert",),
-    "tflite": ("tensorflow",),
-}
-"""The distributions whose versions matter, by the first part of an implementation's name."""
-
 
 def _header(names: list[str], settings: Settings) -> str:
     selfcheck = ", selfcheck" if settings.selfcheck else ""
@@ -162,9 +152,8 @@ def _header(names: list[str], settings: Settings) -> str:
 def _with_versions(implementation: str) -> str:
     from importlib.metadata import PackageNotFoundError, version
 
-    family = implementation.partition(":")[0].partition(".")[0].partition("-")[0]
     versions = {}
-    for distribution in _DISTRIBUTIONS.get(family, (family,)):
+    for distribution in _distributions(implementation):
         try:
             versions[distribution] = version(distribution)
         except PackageNotFoundError:
@@ -172,11 +161,21 @@ def _with_versions(implementation: str) -> str:
     return f"{implementation} ({_list(versions)})" if versions else implementation
 
 
+def _distributions(implementation: str) -> list[str]:
+    """Return whose versions matter: what a runtime, or a group of them, needs, or the package in which a port is."""
+    from pytest_rnnequiv.implementations import BUILT_IN, GROUPS
+
+    members = [name for name in GROUPS.get(implementation, (implementation,)) if name in BUILT_IN]
+    libraries = {library for name in members for library in BUILT_IN[name].libraries}
+    return sorted(libraries) or [implementation.partition(":")[0].partition(".")[0]]
+
+
 # -- summary
 
 Markup = dict[str, bool]
 
 _LOUD: Markup = {"yellow": True, "bold": True}
+_FAILED: Markup = {"red": True, "bold": True}
 
 
 class _Row(NamedTuple):
@@ -303,17 +302,12 @@ def _rows(ledger: Ledger) -> list[_Row]:
     # The order of the suite, which pytest-xdist shuffles; the project's own tests come last.
     entries = sorted(ledger.counted, key=lambda entry: (not entry.check, entry.check and entry.line))
     rows = []
-    by_implementation = _group(entries, _implementation)
+    by_implementation = ledger.by_implementation(entries)
     for implementation, below in by_implementation.items():
         rows.append(_row(implementation, below, "implementation"))
         for check, group in _group(below, _check).items():
             rows.append(_row(f"  {check}", group, "check"))
     return rows if len(by_implementation) == 1 else [*rows, _total(ledger)]
-
-
-def _implementation(entry: Entry) -> str:
-    assert entry.tally is not None
-    return entry.tally.implementation or ("not named" if entry.check else _OWN_TESTS)
 
 
 def _check(entry: Entry) -> str:
@@ -359,6 +353,9 @@ def _remarks(ledger: Ledger, settings: Settings) -> Iterator[_Remark]:
         yield _Remark(f"{_plural(number, 'check')} skipped: {reason or 'no reason given'}", {"yellow": True})
     for note in _sum(ledger.counted).notes:
         yield _Remark(note, {})
+    for label, entries in ledger.by_implementation(ledger.entries).items():
+        if declined := sum(entry.declined for entry in entries):
+            yield _Remark(f"{label} declined {_plural(declined, 'case')}, which are left out", {"yellow": True})
     shown = [entry for entry in ledger.entries if entry.check == "known_divergence" and entry.outcome == "xfailed"]
     if shown:
         text = (
@@ -368,16 +365,31 @@ def _remarks(ledger: Ledger, settings: Settings) -> Iterator[_Remark]:
     interrupted = tally.take()
     if interrupted is not None and interrupted.cases:
         yield _Remark(f"interrupted after {_plural(interrupted.cases, 'case')} of one more", {"yellow": True})
-    for entry in ledger.counted:
-        if entry.outcome == "passed" and entry.tally is not None and not entry.tally.conclusive:
-            cases = _plural(entry.tally.cases, "case")
-            text = f"PASSED, BUT NOTHING WAS SHOWN: {entry.nodeid}: {cases}, none conclusive"
-            yield _Remark(text, _LOUD, loud=True)
-    if settings.enabled and not any(entry.check for entry in ledger.entries):
+    elif ledger.interrupted and settings.enabled and not ledger.entries:
+        yield _Remark("interrupted before the first check was over", {"yellow": True})
+    for entry in ledger.passed_without_an_answer():
+        cases = _plural(entry.cases, "case")
+        text = f"PASSED, BUT NOTHING WAS SHOWN: {entry.nodeid}: {cases}, none conclusive"
+        yield _Remark(text, _LOUD, loud=True)
+    for label, entries in ledger.showing_nothing().items():
+        yield _Remark(f"NOTHING WAS SHOWN OF {label}: {_what_would_help(entries)}", _FAILED, loud=True)
+    if settings.enabled and not ledger.interrupted and not any(entry.check for entry in ledger.entries):
         yield _Remark("no check of the suite ran", _LOUD, loud=True)
+    for problem in ledger.problems:
+        yield _Remark(problem, _FAILED, loud=True)
     if settings.require_implementation and not ledger.checked_more_than(DEFAULT_IMPLEMENTATION):
         text = f"nothing but the default implementation ({DEFAULT_IMPLEMENTATION}) was checked."
-        yield _Remark(f"--rnn-equiv-require-impl: {text}", {"red": True, "bold": True}, loud=True)
+        yield _Remark(f"--rnn-equiv-require-impl: {text}", _FAILED, loud=True)
+
+
+def _what_would_help(entries: list[Entry]) -> str:
+    cases = sum(entry.cases for entry in entries)
+    if cases:
+        return (
+            f"{_plural(cases, 'case')}, none conclusive; it would help if it showed its states, as "
+            "Trajectory(outputs=y, states=h), or took any weights and lengths"
+        )
+    return "every check that was asked for was skipped; the reasons above say what it would have to support"
 
 
 def _sum(entries: Iterable[Entry]) -> Tally:

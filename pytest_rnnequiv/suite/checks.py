@@ -33,7 +33,7 @@ from ..trajectory import BadAnswer, Trajectory
 from . import selfcheck
 from .drawing import draw_pack, few_sizes, near, need
 from .network_checks import divergences, known_in, show_divergence
-from .registry import CHECKS, PROFILES, SECONDARY, check, running
+from .registry import CHECKS, PROFILES, check, running
 from .verification import budget, expect, verify
 
 __all__ = ["CHECKS", "configure"]
@@ -98,7 +98,7 @@ def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Po
         elif isinstance(rnn_implementation, Port):
             ready = rnn_implementation
         else:
-            ready = Port(rnn_implementation, isolated=_isolate(request.config))
+            ready = Port(rnn_implementation, isolated=_isolate(request.config), identity=FIXTURE)
     except ImplementationError as error:
         problem = f"the fixture {FIXTURE}: {error}" if request.param == FIXTURE else str(error)
     if problem:  # outside of the handler, or it would be told twice
@@ -127,7 +127,7 @@ def selfcheck_item(port: Port, mistake: Mistake | NetworkMistake) -> None:
 @check(examples=300, share=2.5, everywhere=True)
 def test_recurrence(port: Port, data: st.DataObject) -> None:
     """Base, every step and the head, on generated weights and inputs."""
-    verify(port, draw_pack(port, data, most=2 if port.name in SECONDARY else 16))
+    verify(port, draw_pack(port, data, most=2 if port.secondary else 16))
 
 
 @check(examples=30, share=0.5)
@@ -167,7 +167,7 @@ def test_float64(port: Port, data: st.DataObject) -> None:
 @check(examples=40, share=3)
 def test_activations(port: Port, data: st.DataObject) -> None:
     """The other activations, all of them on the same numbers, so that each has its turn."""
-    known = known_in(port.name)
+    known = known_in(port.way)
     others = [a for a in port.supports.activations if a != "tanh" and not known(Network(1, Layer(1, a)))]
     need(port, bool(others) and port.fixed is None, "declares tanh only")
     covered = tally.current()

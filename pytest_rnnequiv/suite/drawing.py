@@ -52,7 +52,7 @@ def draw_pack(port: Port, data: st.DataObject, *, most: int = 16, **wanted: Any)
     if port.fixed is not None:
         spec, weights = port.fixed
         options = {k: v for k, v in options.items() if k in "NT"} | extra | {"spec": spec, "weights": weights}
-    elif port.name.startswith("keras-") and not options.keys() & set("DMK"):
+    elif port.builds_models and not options.keys() & set("DMK"):
         small = wanted.pop("small", False)
         models = wanted.pop("models", running().models)
         options |= extra | {"spec": rnn.pool(count=models, max_size=9 if small else 33, **wanted)}
@@ -75,7 +75,7 @@ SIZES = ((3, 5, 2), (2, 1, 3), (1, 4, 2), (4, 9, 1))
 
 def few_sizes(port: Port, data: st.DataObject) -> dict[str, Any]:
     """Say what sizes to draw for a check that would build a model of each for every activation."""
-    if not port.name.startswith("keras-"):
+    if not port.builds_models:
         return {"small": True}
     sizes = data.draw(st.sampled_from(SIZES[: max(1, running().models // 12)]), label="sizes")
     return {letter: (size, size) for letter, size in zip("DMK", sizes, strict=True)}

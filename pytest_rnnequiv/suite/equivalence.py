@@ -79,4 +79,4 @@ def port_of(suite: type[EquivalenceSuite]) -> Port:
         return resolve(own)
     if own is None:
         own = suite()
-    return Port(own, name=getattr(own, "name", suite.__name__))
+    return Port(own, name=getattr(own, "name", suite.__name__), identity=suite.__qualname__)

@@ -2,13 +2,14 @@
 
 An entry is ``CHECK[IMPLEMENTATION]: REASON``, or ``CHECK: REASON`` for every implementation, with the names that node
 ids and the summary have: ``nan[firmware:Port]: the clamp in front of the table swallows NaN``. A known failure is
-strict: the check must fail, so that its repair is noticed too. An entry that matches nothing is an error.
+strict: the check must fail, so that its repair is noticed too. What is expected is a judgement: an implementation that
+cannot be loaded, or that was not judged, fails as ever. An entry that matches nothing is an error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +66,7 @@ class KnownFailures:
 
     def __init__(self, entries: list[KnownFailure]) -> None:
         self.entries = entries
+        self._reasons: dict[str, str] = {}
 
     @classmethod
     def read(cls, given: Sequence[str | Path]) -> KnownFailures:
@@ -81,7 +83,7 @@ class KnownFailures:
                 entries += parse([each], "rnn_equiv_known_failures")
                 continue
             try:
-                lines = each.read_text(encoding="utf-8").splitlines()
+                lines = each.read_text(encoding="utf-8-sig").split("\n")  # with or without a byte order mark
             except (OSError, UnicodeDecodeError) as error:
                 raise pytest.UsageError(f"known failures: {each} cannot be read: {error}") from None
             entries += parse(lines, str(each))
@@ -89,16 +91,35 @@ class KnownFailures:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Mark the items as strict expected failures, before any of them is deselected (pytest hook)."""
+        """Find the items that are meant, before any of them is deselected (pytest hook)."""
         suite = [item for item in items if item.get_closest_marker("rnn_equiv")]
         # Node ids on the command line collect a part of the suite, in which an entry may well match nothing.
         complete = bool(suite) and not any("::" in arg for arg in config.invocation_params.args)
         for entry in self.entries:
             meant = [item for item in suite if entry.matches(item)]
-            for item in meant:
-                item.add_marker(pytest.mark.xfail(reason=entry.reason, strict=True))
+            self._reasons.update({item.nodeid: entry.reason for item in meant})
             if not meant and complete:
                 names = sorted({item.name.removeprefix("test_") for item in suite})
                 raise pytest.UsageError(
                     f"the known failure {entry.text!r} matches no check; there are {', '.join(names)}"
                 )
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """Expect a judged failure of a check that is known to fail, and nothing else (pytest hook)."""
+        reason = self._reasons.get(pyfuncitem.nodeid)
+        if reason is None or pyfuncitem.config.option.runxfail:
+            return (yield)
+        try:
+            yield
+        except Exception as failure:
+            if not _judged(failure):
+                raise
+            raise pytest.xfail.Exception(reason) from failure
+        pytest.fail(f"[XPASS(strict)] {reason}", pytrace=False)
+
+
+def _judged(failure: BaseException) -> bool:
+    """Whether an implementation was found to be wrong: by one failure, or several, as Hypothesis raises them."""
+    inner = getattr(failure, "exceptions", None)
+    return all(map(_judged, inner)) if inner else isinstance(failure, AssertionError)

@@ -260,14 +260,14 @@ def _plain_case(law: Law, port: Port, data: st.DataObject) -> Case:
     if not fixed:
         known = [name for name in supports.activations if name in ACTIVATIONS]
         names = [name for name in law.activations or ("tanh",) if name in known] or known
-        if port.name.startswith("keras-") and running() != PROFILES["thorough"]:  # each is another model
+        if port.builds_models and running() != PROFILES["thorough"]:  # each is another model
             quick = running() == PROFILES["quick"]
             names = names[: 1 if quick else 3]
             sizes = SIZES[0] if quick else data.draw(st.sampled_from(SIZES), label="sizes")
             wanted |= {letter: (size, size) for letter, size in zip("DMK", sizes, strict=True)}
         elif coarse:
             wanted |= {letter: near(port, letter, 1 + (letter in law.at_least_two), 4) for letter in "DMK"}
-        elif not port.name.startswith("keras-"):
+        elif not port.builds_models:
             wanted |= {letter: near(port, letter, 2, 33) for letter in law.at_least_two}
         wanted["activation"] = names[0] if len(names) == 1 else st.sampled_from([names[0], *names])
     more = {"initial_state": extra == "h0", "masked": extra == "mask"}
@@ -336,7 +336,7 @@ def _networks(law: Law, port: Port) -> list[Network]:
         for network, options in _KEPT
         if options <= heeded and wanted & _TELLING <= options and options & _APART <= wanted
     ]
-    if not port.name.startswith("keras-") or running() == PROFILES["thorough"]:
+    if not port.builds_models or running() == PROFILES["thorough"]:
         return networks
     if law.plain:  # plain cases show it faster
         return []

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from .. import tally
 from ..assertion import EquivalenceError
 from ..implementations.port import Port
-from ..known_divergences import DIVERGENCES, WAYS, Divergence, concerning, installed
+from ..known_divergences import DIVERGENCES, Divergence, concerning, installed
 from ..network import Network
 from ..network_case import NetworkCase
 from ..network_strategies import features, network_packs, network_pool, pool_members
 from .drawing import need
-from .registry import PROFILES, SECONDARY, check, running
+from .registry import PROFILES, check, running
 from .verification import budget, introduce, verify
 
 __all__ = ["divergences", "show_divergence"]
@@ -38,15 +38,15 @@ def known_in_layers(network: Network) -> bool:
 def pool_for(port: Port) -> dict[str, Any]:
     """Say which networks are drawn for a port, in the running profile: the arguments of ``network_pool``."""
     supports, profile = port.supports, running()
-    # Each is a model to build for Keras, and costs nothing for others.
-    count = profile.networks if port.name in WAYS else max(profile.networks, PROFILES["default"].networks)
+    # Each may be a model to build, or cost nothing.
+    count = profile.networks if port.builds_models else max(profile.networks, PROFILES["default"].networks)
     return {
         "count": count,
         "options": supports.options,
         "dtypes": supports.dtypes,
         "activations": _some(supports.activations),
         "max_units": profile.units,
-        "exclude": known_in_layers if port.name in WAYS else None,
+        "exclude": known_in_layers if port.way else None,
     }
 
 
@@ -67,14 +67,14 @@ def draw_networks(port: Port, data: st.DataObject, most: int) -> list[NetworkCas
     with budget().paused():  # choosing those of a pool takes seconds
         pool = network_pool(**pool_for(port))
     cases: list[NetworkCase] = data.draw(network_packs(max_size=most, network=pool), label="cases")
-    assume(not known_in(port.name)(cases[0].network))  # in a pool, only shrinking comes by one
+    assume(not known_in(port.way)(cases[0].network))  # in a pool, only shrinking comes by one
     return cases
 
 
 @check(examples=500, share=7.5, everywhere=True)
 def test_networks(port: Port, data: st.DataObject) -> None:
     """Stacks, both directions, masks, states, dtypes and all options, judged layer by layer."""
-    cases = draw_networks(port, data, 2 if port.name in SECONDARY else 16)
+    cases = draw_networks(port, data, 2 if port.secondary else 16)
     covered = tally.current()
     if not covered.covered:  # what may come
         for found in (each for network in pool_members(**pool_for(port)) for each in features(network)):
@@ -122,7 +122,7 @@ def test_dropout(port: Port, data: st.DataObject) -> None:
     _, keras = load()
     rate = data.draw(st.sampled_from([0.5, 0.25, 0.75]), label="rate")
     ignored = any(
-        each.name == "recurrent-dropout-ignored" and each.exists(port.name, installed()) for each in DIVERGENCES
+        each.name == "recurrent-dropout-ignored" and each.exists(port.way, installed()) for each in DIVERGENCES
     )
     recurrent = not ignored and data.draw(st.booleans(), label="recurrent")
     unroll = data.draw(st.booleans(), label="unroll")

@@ -10,14 +10,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from ..implementations import BUILT_IN
 from ..implementations.port import Port
 from .verification import ShrinkingIsOver, budget, introduce, not_again
 
-__all__ = ["CHECKS", "PROFILES", "SECONDARY", "Check", "Profile", "check", "running"]
-
-#: Ways to run Keras that differ from ``keras-graph`` in who calls the layer, not in what it computes: they get the
-#: checks that show that, and leave the volume to it.
-SECONDARY = ("keras-call", "keras-predict")
+__all__ = ["CHECKS", "PROFILES", "Check", "Profile", "check", "running"]
 
 
 class Profile(NamedTuple):
@@ -67,11 +64,13 @@ class Check:
 
     def applies_to(self, names: list[str]) -> list[str]:
         """Choose the implementations that the check is for."""
+        runtimes = {name: BUILT_IN.get(name) for name in names}
         if self.keras:
-            names = [name for name in names if name.startswith("keras-")]
+            runtimes = {name: runtime for name, runtime in runtimes.items() if runtime and runtime.group == "keras"}
         if self.everywhere:
-            return names
-        return [name for name in names if name not in SECONDARY] or (names[:1] if self.keras else [])
+            return list(runtimes)
+        primary = [name for name, runtime in runtimes.items() if not (runtime and runtime.secondary)]
+        return primary or (list(runtimes)[:1] if self.keras else [])
 
     def item(self, profile: Profile, **own: Any) -> Callable[..., None]:
         """Return a test function of a port; `own` are settings of Hypothesis that go before the profile's."""
@@ -102,7 +101,7 @@ class Check:
         __tracebackhide__ = True
         running(profile)
         introduce(port)
-        share = min(self.share, 0.5) if port.name in SECONDARY else self.share
+        share = min(self.share, 0.5) if port.secondary else self.share
         # A check draws even when its time is over: Hypothesis wants the same draws when it asks again.
         spent = budget(share * profile.seconds, self.function.__name__)
         # Before anything is drawn, so that there is nothing to shrink; but what failed here once has to fail so again.

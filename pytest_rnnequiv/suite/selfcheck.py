@@ -113,7 +113,7 @@ def allowed(mistake: Mistake | NetworkMistake, port: Port) -> str:
         if not port.supports.options or port.fixed is not None:
             return f"{port.name} declares no options of networks"
         known = OF_KERAS.get(mistake.name)
-        if any(each.name == known and each.exists(port.name, installed()) for each in DIVERGENCES):
+        if any(each.name == known and each.exists(port.way, installed()) for each in DIVERGENCES):
             return f"it is a known divergence of Keras, {known}"
     precision = port.precision or Precision.float32
     if mistake.name == "flushed-to-zero" and not precision.subnormals:
@@ -150,10 +150,10 @@ def catch(port: Port, mistake: Mistake | NetworkMistake, hunts: dict[str, Callab
     counted.implementation = port.name
     counted.facts["mistake"] = full_name(mistake)
     if isinstance(mistake, NetworkMistake):
-        mistaken = Port(MistakenNetworks(port, mistake))
+        mistaken = _in_place_of(port, MistakenNetworks(port, mistake))
         hunts = {"test_networks": hunts["test_networks"]}
     else:
-        mistaken = Port(Mistaken(port, mistake, visible(port)))
+        mistaken = _in_place_of(port, Mistaken(port, mistake, visible(port)))
     for name, hunt in hunts.items():
         try:
             hunt(port=mistaken)
@@ -172,6 +172,11 @@ def catch(port: Port, mistake: Mistake | NetworkMistake, hunts: dict[str, Callab
         f"{mistake.name} slipped through {counted.cases} cases, {counted.conclusive} of them conclusive: "
         f"an implementation {mistake.says} would pass"
     )
+
+
+def _in_place_of(port: Port, mistaken: Mistaken | MistakenNetworks) -> Port:
+    """Make a port that the checks treat as they treat the one that is checked."""
+    return Port(mistaken, identity=port.identity, runtime=port.runtime)
 
 
 def full_name(mistake: Mistake | NetworkMistake) -> str:
