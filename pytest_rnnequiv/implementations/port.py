@@ -281,7 +281,7 @@ def declare(implementation: Any, name: str | None = None) -> Declaration:
 
 
 def fixed_model(model: Any) -> tuple[Spec, tuple[Any, ...]]:
-    """Read spec and weights off a case, a pair ``(spec, weights)``, a Keras model, or a ``.keras`` file.
+    """Read spec and weights off a case, a pair ``(spec, weights)``, a Keras model, or a ``.keras`` or ``.h5`` file.
 
     Raises
     ------
