@@ -112,7 +112,9 @@ def resolve(name: str) -> Port:
         built_in: Any = getattr(import_module(f".{module}", __name__), attribute)()
     except ImportError as error:
         raise MissingRuntime(f"the implementation {name!r} cannot be loaded: {error}") from error
-    return Port(built_in, name=name)
+    port = Port(built_in, name=name)
+    port.how = name
+    return port
 
 
 def _is_path(name: str) -> bool:

@@ -322,6 +322,10 @@ class Port:
 
     #: How often it has hung in this run.
     hangs: int = 0
+    #: How many cases it was given in this run.
+    calls: int = 0
+    #: How others can call it: the name of what comes with the plugin, or ``module:attribute``; empty for an object.
+    how: str = ""
 
     def __init__(self, implementation: Any, *, name: str | None = None, isolated: bool = False) -> None:
         from .runner import Forked, InProcess
@@ -341,6 +345,7 @@ class Port:
         from .runner import Spawned
 
         port = cls.__new__(cls)
+        port.how = path
         port.runner = Spawned(path)
         port.declaration = port.runner.declaration
         return port
@@ -415,6 +420,7 @@ class Port:
         BadAnswer
             If it returns nothing.
         """
+        self.calls += 1
         return as_trajectory(self.runner.run(case))
 
     def run_network(self, case: NetworkCase) -> NetworkTrajectory:
@@ -428,6 +434,7 @@ class Port:
         if self._splits(case):
             shown = [self.run_network(case.replace(calls=(call,))) for call in case.calls]
             return NetworkTrajectory(tuple(call for each in shown for call in each.calls))
+        self.calls += 1
         return NetworkTrajectory.of(self.runner.run(case))
 
     def _splits(self, case: Case | NetworkCase) -> bool:
@@ -437,6 +444,7 @@ class Port:
         """Compute several cases of one spec and shape; in one call where the implementation can."""
         if any(map(self._splits, cases)):
             return [self.run_network(case) if isinstance(case, NetworkCase) else self.run(case) for case in cases]
+        self.calls += len(cases)
         return list(self.runner.run_many(cases))
 
     def close(self) -> None:

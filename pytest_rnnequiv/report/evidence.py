@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from ..assertion import EquivalenceError
-from ..reproduction import script
 
 __all__ = ["errors_in", "keep", "leave"]
 
@@ -53,7 +52,7 @@ def leave(error: EquivalenceError, where: Path, name: str) -> list[Path]:
     except ValueError:
         case_file.unlink(missing_ok=True)
     script_file = stem.with_name(stem.name + ".py")
-    script_file.write_text(script(error.case, case_file.name if written else None), encoding="utf-8")
+    script_file.write_text(error.script(case_file.name if written else None), encoding="utf-8")
     written.append(script_file)
     with contextlib.suppress(ImportError):
         from .picture import draw
@@ -75,7 +74,7 @@ def keep(item: pytest.Item, chosen: Path | None, error: BaseException, report: A
         return
     for number, each in enumerate(found):
         name = report.nodeid + (f"-{number + 1}" if len(found) > 1 else "")
-        attach(config, report, leave(each, where, name))
+        attach(config, report, leave(each, where, name), each.note)
 
 
 def shorten(report: Any, error: EquivalenceError) -> None:
@@ -97,9 +96,9 @@ def shorten(report: Any, error: EquivalenceError) -> None:
         shown.reprcrash.message = error.brief
 
 
-def attach(config: pytest.Config, report: Any, files: list[Path]) -> None:
+def attach(config: pytest.Config, report: Any, files: list[Path], note: str = "") -> None:
     """Name the files in pytest's report, and show the picture in pytest-html's."""
-    names = "\n".join(str(_short(config, path)) for path in files)
+    names = "\n".join([*(str(_short(config, path)) for path in files), *([note] if note else [])])
     report.sections.append(("rnn-equiv: the failing case", names))
     pictures = [path for path in files if path.suffix == ".png"]
     if pictures and config.pluginmanager.hasplugin("html"):
