@@ -95,7 +95,7 @@ def prepare(
 
 
 def prepare_whole(failure: EquivalenceError, port: Port, again: Callable[[], object]) -> None:
-    """Tell a failure of more than one call how its port was called, and how to make all of them again."""
+    """Tell a failure of several calls how its port was called, and how to make all of them again, or one alone."""
 
     def fails() -> bool:
         try:
@@ -107,7 +107,13 @@ def prepare_whole(failure: EquivalenceError, port: Port, again: Callable[[], obj
         return False
 
     failure.how = port.how
-    failure.ask_again = lambda: "" if port.hangs else _differing(_tried(fails))
+    failure.ask_again = lambda: "" if port.hangs else _differing(_tried(fails)) or _unsteady(port, failure.case)
+
+
+def _unsteady(port: Port, case: AnyCase) -> str:
+    """Say how often one call alone is wrong; empty if it is each time, or never."""
+    wrong = _tried(lambda: _plainly_wrong(port, case))
+    return _differing(wrong) if any(wrong) else ""
 
 
 @dataclass(frozen=True, eq=False)
