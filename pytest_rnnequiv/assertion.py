@@ -147,9 +147,7 @@ class EquivalenceError(AssertionError):
     def note(self) -> str:
         """What somebody has to know who runs the script, if it does not show the failure by itself."""
         if self.again:
-            return (
-                f"This script may print the expected numbers, since the failure needs more than one call: {self.again}."
-            )
+            return f"This script may print the expected numbers: {self.again}. The failure needs more than one call."
         if self.how in WAYS and not shows(self.case, self.trajectory):
             return (
                 "This script prints numbers as expected: what failed is a single step, by less than rounding may have "

@@ -148,8 +148,8 @@ def _of_port(case: Case | NetworkCase, file: str | None, how: str) -> str:
     """Write the call of a port, which is judged as it was judged; or a comment, where it cannot be imported."""
     made = _made(case, file)
     if ":" not in how or made is None:
-        call = "forward(x, Wx, Wh, bh, Wo, bo)" if isinstance(case, Case) else f"run({made or 'case'})"
-        return f"# and the port on the same numbers: print({call})\n"
+        call = "forward(x, Wx, Wh, bh, Wo, bo)" if isinstance(case, Case) else made and f"run({made})"
+        return f"# and the port on the same numbers: print({call})\n" if call else ""
     module, _, attribute = how.partition(":")
     kind = type(case).__name__
     lines = ["", f"# the port {how}, asked and judged as it was"]

@@ -475,8 +475,9 @@ def test_a_port_of_networks_is_called_by_its_import(tmp_path: Path, monkeypatch:
     lines = printed(source)
     assert "as expected" in lines
     assert lines[-1] == "NOT as expected "
-    assert script(case, how="my_networks_22:run").splitlines()[-1] == (
-        "# and the port on the same numbers: print(run(case))"
+    assert script(case, how="my_networks_22:run") == script(case)  # nothing makes the case again
+    assert script(case, "case.npz").splitlines()[-1] == (
+        "# and the port on the same numbers: print(run(NetworkCase.load('case.npz')))"
     )
 
 
