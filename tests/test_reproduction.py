@@ -18,15 +18,21 @@ from hypothesis import strategies as st
 from network_samples import NETWORKS, both, filled, sequences
 from samples import generic
 
-from pytest_rnnequiv import Case, EquivalenceError, Trajectory, judge, reference
+from pytest_rnnequiv import Case, EquivalenceError, Trajectory, judge, reference, tally
 from pytest_rnnequiv import strategies as rnn
 from pytest_rnnequiv.activations import ACTIVATIONS, Activation
+from pytest_rnnequiv.implementations import resolve
+from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.known_divergences import DIVERGENCES, Divergence, concerning, installed
 from pytest_rnnequiv.network import Bidirectional, Head, Layer, Network
 from pytest_rnnequiv.network_case import NetworkCase
 from pytest_rnnequiv.network_mistakes import by_name as of_network
 from pytest_rnnequiv.notebook import notebook_case
+from pytest_rnnequiv.report.evidence import leave
 from pytest_rnnequiv.reproduction import READABLE, _nested, script, shows
+from pytest_rnnequiv.suite import verification
+from pytest_rnnequiv.suite.checks import CHECKS
+from pytest_rnnequiv.suite.registry import PROFILES
 
 
 def run(source: str, **names: Any) -> tuple[Trajectory, dict[str, Any]]:
@@ -496,3 +502,76 @@ def test_a_note_comes_first() -> None:
     assert source.startswith("# It may print the expected numbers. It may")
     assert all(len(line) < 110 for line in source.splitlines()[:3])
     assert shows_plain(generic(), source)
+
+
+# ---- what a failure leaves ----
+
+
+def failed(port: Port, case: Any) -> EquivalenceError:
+    """Have a case verified, as a check does it."""
+    tally.take()
+    verification.budget(float("inf"), str(id(port)))
+    with pytest.raises(EquivalenceError) as caught:
+        verification.verify(port, [case])
+    tally.take()
+    return caught.value
+
+
+@pytest.mark.parametrize("way", WAYS_OF_KERAS)
+def test_a_failure_of_keras_leaves_what_failed(way: str, tmp_path: Path) -> None:
+    divergence = next(each for each in DIVERGENCES if each.name == "sparsemax")
+    if not divergence.exists(way, installed()):
+        pytest.skip("the installed Keras has it right")
+    assert divergence.smallest is not None
+    error = failed(resolve(way), divergence.smallest())
+    assert error.how == way
+    files = leave(error, tmp_path, "a test")
+    source = next(file for file in files if file.suffix == ".py").read_text(encoding="utf-8")
+    assert {"keras-call": "model(x)", "keras-predict": "model.predict(x,", "keras-graph": "run(x)"}[way] in source
+    assert ran(source) == "NOT as expected"
+    assert "to see it with Keras and numpy alone" in str(error)
+    assert error.note == ""
+
+
+def test_a_name_makes_no_way() -> None:
+    class Port_:
+        name = "keras-predict"
+
+        def run(self, case: Case) -> Any:
+            return reference(case, np.float32).outputs[:, -1] + np.float32(1)
+
+    error = failed(Port(Port_()), generic())
+    assert error.how == ""
+    assert "keras" not in error.script()
+
+
+def test_a_failure_of_a_module_leaves_its_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_failing_22.py").write_text(PORT, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    port = resolve("my_failing_22:transposed")
+    try:
+        error = failed(port, generic(N=2, T=2))
+        assert "my_failing_22.transposed" in error.script()
+        assert "my_failing_22" not in "".join(str(error).split("to see it")[1:])  # numpy alone
+        done = ran_apart(error.script(), tmp_path / "elsewhere")
+        assert done.stdout.splitlines()[-1] == "NOT as expected "
+    finally:
+        port.close()
+
+
+def test_a_broken_law_leaves_both_runs() -> None:
+    def leaks(case: Case) -> Any:
+        return reference(case, np.float32).outputs[:, -1] + np.float32(case.x.sum())
+
+    item = CHECKS["test_law_samples_are_independent"].item(PROFILES["quick"], database=None)
+    with pytest.raises(EquivalenceError) as caught:
+        item(port=Port(leaks))
+    error = caught.value
+    source = error.script()
+    first, second = source.split("# ---- the other run: ")
+    assert second.startswith(error.other.changed)  # type: ignore[attr-defined]
+    assert first.startswith(script(error.case))
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(source, "script", "exec"), names)
+    assert np.array_equal(names["x"], error.other.case.x)  # type: ignore[attr-defined]
