@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis.errors import Flaky
 from network_samples import NETWORKS
 from ports import unsteady
 from samples import generic
 
 from pytest_rnnequiv import Case, EquivalenceError, Supports, Trajectory, reference, tally
 from pytest_rnnequiv.implementations.port import Port
+from pytest_rnnequiv.known_divergences import DIVERGENCES, installed
+from pytest_rnnequiv.report.evidence import errors_in
 from pytest_rnnequiv.suite import asking_again, verification
 from pytest_rnnequiv.suite.checks import CHECKS
+from pytest_rnnequiv.suite.network_checks import show_divergence
 from pytest_rnnequiv.suite.registry import PROFILES
 from pytest_rnnequiv.suite.verification import expect, verify
 
@@ -185,6 +189,35 @@ def test_a_port_that_hangs_is_not_asked_again() -> None:
     error = failing(Port(hangs), pack(1))
     assert error.again == ""
     assert len(asked) == 1
+
+
+def test_asking_again_costs_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = failing(Port(unsteady.Seldom()), *packs(40))
+    monkeypatch.setattr(asking_again, "_found", lambda failed: 1 / 0)
+    assert error.again == ""
+    assert "is not the recurrence" in str(error)
+
+
+def test_a_known_divergence_is_not_asked_again() -> None:
+    """Each run shows them all, and prints none."""
+    pytest.importorskip("tensorflow")
+    from pytest_rnnequiv.implementations import resolve
+
+    name = "sparsemax"
+    divergence = next(each for each in DIVERGENCES if each.name == name)
+    if not divergence.exists("keras-call", installed()):
+        pytest.skip("the installed Keras has it right")
+    with pytest.raises(EquivalenceError) as caught:
+        show_divergence(resolve("keras-call"), divergence)
+    assert caught.value.ask_again is None
+
+
+def test_our_error_is_found_in_what_hypothesis_raises() -> None:
+    error = failing(Port(unsteady.off), pack(1))
+    flaky = Flaky("unreliable")
+    flaky.__cause__ = error
+    assert [*errors_in(flaky)] == [error]
+    assert [*errors_in(error)] == [error]
 
 
 def test_networks_are_asked_again_too() -> None:

@@ -310,7 +310,7 @@ def test_a_large_network_is_read_from_its_file(tmp_path: Path) -> None:
     assert repr(str(file)) in source
     assert printed(source)[-1] == "as expected"
     small = NETWORKS["embedding"]
-    assert script(small, "case.npz") == script(small)
+    assert script(small, "case.npz").startswith(script(small))
 
 
 def test_an_activation_of_ones_own_in_a_network_is_left_to_define() -> None:
@@ -428,7 +428,7 @@ import numpy as np
 from pytest_rnnequiv import reference
 
 def right(case):
-    return reference(case, np.float32).outputs[:, -1]
+    return reference(case, case.spec.dtype).outputs[:, -1]
 
 def transposed(case):
     return right(case.replace(Wh=case.Wh.T))

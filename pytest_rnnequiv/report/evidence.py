@@ -17,11 +17,17 @@ __all__ = ["errors_in", "keep", "leave"]
 
 
 def errors_in(error: BaseException) -> Iterator[EquivalenceError]:
-    """Find our errors in an exception, also in a group, as Hypothesis raises it for several bugs at once."""
+    """Find our errors in an exception: in a group, as Hypothesis raises it for several bugs, or as another's cause.
+
+    A failure that does not come again is `Flaky` to Hypothesis: a group, and in older releases its effect.
+    """
     if isinstance(error, EquivalenceError):
         yield error
+        return
     for inner in getattr(error, "exceptions", ()):
         yield from errors_in(inner)
+    if error.__cause__ is not None and not hasattr(error, "exceptions"):
+        yield from errors_in(error.__cause__)
 
 
 def directory(config: pytest.Config, report: Path | None) -> Path | None:

@@ -91,7 +91,7 @@ def prepare(
     failed = _Failed(port, tuple(cases), number, in_batch, memory.last, port.calls)
     memory.last = failed.case
     failure.how = port.how
-    failure.ask_again = lambda: _found(failed)
+    failure.ask_again = lambda: _surely(lambda: _found(failed))
 
 
 def prepare_whole(failure: EquivalenceError, port: Port, again: Callable[[], object]) -> None:
@@ -107,7 +107,17 @@ def prepare_whole(failure: EquivalenceError, port: Port, again: Callable[[], obj
         return False
 
     failure.how = port.how
-    failure.ask_again = lambda: "" if port.hangs else _differing(_tried(fails)) or _unsteady(port, failure.case)
+    failure.ask_again = lambda: _surely(
+        lambda: "" if port.hangs else _differing(_tried(fails)) or _unsteady(port, failure.case)
+    )
+
+
+def _surely(ask: Callable[[], str]) -> str:
+    """Ask, whatever comes of it: the failure itself must be told."""
+    try:
+        return ask()
+    except Exception:
+        return ""
 
 
 def _unsteady(port: Port, case: AnyCase) -> str:
