@@ -19,7 +19,7 @@ from .network_oracle import LAYER_BY_LAYER
 from .observation import PREFIXES, Observation
 from .oracle import Verdict, judge
 from .precision import Precision
-from .reproduction import READABLE, script
+from .reproduction import READABLE, WAYS, script, shows
 from .trajectory import BadAnswer, NetworkTrajectory, Trajectory, as_trajectory
 
 __all__ = ["EquivalenceError", "assert_equivalent"]
@@ -35,7 +35,15 @@ class EquivalenceError(AssertionError):
     verdict : Verdict
     trajectory : Trajectory, NetworkTrajectory or None
         What it showed, if it showed anything.
+    how : str
+        How it was called, for others to call it so: a way to run Keras, or ``module:attribute``; empty if not known.
+    ask_again : callable or None
+        Asks what failed once more, and returns what was found, in a sentence: empty where it fails each time. It is
+        called once, when somebody reads the failure.
     """
+
+    how: str = ""
+    ask_again: Callable[[], str] | None = None
 
     def __init__(
         self,
@@ -57,6 +65,14 @@ class EquivalenceError(AssertionError):
         self._explained = explained
         self._diagnosis: Diagnosis | None = None
         self._text: str | None = None
+        self._again: str | None = None
+
+    @property
+    def again(self) -> str:
+        """What came of asking again, where it does not fail each time: no mistake in the numbers explains that."""
+        if self._again is None:
+            self._again = "" if self.ask_again is None else self.ask_again()
+        return self._again
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -68,6 +84,8 @@ class EquivalenceError(AssertionError):
     @property
     def brief(self) -> str:
         """The failure in one line, for lists of failures."""
+        if self.again:
+            return self.again
         if self.verdict.place is None:
             return self.verdict.problem or "not the recurrence"
         diagnosis = self.diagnosis
@@ -88,11 +106,15 @@ class EquivalenceError(AssertionError):
         def row(label: str, text: str) -> None:
             lines.append(f"  {label:<13}{text}")
 
+        if self.again:
+            row("asked again", self.again)
         if v.place is None:
             row("problem", v.problem or "")
         else:
-            diagnosis = self.diagnosis
-            if diagnosis.explanations:
+            diagnosis = Diagnosis((), "") if self.again else self.diagnosis
+            if self.again:
+                pass  # a mistake that explains one answer of many would mislead
+            elif diagnosis.explanations:
                 row("diagnosis", str(diagnosis.explanations[0]))
                 row("usual cause", diagnosis.how)
                 if diagnosis.others:
@@ -110,15 +132,38 @@ class EquivalenceError(AssertionError):
             if not diagnosis.explanations and diagnosis.picture:
                 row("it looks", diagnosis.picture)
             row("broken", f"{v.broken} of {v.steps} steps (judged {_by(v.way)}, in {self.precision.name})")
-            if 1 < v.error_over_bound < 1000 and not diagnosis.explanations:
+            if 1 < v.error_over_bound < 1000 and not diagnosis.explanations and not self.again:
                 row("room needed", self._room())
         large = sum(array.size for array in case.numbers().values()) > READABLE
         hint = ", where case.npz is the file that this failure leaves (or error.case.save)" if large else ""
-        tools = "Keras and numpy" if isinstance(case, NetworkCase) else "numpy"
+        how = self.how if self.how in WAYS else ""  # of a port the message shows the numbers, and the file the call
+        tools = "Keras and numpy" if how or isinstance(case, NetworkCase) else "numpy"
         lines += ["", f"  to see it with {tools} alone{hint}:", ""]
-        source = script(case, "case.npz" if large else None)
+        source = script(case, "case.npz" if large else None, how=how)
         lines += ["    " + line if line else "" for line in source.splitlines()]
         return lines
+
+    @property
+    def note(self) -> str:
+        """What somebody has to know who runs the script, if it does not show the failure by itself."""
+        if self.again:
+            return f"This script may print the expected numbers: {self.again}. The failure needs more than one call."
+        if self.how in WAYS and not shows(self.case, self.trajectory):
+            return (
+                "This script prints numbers as expected: what failed is a single step, by less than rounding may have "
+                "grown to where the script compares. Its case, judged by pytest-rnnequiv, shows it."
+            )
+        return ""
+
+    def script(self, file: str | None = None) -> str:
+        """Write the script that shows this failure, in the way in which it failed.
+
+        Parameters
+        ----------
+        file : str, optional
+            The ``.npz`` that the case was saved to.
+        """
+        return script(self.case, file, how=self.how, note=self.note)
 
     def _room(self) -> str:
         """Say how much more an implementation would have to declare."""

@@ -408,7 +408,7 @@ class TestReadModel:
     @pytest.mark.parametrize(
         ("model", "sentence"),
         [
-            (lambda: "missing.keras", "the model missing.keras cannot be loaded"),
+            (lambda: "missing.keras", "the model missing.keras cannot be read: it is not there"),
             (lambda: 3, "the model must be SimpleRNN -> Dense, and it is int"),
             (lambda: build_simple_rnn(go_backwards=True), "the model's SimpleRNN has go_backwards=True"),
             (

@@ -6,6 +6,8 @@ import contextlib
 import io
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,21 @@ from hypothesis import strategies as st
 from network_samples import NETWORKS, both, filled, sequences
 from samples import generic
 
-from pytest_rnnequiv import Case, Trajectory, judge, reference
+from pytest_rnnequiv import Case, EquivalenceError, Trajectory, judge, reference, tally
 from pytest_rnnequiv import strategies as rnn
 from pytest_rnnequiv.activations import ACTIVATIONS, Activation
+from pytest_rnnequiv.implementations import resolve
+from pytest_rnnequiv.implementations.port import Port
+from pytest_rnnequiv.known_divergences import DIVERGENCES, Divergence, concerning, installed
 from pytest_rnnequiv.network import Bidirectional, Head, Layer, Network
 from pytest_rnnequiv.network_case import NetworkCase
 from pytest_rnnequiv.network_mistakes import by_name as of_network
 from pytest_rnnequiv.notebook import notebook_case
-from pytest_rnnequiv.reproduction import READABLE, _nested, script
+from pytest_rnnequiv.report.evidence import leave
+from pytest_rnnequiv.reproduction import READABLE, _nested, script, shows
+from pytest_rnnequiv.suite import verification
+from pytest_rnnequiv.suite.checks import CHECKS
+from pytest_rnnequiv.suite.registry import PROFILES
 
 
 def run(source: str, **names: Any) -> tuple[Trajectory, dict[str, Any]]:
@@ -43,7 +52,7 @@ def run(source: str, **names: Any) -> tuple[Trajectory, dict[str, Any]]:
     ), names
 
 
-def shows(case: Case, source: str | None = None) -> bool:
+def shows_plain(case: Case, source: str | None = None) -> bool:
     shown, names = run(source or script(case))
     for name, array in case.numbers().items():
         assert names[name].dtype == array.dtype
@@ -61,26 +70,26 @@ def shows(case: Case, source: str | None = None) -> bool:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_activation(activation: str, dtype: str) -> None:
     growing = {"T": 2} if activation == "exponential" else {}  # which in five steps is beyond float32
-    assert shows(generic(activation=activation, dtype=dtype, **growing))
-    assert shows(generic(head_activation=activation, dtype=dtype, N=2, T=2))
+    assert shows_plain(generic(activation=activation, dtype=dtype, **growing))
+    assert shows_plain(generic(head_activation=activation, dtype=dtype, N=2, T=2))
 
 
 @pytest.mark.parametrize("options", [{"h0": True}, {"mask": True}, {"h0": True, "mask": True}, {"N": 1, "T": 1}])
 def test_every_part_of_a_case(options: dict[str, Any]) -> None:
-    assert shows(generic(**options))
-    assert shows(generic(activation="relu", **options))
+    assert shows_plain(generic(**options))
+    assert shows_plain(generic(activation="relu", **options))
 
 
 def test_nan_infinity_and_minus_zero() -> None:
     x = np.array([np.nan, 1.0, 2.0, -0.0, 1e-45, 3.4028235e38], np.float32).reshape(2, 1, 3)
-    assert shows(generic(N=2, T=1).replace(x=x))
+    assert shows_plain(generic(N=2, T=1).replace(x=x))
     special = np.array([np.inf, -np.inf, -0.0], np.float32).reshape(1, 1, 3)
     _, names = run(script(generic(N=1, T=1).replace(x=special)))
     assert names["x"].tobytes() == special.tobytes()
 
 
 def test_the_notebook() -> None:
-    assert shows(notebook_case())
+    assert shows_plain(notebook_case())
 
 
 def test_zeros_are_written_short_and_minus_zeros_are_kept() -> None:
@@ -88,7 +97,7 @@ def test_zeros_are_written_short_and_minus_zeros_are_kept() -> None:
     assert "bh = np.zeros((4,), np.float32)" in script(case.replace(bh=np.zeros(4)))
     minus = case.replace(bh=-np.zeros(4))
     assert "bh = np.array([-0.0, -0.0, -0.0, -0.0], np.float32)" in script(minus)
-    assert shows(minus)
+    assert shows_plain(minus)
 
 
 @settings(max_examples=100)
@@ -134,7 +143,7 @@ def test_a_large_case_is_read_from_its_file(tmp_path: Path) -> None:
     source = script(case, str(file))
     assert len(source) < 700
     assert repr(str(file)) in source
-    assert shows(case, source)
+    assert shows_plain(case, source)
 
 
 def test_a_small_case_is_written_out_even_where_there_is_a_file() -> None:
@@ -261,9 +270,11 @@ compared = [
 right = True
 for name, got, expected in compared:
     got = keras.ops.convert_to_numpy(got)
-    print(name, "got", got, "expected", np.array(expected, got.dtype), sep="\\n")
+    expected = np.array(expected, got.dtype)
+    print(name, "got", got, "expected", expected, sep="\\n")
     # rounding may be as large as the tolerance here
-    right &= np.allclose(got.astype(float), expected, rtol=0, atol=4e-06, equal_nan=True)
+    near = got.shape == expected.shape and np.allclose(1.0 * got, 1.0 * expected, 0, 4e-06, equal_nan=True)
+    right = right and near
 print("as expected" if right else "NOT as expected")
 '''
     )
@@ -299,7 +310,7 @@ def test_a_large_network_is_read_from_its_file(tmp_path: Path) -> None:
     assert repr(str(file)) in source
     assert printed(source)[-1] == "as expected"
     small = NETWORKS["embedding"]
-    assert script(small, "case.npz") == script(small)
+    assert script(small, "case.npz").startswith(script(small))
 
 
 def test_an_activation_of_ones_own_in_a_network_is_left_to_define() -> None:
@@ -309,3 +320,258 @@ def test_an_activation_of_ones_own_in_a_network_is_left_to_define() -> None:
     assert "def activation_my_cube(a):  # define it: my cube" in source
     assert "activation=activation_my_cube)" in source
     assert printed(source.replace("raise NotImplementedError", "return a**3 / 10"))[-1] == "as expected"
+
+
+# ---- in the way in which it failed ----
+
+WAYS_OF_KERAS = ("keras-call", "keras-predict", "keras-graph")
+
+
+def ran(source: str) -> str:
+    """Run a script, and return the last line that it prints; or what it raises."""
+    try:
+        return printed(source)[-1]
+    except Exception as error:
+        return f"raises {type(error).__name__}"
+
+
+def cases_of_divergences() -> list[Any]:
+    """Every known divergence that the installed Keras has a case for, in the cheapest of its ways."""
+    keras = installed()
+    found = []
+    for each in DIVERGENCES:
+        ways = [way for way in WAYS_OF_KERAS if way in each.ways and each.exists(way, keras)]
+        if each.smallest is not None and ways:
+            found.append(pytest.param(each, ways[0], id=f"{each}-{ways[0]}"))
+    return found
+
+
+@pytest.mark.parametrize(("divergence", "way"), cases_of_divergences())
+def test_the_script_shows_a_known_divergence(divergence: Divergence, way: str) -> None:
+    assert divergence.smallest is not None
+    outcome = ran(script(divergence.smallest(), how=way))
+    assert outcome == "NOT as expected" if divergence.silent else outcome.startswith("raises ")
+
+
+@pytest.mark.parametrize("way", WAYS_OF_KERAS)
+@pytest.mark.parametrize("name", ["backward-mask-order", "sparsemax", "single-cell-mask"])
+def test_it_shows_it_in_every_way(name: str, way: str) -> None:
+    divergence = next(each for each in DIVERGENCES if each.name == name)
+    if not divergence.exists(way, installed()):
+        pytest.skip("the installed Keras has it right")
+    assert divergence.smallest is not None
+    assert ran(script(divergence.smallest(), how=way)) != "as expected"
+
+
+def test_what_predict_alone_has_wrong() -> None:
+    """The layers, called one by one, are right; so is the model that is called or compiled."""
+    divergence = next(each for each in DIVERGENCES if each.name == "predict-rounds-inputs")
+    assert divergence.smallest is not None
+    case = divergence.smallest()
+    assert ran(script(case)) == "as expected"
+    told = {way: ran(script(case, how=way)) for way in WAYS_OF_KERAS}
+    assert told == {"keras-call": "as expected", "keras-predict": "NOT as expected", "keras-graph": "as expected"}
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *MORE])
+def test_a_model_gives_what_its_script_expects(name: str) -> None:
+    case = NETWORKS[name] if name in NETWORKS else MORE[name]
+    known = bool(concerning(case.network, "keras-call"))
+    assert (ran(script(case, how="keras-call")) == "as expected") != known
+
+
+@pytest.mark.parametrize("way", ["keras-predict", "keras-graph"])
+@pytest.mark.parametrize("name", ["stack", "states", "embedding with mask", "stateful, reset", "both, apart"])
+def test_the_other_ways_give_it_too(name: str, way: str) -> None:
+    assert ran(script(NETWORKS[name], how=way)) == "as expected"
+
+
+@pytest.mark.parametrize("way", WAYS_OF_KERAS)
+@pytest.mark.parametrize("options", [{}, {"h0": True, "mask": True}, {"activation": "relu", "N": 1, "T": 1}])
+def test_a_plain_case_is_run_on_the_model_that_shows_its_states(options: dict[str, Any], way: str) -> None:
+    source = script(generic(**options), how=way)
+    assert ran(source) == "as expected"
+    assert {"keras-call": "model(", "keras-predict": "model.predict(", "keras-graph": "tf.function("}[way] in source
+    assert "'layer0, output'" in source
+
+
+def test_a_large_case_of_keras_is_read_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "case's.npz"
+    for case in (generic(M=20, T=8, h0=True, mask=True), NETWORKS["states"].replace()):
+        case.save(file)
+        source = script(case, str(file), how="keras-call")
+        assert ran(source) == "as expected"
+        assert (repr(str(file)) in source) == (sum(a.size for a in case.numbers().values()) > READABLE)
+    large = filled(Network(3, (sequences(8, stateful=True), both(8)), Head(2), N=2), T=8, calls=2, resets=(1,))
+    large.save(file)
+    source = script(large, str(file), how="keras-call")
+    assert repr(str(file)) in source
+    assert ran(source) == "as expected"
+
+
+def test_what_is_wrong_by_less_than_the_script_can_see_says_so() -> None:
+    case = generic(activation="relu", T=40, radius=4.0)
+    right = reference(case)
+    assert not shows(case, Trajectory(right.outputs, right.states))
+    assert shows(case, Trajectory(right.outputs, right.states * 3))
+    assert shows(case, None)
+    error = EquivalenceError(case, judge(case, right), trajectory=right)
+    error.how = "keras-call"
+    assert error.note.startswith("This script prints numbers as expected: what failed is a single step")
+    assert error.script().splitlines()[0].startswith("# This script prints numbers as expected")
+    error.how = ""
+    assert error.note == ""
+
+
+PORT = """
+import numpy as np
+from pytest_rnnequiv import reference
+
+def right(case):
+    return reference(case, case.spec.dtype).outputs[:, -1]
+
+def transposed(case):
+    return right(case.replace(Wh=case.Wh.T))
+
+class Ports:
+    def run(self, case):
+        raise RuntimeError("no answer")
+"""
+
+
+def ran_apart(source: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    folder.mkdir()
+    file = folder / "script.py"
+    file.write_text(source, encoding="utf-8")
+    return subprocess.run([sys.executable, str(file)], cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"h0": True, "mask": True, "activation": "relu"}, {"dtype": "float64", "head_activation": "softmax"}],
+)
+def test_a_port_is_called_by_its_import(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From any folder: the script knows where the module was found."""
+    (tmp_path / "my_ports_22.py").write_text(PORT, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    case = generic(N=2, T=2, **options)
+    for port, last in (("right", "as expected"), ("transposed", "NOT as expected ")):
+        done = ran_apart(script(case, how=f"my_ports_22:{port}"), tmp_path / port)
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.splitlines()
+        assert lines[-1] == last
+        assert any(line.startswith("the port gives [[") for line in lines)
+        assert any(" is " in line and " and not " in line for line in lines) == (port == "transposed")
+    done = ran_apart(script(case, how="my_ports_22:Ports"), tmp_path / "raises")
+    assert "PortFailure: the port raised RuntimeError: no answer" in done.stderr
+
+
+def test_a_port_of_networks_is_called_by_its_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_networks_22.py").write_text(
+        "import numpy as np\nfrom pytest_rnnequiv import reference\n"
+        "def run(case):\n    return reference(case).calls[0].outputs.astype(np.float32) + np.float32(1)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    case = NETWORKS["stack"]
+    case.save(tmp_path / "case.npz")
+    source = script(case, str(tmp_path / "case.npz"), how="my_networks_22:run")
+    lines = printed(source)
+    assert "as expected" in lines
+    assert lines[-1] == "NOT as expected "
+    assert script(case, how="my_networks_22:run") == script(case)  # nothing makes the case again
+    assert script(case, "case.npz").splitlines()[-1] == (
+        "# and the port on the same numbers: print(run(NetworkCase.load('case.npz')))"
+    )
+
+
+def test_a_port_with_an_activation_of_ones_own_is_left_to_call() -> None:
+    case = generic(N=1, T=1, activation=Activation("my cube", lambda a: a**3 / 10))
+    assert script(case, how="my_ports_22:right").splitlines()[-1].startswith("# and the port on the same numbers")
+
+
+def test_a_module_that_is_installed_needs_no_folder() -> None:
+    assert "sys.path" not in script(generic(), how="pytest_no_such_module:run")
+    assert "sys.path" not in script(generic(), how="numpy:run")
+
+
+def test_a_note_comes_first() -> None:
+    source = script(generic(), note="It may print the expected numbers. " * 5)
+    assert source.startswith("# It may print the expected numbers. It may")
+    assert all(len(line) < 110 for line in source.splitlines()[:3])
+    assert shows_plain(generic(), source)
+
+
+# ---- what a failure leaves ----
+
+
+def failed(port: Port, case: Any) -> EquivalenceError:
+    """Have a case verified, as a check does it."""
+    tally.take()
+    verification.budget(float("inf"), str(id(port)))
+    with pytest.raises(EquivalenceError) as caught:
+        verification.verify(port, [case])
+    tally.take()
+    return caught.value
+
+
+@pytest.mark.parametrize("way", WAYS_OF_KERAS)
+def test_a_failure_of_keras_leaves_what_failed(way: str, tmp_path: Path) -> None:
+    divergence = next(each for each in DIVERGENCES if each.name == "sparsemax")
+    if not divergence.exists(way, installed()):
+        pytest.skip("the installed Keras has it right")
+    assert divergence.smallest is not None
+    error = failed(resolve(way), divergence.smallest())
+    assert error.how == way
+    files = leave(error, tmp_path, "a test")
+    source = next(file for file in files if file.suffix == ".py").read_text(encoding="utf-8")
+    assert {"keras-call": "model(x)", "keras-predict": "model.predict(x,", "keras-graph": "run(x)"}[way] in source
+    assert ran(source) == "NOT as expected"
+    assert "to see it with Keras and numpy alone" in str(error)
+    assert error.note == ""
+
+
+def test_a_name_makes_no_way() -> None:
+    class Port_:
+        name = "keras-predict"
+
+        def run(self, case: Case) -> Any:
+            return reference(case, np.float32).outputs[:, -1] + np.float32(1)
+
+    error = failed(Port(Port_()), generic())
+    assert error.how == ""
+    assert "keras" not in error.script()
+
+
+def test_a_failure_of_a_module_leaves_its_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_failing_22.py").write_text(PORT, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    port = resolve("my_failing_22:transposed")
+    try:
+        error = failed(port, generic(N=2, T=2))
+        assert "my_failing_22.transposed" in error.script()
+        assert "my_failing_22" not in "".join(str(error).split("to see it")[1:])  # numpy alone
+        done = ran_apart(error.script(), tmp_path / "elsewhere")
+        assert done.stdout.splitlines()[-1] == "NOT as expected "
+    finally:
+        port.close()
+
+
+def test_a_broken_law_leaves_both_runs() -> None:
+    def leaks(case: Case) -> Any:
+        return reference(case, np.float32).outputs[:, -1] + np.float32(case.x.sum())
+
+    item = CHECKS["test_law_samples_are_independent"].item(PROFILES["quick"], database=None)
+    with pytest.raises(EquivalenceError) as caught:
+        item(port=Port(leaks))
+    error = caught.value
+    source = error.script()
+    first, second = source.split("# ---- the other run: ")
+    assert second.startswith(error.other.changed)  # type: ignore[attr-defined]
+    assert first.startswith(script(error.case))
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(source, "script", "exec"), names)
+    assert np.array_equal(names["x"], error.other.case.x)  # type: ignore[attr-defined]

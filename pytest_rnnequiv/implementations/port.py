@@ -360,7 +360,7 @@ def _versions(implementation: Any) -> dict[str, str]:
 
 
 def fixed_model(model: Any) -> tuple[Spec, tuple[Any, ...]]:
-    """Read spec and weights off a case, a pair ``(spec, weights)``, a Keras model, or a ``.keras`` file.
+    """Read spec and weights off a case, a pair ``(spec, weights)``, a Keras model, or a ``.keras`` or ``.h5`` file.
 
     Raises
     ------
@@ -405,6 +405,8 @@ class Port:
 
     #: How often it has hung in this run.
     hangs: int = 0
+    #: How many cases it was given in this run.
+    calls: int = 0
 
     def __init__(
         self,
@@ -437,6 +439,11 @@ class Port:
         port.declaration = port.runner.declaration
         port.identity, port.runtime = path, None
         return port
+
+    @property
+    def how(self) -> str:
+        """How others can call it: the name of what comes with the plugin, or ``module:attribute``; else empty."""
+        return self.identity if self.runtime is not None or ":" in self.identity else ""
 
     @property
     def name(self) -> str:
@@ -529,6 +536,7 @@ class Port:
         Declined
             If it does not take the case.
         """
+        self.calls += 1
         return as_trajectory(self.runner.run(case))
 
     def run_network(self, case: NetworkCase) -> NetworkTrajectory:
@@ -542,6 +550,7 @@ class Port:
         if self._splits(case):
             shown = [self.run_network(case.replace(calls=(call,))) for call in case.calls]
             return NetworkTrajectory(tuple(call for each in shown for call in each.calls))
+        self.calls += 1
         return NetworkTrajectory.of(self.runner.run(case))
 
     def _splits(self, case: Case | NetworkCase) -> bool:
@@ -557,6 +566,7 @@ class Port:
         """
         if any(map(self._splits, cases)):
             return [self.run_network(case) if isinstance(case, NetworkCase) else self.run(case) for case in cases]
+        self.calls += len(cases)
         return list(self.runner.run_many(cases))
 
     def close(self) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from ..assertion import EquivalenceError
-from ..reproduction import script
 from . import summary_json
 
 __all__ = ["errors_in", "keep", "leave"]
@@ -21,13 +20,18 @@ _SECTION = "rnn-equiv: the failing case"
 
 
 def errors_in(error: BaseException) -> Iterator[EquivalenceError]:
-    """Find our errors in an exception, also in a group, as Hypothesis raises it for several bugs at once."""
-    if isinstance(error, pytest.xfail.Exception) and error.__cause__ is not None:  # a known failure
-        error = error.__cause__
+    """Find our errors in an exception: in a group, as Hypothesis raises it for several bugs, or as another's cause.
+
+    A failure that does not come again is `Flaky` to Hypothesis: a group, and in older releases its effect. A known
+    failure is the cause of pytest's own exception.
+    """
     if isinstance(error, EquivalenceError):
         yield error
+        return
     for inner in getattr(error, "exceptions", ()):
         yield from errors_in(inner)
+    if error.__cause__ is not None and not hasattr(error, "exceptions"):
+        yield from errors_in(error.__cause__)
 
 
 def directory(config: pytest.Config, report: Path | None) -> Path | None:
@@ -62,7 +66,7 @@ def leave(error: EquivalenceError, where: Path, name: str) -> list[Path]:
             case_file.unlink(missing_ok=True)
         raise
     script_file = stem.with_name(stem.name + ".py")
-    script_file.write_text(script(error.case, case_file.name if written else None), encoding="utf-8")
+    script_file.write_text(error.script(case_file.name if written else None), encoding="utf-8")
     written.append(script_file)
     picture_file = stem.with_name(stem.name + ".png")
     with contextlib.suppress(Exception):  # no matplotlib, or nowhere to write: the case and the script are there
@@ -97,7 +101,7 @@ def _keep(config: pytest.Config, chosen: Path | None, found: list[EquivalenceErr
         files = leave(each, where, name)
         if chosen is not None:
             summary_json.note(where, files)
-        attach(config, report, files)
+        attach(config, report, files, each.note)
 
 
 def shorten(report: Any, error: EquivalenceError) -> None:
@@ -119,9 +123,9 @@ def shorten(report: Any, error: EquivalenceError) -> None:
         shown.reprcrash.message = error.brief
 
 
-def attach(config: pytest.Config, report: Any, files: list[Path]) -> None:
+def attach(config: pytest.Config, report: Any, files: list[Path], note: str = "") -> None:
     """Name the files in pytest's report, and show the picture in pytest-html's."""
-    names = "\n".join(str(_short(config, path)) for path in files)
+    names = "\n".join([*(str(_short(config, path)) for path in files), *([note] if note else [])])
     report.sections.append((_SECTION, names))
     pictures = [path for path in files if path.suffix == ".png"]
     if pictures and config.pluginmanager.hasplugin("html"):

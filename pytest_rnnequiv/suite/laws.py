@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -19,12 +18,14 @@ from ..implementations.runner import PortFailure
 from ..laws import LAWS, AnyCase, Facts, Law, Numbers, Other, Relation, compare, numbers, relation
 from ..network import Bidirectional, Head, Layer, Network
 from ..network_case import NetworkCase
+from ..reproduction import script
 from ..trajectory import BadAnswer, Trajectory
 from ..verdict import Verdict
+from . import asking_again
 from .drawing import SIZES, draw_pack, near, need
 from .registry import PROFILES, check, running
 from .selfcheck import Mistaken
-from .verification import Budget, budget, patience
+from .verification import budget, patience
 
 __all__ = ["LawBroken", "examine", "hold"]
 
@@ -47,6 +48,8 @@ class LawBroken(EquivalenceError):
     @property
     def brief(self) -> str:
         """The failure in one line."""
+        if self.again:
+            return self.again
         return f"{self._sentence()}: {self.law.cause}"
 
     def _sentence(self) -> str:
@@ -76,10 +79,17 @@ class LawBroken(EquivalenceError):
             rows["room"] = f"{p.bound:.2g}"
         # The second half says how to see the case alone; what was changed about it follows.
         plain = super()._lines()
-        script = plain[next(i for i, line in enumerate(plain) if line.startswith("  to see it")) :]
+        if self.again:
+            rows = {"asked again": self.again, **rows}
+        seen = plain[next(i for i, line in enumerate(plain) if line.startswith("  to see it")) :]
         lines = [f"{self.name or 'the implementation'} breaks a law of recurrences", ""]
         lines += [f"  {label:<13}{text}" for label, text in rows.items()]
-        return [*lines, "", *script, "", "  and what was changed:", "", *self._changes()]
+        return [*lines, "", *seen, "", "  and what was changed:", "", *self._changes()]
+
+    def script(self, file: str | None = None) -> str:
+        """Write the script of both runs, one after the other."""
+        other = script(self.other.case, how=self.how)
+        return f"{super().script(file)}\n\n# ---- the other run: {self.other.changed} ----\n\n{other}"
 
     def _changes(self) -> list[str]:
         before, after = self.case.numbers(), self.other.case.numbers()
@@ -116,8 +126,12 @@ def hold(law: Law, port: Port, data: st.DataObject) -> None:
         _fail(spent.failures[key])
     if spent.over and tally.current().cases:  # a check looks at one case at least
         return
-    with _failures_kept(spent, key):
+    try:
         examine(law, port, case, seed)
+    except EquivalenceError as failure:
+        spent.failures[key] = failure
+        asking_again.prepare_whole(failure, port, lambda: examine(law, port, case, seed))
+        raise
 
 
 def _facts(port: Port) -> Facts:
@@ -128,15 +142,6 @@ def _facts(port: Port) -> Facts:
 #: Networks take long to build; where a law is about plain cases too, these come first.
 _SELDOM = st.sampled_from((False, False, False, False, False, True))
 _SEEDS = st.integers(0, 255)
-
-
-@contextmanager
-def _failures_kept(spent: Budget, key: tuple[bytes, ...]) -> Iterator[None]:
-    try:
-        yield
-    except EquivalenceError as failure:
-        spent.failures[key] = failure
-        raise
 
 
 def examine(law: Law, port: Port, case: AnyCase, seed: int) -> Verdict | None:

@@ -20,6 +20,7 @@ from ..network_case import NetworkCase
 from ..observation import PREFIXES, Observation
 from ..oracle import Verdict
 from ..trajectory import BadAnswer, Trajectory
+from . import asking_again
 
 __all__ = ["Budget", "ShrinkingIsOver", "budget", "expect", "not_again", "patience", "verify"]
 
@@ -167,7 +168,7 @@ def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
     if port.declaration.batches and len(cases) > 1:
         with suppress(PortFailure, BadAnswer):  # one by one, then, to find the case that it was
             answers = list(port.run_many(cases))
-    for case, first in zip(cases, answers, strict=True):
+    for number, (case, first) in enumerate(zip(cases, answers, strict=True)):
         try:
             with patience(port):
                 observation = port.observe(case, first)
@@ -178,8 +179,10 @@ def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
         tally.current().record(verdict)
         if verdict.different:
             failure = _failure(port, observation, case, verdict, spent)
+            asking_again.prepare(failure, port, cases, number, in_batch=first is not None)
             spent.failures[key] = failure
             _fail(failure)
+        asking_again.remember(port, case, right=verdict.equivalent)
 
 
 def _failure(
@@ -244,4 +247,6 @@ def expect(condition: bool, port: Port, case: Case | NetworkCase, sentence: str)
     tally.current().count(condition)
     if not condition:
         verdict = Verdict("different", problem=sentence, error_over_bound=float("inf"))
-        _fail(EquivalenceError(case, verdict, precision=port.precision, name=port.name))
+        failure = EquivalenceError(case, verdict, precision=port.precision, name=port.name)
+        asking_again.prepare(failure, port, [case], 0)
+        _fail(failure)
