@@ -23,6 +23,7 @@ from samples import generic
 
 from pytest_rnnequiv import Case, Trajectory, judge, reference
 from pytest_rnnequiv.implementations import ImplementationError
+from pytest_rnnequiv.implementations import alarm as alarm_module
 from pytest_rnnequiv.implementations.port import FIRST_TIMEOUT, TIMEOUT, declare
 from pytest_rnnequiv.implementations.runner import (
     LOADING,
@@ -343,6 +344,21 @@ def test_a_port_that_hangs_is_cut_off_and_asked_again(make: Any, how: Callable[[
         assert answers(runner)
     assert sys.exc_info() == (None, None, None)
     assert (sys.gettrace(), sys.getprofile()) == watched
+
+
+def test_a_port_that_lets_nothing_out_is_told_of(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    monkeypatch.setattr(alarm_module, "HOPELESS", 2)
+    with pytest.raises(PortFailure, match="the port hangs"):
+        InProcess(always(most_stubborn, 0.2)).run(PLAIN)
+    said = capfd.readouterr().err
+    assert "a port has hung for 0.2 s in pytest's process, and holds every exception back." in said
+    assert "--rnn-equiv-impl module:attribute, which runs it in a process of its own." in said
+
+
+def test_nobody_is_hurried_in_a_debugger() -> None:
+    debugger = {"__name__": "pdb", "sleep": time.sleep}
+    exec("def wait(): sleep(1.0)", debugger)
+    assert answers(InProcess(always(debugger["wait"], 0.4)))
 
 
 def test_a_pack_has_the_time_of_its_cases_together() -> None:

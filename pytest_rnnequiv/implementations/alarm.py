@@ -132,10 +132,11 @@ class Guard:
         if now < self._due:
             self._wind()
             return
-        self._due = now + AGAIN
-        self._wind()
         inside = _port_frames(frame)
-        if not inside or _debugged(inside):
+        waits = _debugged(inside)
+        self._due = now + (self._seconds if waits else AGAIN)  # after a person the port has all its time again
+        self._wind()
+        if waits or not inside:
             return
         self._rings += 1
         if self._rings == HOPELESS:

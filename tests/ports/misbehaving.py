@@ -374,13 +374,13 @@ def empty(case: Case) -> Any:
     return np.zeros((0, case.K))
 
 
-@told("it is NaN")
+@told("got          nan")
 def not_a_number(case: Case) -> Any:
     """returns NaN"""
     return right(case) * np.nan
 
 
-@told("it is infinite")
+@told("got          inf")
 def infinite(case: Case) -> Any:
     """returns infinity"""
     return right(case) + np.inf
