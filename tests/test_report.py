@@ -228,7 +228,7 @@ class TestNothingCanBeWritten:
 
     def test_where_the_cache_should_be(self, project: pytest.Pytester) -> None:
         blocked(project.path / ".pytest_cache")
-        assert "it could not be kept: NotADirectoryError" in self.failing(project) or os.name == "nt"
+        assert "it could not be kept: " in self.failing(project)
 
     def test_with_a_disk_that_is_full(self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(self: Case, file: Path) -> None:
@@ -237,7 +237,7 @@ class TestNothingCanBeWritten:
 
         monkeypatch.setattr(Case, "save", full)
         assert f"it could not be kept: OSError: [Errno {errno.ENOSPC}]" in self.failing(
-            project, "--rnn-equiv-report=out"
+            project, "-o", "rnn_equiv_report=out"
         )
         assert not list((project.path / "out/failures").glob("*"))  # half a file is worse than none
 
