@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from importlib import import_module
 from pathlib import Path
@@ -160,7 +161,7 @@ def project(
     """A downstream project; see `Project`."""
     library = tmp_path_factory.mktemp("library")
     # Another process and the workers of pytest-xdist find it by the environment.
-    monkeypatch.setenv("PYTHONPATH", str(library))
+    monkeypatch.setenv("PYTHONPATH", str(library), prepend=os.pathsep)
     monkeypatch.syspath_prepend(library)
     # The fake plugin sets it for good.
     monkeypatch.setattr(collection, "SUITE_MODULE", collection.SUITE_MODULE)

@@ -294,7 +294,8 @@ class TestFiles:
         assert found == module
         assert find_spec(module.partition(":")[0]) is not None
 
-    def test_in_plain_pytest(self, project: Project) -> None:
+    def test_in_plain_pytest(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PYTHONSAFEPATH", "1")  # else python -m pytest finds what pytest does not
         project.write({"some_rnn.py": self.PORT})
         assert self.asked(project, "some_rnn.py:run") == "some_rnn:run"
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pytest_rnnequiv import Case
 from pytest_rnnequiv.network_case import NetworkCase
+from pytest_rnnequiv.report import Entry, Ledger, evidence, summary_json
+from pytest_rnnequiv.tally import Tally
 
 PORT = """
 import numpy as np
@@ -48,6 +53,8 @@ def test_summary_json(project: pytest.Pytester) -> None:
     result.assert_outcomes(failed=1, passed=1)
     summary = json.loads((project.path / "out/here/summary.json").read_text())
     assert summary["profile"] == "quick"
+    assert summary["interrupted"] is False
+    assert summary["implementations"]["port:run"]["identity"] == "port:run"
     assert summary["versions"].keys() == {"pytest-rnnequiv", "python"}
     checks = summary["implementations"]["port:run"]["checks"]
     assert checks.keys() == {"recurrence", "repeats"}
@@ -69,7 +76,7 @@ def test_evidence(project: pytest.Pytester, apart: list[str]) -> None:
     expected = {f"{name}.npz", f"{name}.py"}
     if importlib.util.find_spec("matplotlib"):
         expected.add(f"{name}.png")
-    assert files == expected
+    assert files == {*expected, ".written"}
     result.stdout.fnmatch_lines(["*rnn-equiv: the failing case*", f"out?failures?{name}.npz"])
     case = Case.load(project.path / "out/failures" / f"{name}.npz")
     assert (case.N, case.T, case.M) == (1, 1, 1)
@@ -173,13 +180,182 @@ def test_a_network_leaves_its_case_and_its_script(pytester: pytest.Pytester) -> 
             assert_equivalent(NetworkCase(network, weights, (Call(np.ones((1, 2, 2))),)), np.zeros((1, 1), np.float32))
         """
     )
-    result = pytester.runpytest_subprocess("--rnn-equiv-report", "out")
+    result = pytester.runpytest_subprocess("-o", "rnn_equiv_report=out")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*EquivalenceError: the implementation is not the recurrence on D=2 -> SimpleRNN(2*"])
     (case,) = (pytester.path / "out/failures").glob("*.npz")
     assert NetworkCase.load(case).network.param_count == 2 * (2 * (2 + 2 + 1)) + 3
     (script,) = (pytester.path / "out/failures").glob("*.py")
     compile(script.read_text(), "script", "exec")
-    assert {path.suffix for path in script.parent.iterdir()} == {".npz", ".py"}
+    assert {path.suffix for path in script.parent.iterdir()} == {".npz", ".py", ""}
     with pytest.raises(ValueError, match="is no case: it lacks"):
         Case.load(case)
+
+
+def blocked(path: Path) -> Path:
+    """Put a file where a directory should be made: nobody can write there, root neither."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+    return path
+
+
+class TestNothingCanBeWritten:
+    """That costs no failure, no table, and no other check."""
+
+    @pytest.fixture
+    def project(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+        """A project whose own tests judge two wrong answers, which takes no time."""
+        pytester.makepyfile(
+            """
+            import numpy as np
+            import pytest
+            from pytest_rnnequiv import Case, Spec, assert_equivalent
+
+            @pytest.mark.parametrize("number", [1, 2])
+            def test_port(number):
+                case = Case(Spec(1, 1, 1), np.ones((1, 1, 1)), [[1.0]], [[1.0]], [1.0], [[1.0]], [1.0])
+                assert_equivalent(case, np.zeros((1, 1), np.float32))
+            """
+        )
+        return pytester
+
+    def failing(self, project: pytest.Pytester, *arguments: str) -> str:
+        result = project.runpytest_inprocess(*arguments)
+        result.assert_outcomes(failed=2)
+        result.stdout.fnmatch_lines(["*EquivalenceError: the implementation is not the recurrence*", "*= rnn-equiv =*"])
+        assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+        return result.stdout.str()
+
+    def test_where_the_cache_should_be(self, project: pytest.Pytester) -> None:
+        blocked(project.path / ".pytest_cache")
+        quiet = ("-W", "ignore::pytest.PytestCacheWarning")  # an error in this project
+        assert "it could not be kept: " in self.failing(project, *quiet)
+
+    def test_with_a_disk_that_is_full(self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(self: Case, file: Path) -> None:
+            Path(file).write_text("half a ca")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(Case, "save", full)
+        assert f"it could not be kept: OSError: [Errno {errno.ENOSPC}]" in self.failing(
+            project, "-o", "rnn_equiv_report=out"
+        )
+        assert not list((project.path / "out/failures").glob("*"))  # half a file is worse than none
+
+    def test_whatever_else_goes_wrong_there(self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(*_: object) -> str:
+            raise RuntimeError("out of ink")
+
+        monkeypatch.setattr(evidence, "script", broken)
+        assert "it could not be kept: RuntimeError: out of ink" in self.failing(project)
+
+    @pytest.mark.parametrize("place", ["out", "out/below", "failures"])
+    def test_a_report_that_cannot_be_written_is_told_before_anything_runs(
+        self, project: pytest.Pytester, place: str
+    ) -> None:
+        blocked(project.path / ("there/failures" if place == "failures" else "out"))
+        given = "there" if place == "failures" else place
+        result = project.runpytest_inprocess("--rnn-equiv", "--rnn-equiv-report", given)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"ERROR: --rnn-equiv-report: *{given} cannot be written: *"])
+        assert "test session starts" not in result.stdout.str()
+
+    def test_a_report_that_can_no_longer_be_written(self, project: pytest.Pytester) -> None:
+        project.makeconftest(
+            """
+            import pathlib, shutil
+
+            def pytest_collection_finish(session):
+                shutil.rmtree("out")
+                pathlib.Path("out").write_text("")
+            """
+        )
+        text = self.failing(project, "-o", "rnn_equiv_report=out")
+        assert "\nthe report could not be written: " in text
+        assert "it could not be kept: " in text
+
+    def test_the_database_of_hypothesis(self, pytester: pytest.Pytester) -> None:
+        blocked(pytester.path / ".hypothesis")
+        blocked(pytester.path / ".pytest_cache")
+        pytester.makepyfile(port=PORT)
+        result = pytester.runpytest_subprocess(
+            *("-k", "recurrence or notebook", "--rnn-equiv-profile=quick", "--rnn-equiv-impl=port.py:run")
+        )
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines([f"*{DIAGNOSIS}*", "*= rnn-equiv =*"])
+
+
+class TestOneRunOneReport:
+    """What lies in the directory of a report is of the last run."""
+
+    @pytest.fixture
+    def project(self, pytester: pytest.Pytester) -> pytest.Pytester:
+        pytester.makeini("[pytest]\nrnn_equiv_report = out")
+        pytester.makepyfile(
+            """
+            import os
+            import numpy as np
+            import pytest
+            from pytest_rnnequiv import Case, Spec, assert_equivalent
+
+            @pytest.mark.parametrize("answer", [float(each) for each in os.environ["ANSWERS"].split()])
+            def test_port(answer):
+                if answer == 5:
+                    raise KeyboardInterrupt
+                case = Case(Spec(1, 1, 1), np.ones((1, 1, 1)), [[0.0]], [[0.0]], [0.0], [[1.0]], [1.0])
+                assert_equivalent(case, np.full((1, 1), answer, np.float32))
+            """
+        )
+        return pytester
+
+    def run(
+        self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, answers: str, *arguments: str
+    ) -> tuple[bool, list[str]]:
+        """Run with these answers, of which 1 is right; return what the summary says, and what evidence there is."""
+        monkeypatch.setenv("ANSWERS", answers)
+        apart = "5" in answers or (project.path / "conftest.py").exists()  # what ends this process too
+        (project.runpytest_subprocess if apart else project.runpytest_inprocess)(*arguments)
+        summary = json.loads((project.path / "out/summary.json").read_text())
+        return summary["interrupted"], sorted(path.stem[-8:] for path in (project.path / "out").rglob("*.npz"))
+
+    def test_evidence_of_earlier_runs_is_gone(self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.run(project, monkeypatch, "2 3") == (False, ["port-2.0", "port-3.0"])
+        assert self.run(project, monkeypatch, "2 1") == (False, ["port-2.0"])
+        assert self.run(project, monkeypatch, "1") == (False, [])
+        assert not (project.path / "out/failures").exists()
+
+    def test_what_is_the_users_stays(self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.run(project, monkeypatch, "2")
+        failures = project.path / "out/failures"
+        for name in ("notes.npz", "test_mine.py"):
+            (failures / name).write_text("")
+        self.run(project, monkeypatch, "1")
+        assert sorted(path.name for path in failures.iterdir()) == ["notes.npz", "test_mine.py"]
+
+    def test_it_says_that_the_run_was_interrupted(
+        self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert self.run(project, monkeypatch, "1 5 1")[0]
+        assert self.run(project, monkeypatch, "2 1", "-x")[0]
+        assert not self.run(project, monkeypatch, "2 1")[0]
+
+    def test_a_run_that_is_killed_has_said_so_before(
+        self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.run(project, monkeypatch, "1")
+        project.makeconftest("import os\ndef pytest_runtest_setup():\n    os._exit(9)\n")
+        assert self.run(project, monkeypatch, "1")[0]
+
+
+def test_two_of_one_name_are_two_in_the_summary(pytester: pytest.Pytester) -> None:
+    ledger = Ledger()
+    for identity in ("a:run", "b:run"):
+        counted = Tally("firmware", cases=2, conclusive=2)
+        nodeid = f"rnn_equiv.py::test_one[{identity}]"
+        ledger._entries[nodeid, ""] = Entry(nodeid, "one", 1, "passed", "", counted, identity)
+    found = summary_json.summary(ledger, "quick")["implementations"]
+    assert {label: each["identity"] for label, each in found.items()} == {
+        "firmware (a:run)": "a:run",
+        "firmware (b:run)": "b:run",
+    }
+    assert all(each["checks"]["one"]["declined"] == 0 for each in found.values())

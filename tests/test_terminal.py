@@ -45,8 +45,8 @@ def record(status="equivalent", error=0.25, cases=10, implementation="keras-grap
 
 
 def summary(result: pytest.RunResult) -> list[str]:
-    """Return the lines of our section."""
-    lines = result.outlines
+    """Return the lines of our section, as they are on an idle machine."""
+    lines = [re.sub(r"\b0\.\ds\b", "0.0s", line) for line in result.outlines]
     start = next(number for number, line in enumerate(lines) if re.fullmatch("=+ rnn-equiv =+", line))
     end = next(number for number in range(start + 1, len(lines)) if lines[number].startswith("==="))
     return lines[start + 1 : end]
@@ -499,7 +499,6 @@ def test_one(port, number):
         assert outcomes["passed"] == 4
 
     def test_other_problems_are_told(self, project: Project) -> None:
-        project.write_suite(self.SUITE.replace('"broken:run cannot', 'request.node.name + str(id(object())) + "cannot'))
         project.write_suite(
             PRELUDE
             + "@pytest.fixture\ndef odd(request):\n    raise ValueError(request.node.name)\n"

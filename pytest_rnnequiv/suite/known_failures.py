@@ -83,10 +83,10 @@ class KnownFailures:
                 entries += parse([each], "rnn_equiv_known_failures")
                 continue
             try:
-                lines = each.read_text(encoding="utf-8-sig").split("\n")  # with or without a byte order mark
+                text = each.read_text(encoding="utf-8-sig")  # with or without a byte order mark
             except (OSError, UnicodeDecodeError) as error:
                 raise pytest.UsageError(f"known failures: {each} cannot be read: {error}") from None
-            entries += parse(lines, str(each))
+            entries += parse(text.split("\n"), str(each))
         return cls(entries)
 
     @pytest.hookimpl(tryfirst=True)
