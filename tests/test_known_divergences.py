@@ -115,12 +115,13 @@ def test_a_smallest_case_can_be_followed_by_hand(each):
 
 @pytest.mark.parametrize("each", WITH_CASE, ids=str)
 def test_a_smallest_case_shows_nothing_else(each):
-    network = each.smallest().network
-    assert each.concerns(network)
+    case = each.smallest()
+    network = case.network
+    assert each.meets(case)
     for way in each.ways:
         for keras in (each.since, each.until and f"{each.until}.dev", installed()):
             if keras and each.exists(way, keras):
-                others = {str(other) for other in concerning(network, way, keras)} - {each.name}
+                others = {str(other) for other in concerning(case, way, keras)} - {each.name}
                 # predict rounds whatever a case of float64 holds
                 assert others <= {"predict-rounds-inputs"} if network.dtype == "float64" else not others
 

@@ -23,10 +23,14 @@ from ..spec import Spec
 from ..trajectory import NetworkTrajectory, Trajectory, as_trajectory
 from . import ImplementationError
 
-__all__ = ["Declaration", "Port", "Supports", "normalise"]
+__all__ = ["Declaration", "Declined", "Port", "Supports", "normalise"]
 
 #: Seconds that one case may take, where the implementation does not say otherwise.
 TIMEOUT = 10.0
+
+
+class Declined(Exception):
+    """Raised by a port that does not take a case: it is left out, and counted."""
 
 
 @dataclass(frozen=True)
