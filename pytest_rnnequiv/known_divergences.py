@@ -742,12 +742,22 @@ def _(network: Network) -> bool:
     )
 
 
+@_leaving_nothing
+def _predicts_nothing(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((1, 1)), _adding(keras)])
+    try:
+        model.predict(np.zeros((0, 1, 1)), verbose=0)
+    except UnboundLocalError as error:
+        raise AssertionError(f"no samples: expected no outputs, got {type(error).__name__}") from error
+
+
 @_divergence(
     name="predict-of-nothing",
     says="model.predict raises UnboundLocalError when there are no samples, where model(x) gives no outputs",
     instead="call model(x), or leave out batches that are empty",
     silent=False,
     ways=("keras-predict",),
+    demonstration=_predicts_nothing,
     smallest=lambda: _counting(Network(1, Layer(1, "linear")), np.zeros((0, 1, 1))),
     in_case=lambda case: any(call.N == 0 for call in case.calls),
 )

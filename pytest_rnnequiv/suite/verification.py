@@ -157,12 +157,12 @@ class Budget:
 
 
 _owner: tally.Tally | None = None
-_budget = Budget()
+_budget: Budget | None = None
 
 
 def budget() -> Budget:
     """Return the budget of the check that runs; without limits where none was opened."""
-    return _budget if tally.current() is _owner else open_budget()
+    return open_budget() if _budget is None or tally.current() is not _owner else _budget
 
 
 def open_budget(seconds: float = float("inf")) -> Budget:
