@@ -91,7 +91,7 @@ def read(summary: dict[str, Any], result: Run) -> None:
 def table(runs: Iterable[Run]) -> str:
     """Return the table in Markdown, and below it what was red or showed nothing."""
     done = list(runs)
-    head = "| profile | runs | green | red | cases (least, median, most) | conclusive (least, median) | seconds | nothing |"
+    head = "| profile | runs | green | red | cases: least, median, most | conclusive: least, median | s | nothing |"
     lines = [head, "|---|---|---|---|---|---|---|---|"]
     for profile in dict.fromkeys(each.profile for each in done):
         own = [each for each in done if each.profile == profile]

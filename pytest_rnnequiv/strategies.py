@@ -365,6 +365,10 @@ def _tuned(name: str, shape: tuple[int, ...], values: Array, codes: Array, knob:
 #: is judged by its last output only has a narrow bound.
 _GENERIC = {"x": 3, "Wx": 2, "Wh": 2, "bh": 2, "Wo": 2, "bo": 2, "large": 0, "sparse": 0}
 
+#: From so many steps on a generic case is one that remembers its first steps: it saturates less, and contracts less.
+LONG = 30
+_REMEMBERING = {"x": 1, "bh": 1, "Wh": 4}
+
 
 def generic_case(
     spec: Spec,
@@ -393,7 +397,8 @@ def generic_case(
     blocks["x"] = (N, T, spec.D)
     blocks |= {"h0": (N, spec.M)} if initial_state else {}
     blocks |= {"mask": (N, T)} if masked else {}
-    codes = bytes(_GENERIC[name] for name in (*_SCALES, *_OF)) + noise(seed, sum(_BYTES_OF.values())).tobytes()
+    knobs = _GENERIC | (_REMEMBERING if T >= LONG else {})
+    codes = bytes(knobs[name] for name in (*_SCALES, *_OF)) + noise(seed, sum(_BYTES_OF.values())).tobytes()
     (arrays,) = _fill(blocks, [codes[: sum(_BYTES_OF.values())]], seed, spec.dtype)
     return Case(spec, **({} if weights is None else _named(weights)), **arrays)
 

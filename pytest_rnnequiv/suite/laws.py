@@ -213,7 +213,8 @@ def _numbers(port: Port, case: AnyCase, shown: Any, other: Other | None = None, 
     try:
         return numbers(case, shown, port.precision, like=other.like if other else None, start=start)
     except BadAnswer as problem:
-        no_answer(port, case, problem)
+        sentence = str(problem)
+    no_answer(port, case, sentence)
 
 
 def _fail(failure: EquivalenceError) -> NoReturn:

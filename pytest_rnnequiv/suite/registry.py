@@ -274,10 +274,10 @@ class _Runs:
         """Make one run, without one of the phases."""
         __tracebackhide__ = True
         phases = [phase for phase in self.phases if phase is not but]
-        drawing = settings(**self.settings | {"max_examples": examples, "phases": phases})(self._given())
-        if number or self.derived:
+        drawing = self._given()
+        if number or self.derived:  # before the settings, or it would take the database away
             drawing = hypothesis.seed(f"{self.seed}, run {number}")(drawing)
-        drawing(port=port)
+        settings(**self.settings | {"max_examples": examples, "phases": phases})(drawing)(port=port)
 
     def known_to_pytest(self, whole: Callable[..., None]) -> Callable[..., None]:
         """Give a test the name of its check, and the marks by which Hypothesis's plugin knows its own."""

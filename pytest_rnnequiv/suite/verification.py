@@ -191,7 +191,8 @@ def pace(port: Port) -> float:
 
 def worth_shrinking(port: Port) -> bool:
     """Whether a port is fast enough that a failure can be shrunk."""
-    return 0 < WORTH_SHRINKING * pace(port) <= budget().shrinking
+    shrinking = budget().shrinking
+    return shrinking > 0 and WORTH_SHRINKING * pace(port) <= shrinking
 
 
 @contextmanager
@@ -234,18 +235,21 @@ def answer(port: Port, case: Case | NetworkCase, *, anew: bool = False) -> Any:
     try:
         return ask(port, case, anew=anew)
     except (PortFailure, BadAnswer) as problem:
-        no_answer(port, case, problem)
+        sentence = str(problem)
+    no_answer(port, case, sentence)
 
 
-def no_answer(port: Port, case: Case | NetworkCase, problem: Exception) -> NoReturn:
+def no_answer(port: Port, case: Case | NetworkCase, sentence: str) -> NoReturn:
     """Count a case to which there was no answer that can be judged, and fail with the sentence.
+
+    Call it outside of the handler: Hypothesis takes a failure for another one where it has another context.
 
     Raises
     ------
     EquivalenceError
     """
     __tracebackhide__ = True
-    verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
+    verdict = Verdict("different", problem=sentence, error_over_bound=float("inf"))
     tally.current().record(verdict)
     _fail(EquivalenceError(case, verdict, precision=port.precision, name=port.name))
 
