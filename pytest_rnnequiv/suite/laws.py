@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from ..verdict import Verdict
 from .drawing import SIZES, choose, draw_pack, heeding, near, need, opening_shape, steer
 from .registry import PROFILES, Data, Opening, check, running
 from .selfcheck import Mistaken
-from .verification import Budget, answer, budget, no_answer
+from .verification import Budget, answer, budget, fail, no_answer
 
 __all__ = ["LawBroken", "examine", "hold"]
 
@@ -112,7 +112,7 @@ def hold(law: Law, port: Port, data: Data) -> None:
     spent = budget()
     key = (law.name.encode(), case.fingerprint(), bytes([seed]))
     if key in spent.failures:  # Hypothesis asks again; a hanging port would hang again
-        _fail(spent.failures[key])
+        fail(spent.failures[key])
     with _failures_kept(spent, key):
         examine(law, port, case, seed)
 
@@ -176,7 +176,7 @@ def examine(law: Law, port: Port, case: AnyCase, seed: int) -> Verdict | None:
         verdicts.append(verdict)
         if verdict.different:
             tally.current().record(verdict)
-            _fail(LawBroken(law, found.base, other, verdict, precision=port.precision, name=port.name))
+            fail(LawBroken(law, found.base, other, verdict, precision=port.precision, name=port.name))
     if not verdicts:
         return None
     worst = max(verdicts, key=lambda verdict: (verdict.inconclusive, verdict.error_over_bound))
@@ -214,13 +214,7 @@ def _numbers(port: Port, case: AnyCase, shown: Any, other: Other | None = None, 
         return numbers(case, shown, port.precision, like=other.like if other else None, start=start)
     except BadAnswer as problem:
         sentence = str(problem)
-    no_answer(port, case, sentence)
-
-
-def _fail(failure: EquivalenceError) -> NoReturn:
-    __tracebackhide__ = True
-    # One place for all: Hypothesis takes failures from different lines for different bugs.
-    raise failure.with_traceback(None)
+    return no_answer(port, case, sentence)
 
 
 def _visible(shown: Trajectory) -> str:

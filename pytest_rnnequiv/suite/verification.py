@@ -30,6 +30,7 @@ __all__ = [
     "ask",
     "budget",
     "expect",
+    "fail",
     "no_answer",
     "not_again",
     "open_budget",
@@ -236,7 +237,7 @@ def answer(port: Port, case: Case | NetworkCase, *, anew: bool = False) -> Any:
         return ask(port, case, anew=anew)
     except (PortFailure, BadAnswer) as problem:
         sentence = str(problem)
-    no_answer(port, case, sentence)
+    return no_answer(port, case, sentence)
 
 
 def no_answer(port: Port, case: Case | NetworkCase, sentence: str) -> NoReturn:
@@ -251,7 +252,7 @@ def no_answer(port: Port, case: Case | NetworkCase, sentence: str) -> NoReturn:
     __tracebackhide__ = True
     verdict = Verdict("different", problem=sentence, error_over_bound=float("inf"))
     tally.current().record(verdict)
-    _fail(EquivalenceError(case, verdict, precision=port.precision, name=port.name))
+    fail(EquivalenceError(case, verdict, precision=port.precision, name=port.name))
 
 
 def introduce(port: Port) -> None:
@@ -304,7 +305,7 @@ def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
     spent = budget()
     key = tuple(case.fingerprint() for case in cases)
     if key in spent.failures:  # Hypothesis asks again; a hanging port would hang again
-        _fail(spent.failures[key])
+        fail(spent.failures[key])
     cases = _as_many_as_fit(port, cases)
     for case, first in zip(cases, _answers(port, cases), strict=True):
         try:
@@ -320,7 +321,7 @@ def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
         if verdict.different:
             failure = _failure(port, observation, case, verdict, spent)
             spent.failures[key] = failure
-            _fail(failure)
+            fail(failure)
 
 
 def _as_many_as_fit(port: Port, cases: Sequence[Case | NetworkCase]) -> Sequence[Case | NetworkCase]:
@@ -407,7 +408,13 @@ def _heard(port: Port) -> list[Observation]:
     return [Observation.of(case, as_trajectory(answer)) for case, answer in small]
 
 
-def _fail(failure: EquivalenceError) -> NoReturn:
+def fail(failure: EquivalenceError) -> NoReturn:
+    """Raise a failure.
+
+    Raises
+    ------
+    EquivalenceError
+    """
     __tracebackhide__ = True
     # One place for all: Hypothesis takes failures from different lines for different bugs.
     raise failure.with_traceback(None)
@@ -425,4 +432,4 @@ def expect(condition: bool, port: Port, case: Case | NetworkCase, sentence: str)
     tally.current().count(condition)
     if not condition:
         verdict = Verdict("different", problem=sentence, error_over_bound=float("inf"))
-        _fail(EquivalenceError(case, verdict, precision=port.precision, name=port.name))
+        fail(EquivalenceError(case, verdict, precision=port.precision, name=port.name))
