@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -204,17 +205,23 @@ def show_divergence(port: Port, divergence: Divergence) -> None:
     introduce(port)
     counted = tally.current()
     try:
-        if divergence.smallest is not None:
-            unknown = set(divergence.activations) - set(port.supports.activations)
-            need(port, not unknown, f"of Keras {installed()} does not know {', '.join(sorted(unknown))}")
-            verify(port, [divergence.smallest()])
-        else:
-            from ..implementations.keras import load
-
-            assert divergence.demonstration is not None
-            counted.count()
-            divergence.demonstration(load()[1])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Keras warns of here is known
+            _show(port, divergence)
     except EquivalenceError:
         # It had to be different: that is no failure, and no error that the summary should measure.
         counted.failures, counted.worst_error_over_bound = 0, 0.0
         raise
+
+
+def _show(port: Port, divergence: Divergence) -> None:
+    if divergence.smallest is not None:
+        unknown = set(divergence.activations) - set(port.supports.activations)
+        need(port, not unknown, f"of Keras {installed()} does not know {', '.join(sorted(unknown))}")
+        verify(port, [divergence.smallest()])
+    else:
+        from ..implementations.keras import load
+
+        assert divergence.demonstration is not None
+        tally.current().count()
+        divergence.demonstration(load()[1])

@@ -327,7 +327,7 @@ def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
 def _as_many_as_fit(port: Port, cases: Sequence[Case | NetworkCase]) -> Sequence[Case | NetworkCase]:
     """Cut a pack to what there is time for: slow ports are given one case at a time."""
     seconds, left = pace(port), budget().left
-    return cases if seconds * len(cases) <= left else cases[: max(1, int(left / seconds))]
+    return cases if not seconds or seconds * len(cases) <= left else cases[: max(1, int(left / seconds))]
 
 
 def _answers(port: Port, cases: Sequence[Case | NetworkCase]) -> list[Any]:
