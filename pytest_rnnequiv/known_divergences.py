@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from .case import Case
 from .network import Bidirectional, Head, Layer, Network
 from .network_case import Call, NetworkCase, stored
 from .network_oracle import judge_network
@@ -54,7 +55,9 @@ class Divergence:
     instead : str
         What to do about it.
     concerns : callable
-        Network -> bool: whether it happens there.
+        Network -> bool: whether it happens there, whatever the numbers.
+    in_case : callable, optional
+        NetworkCase -> bool: whether it happens there, where the network alone does not say.
     smallest : callable, optional
         The smallest case that shows it.
     demonstration : callable, optional
@@ -76,6 +79,7 @@ class Divergence:
     says: str
     instead: str
     concerns: Callable[[Network], bool]
+    in_case: Callable[[NetworkCase], bool] | None = None
     smallest: Callable[[], NetworkCase] | None = None
     demonstration: Callable[[Any], None] | None = None
     silent: bool = True
@@ -90,8 +94,15 @@ class Divergence:
 
     def hidden(self, way: str, keras: str) -> bool:
         """Whether its case tells nothing about it there, since only other divergences meet that case."""
-        network = None if self.smallest is None else self.smallest().network
-        return network is not None and not self.exists(way, keras) and bool(concerning(network, way, keras))
+        case = None if self.smallest is None else self.smallest()
+        return case is not None and not self.exists(way, keras) and bool(concerning(case, way, keras))
+
+    def meets(self, what: Network | Case | NetworkCase) -> bool:
+        """Whether it happens in a network, whatever the numbers, or in a case."""
+        if isinstance(what, Network):
+            return self.concerns(what)
+        case = NetworkCase.of(what) if isinstance(what, Case) else what
+        return self.concerns(case.network) or (self.in_case is not None and self.in_case(case))
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -152,10 +163,17 @@ def installed() -> str:
         return ""
 
 
-def concerning(network: Network, way: str, keras: str | None = None) -> list[Divergence]:
-    """Return the divergences that a network would meet, run in one of Keras's ways; none for other implementations."""
+def concerning(what: Network | Case | NetworkCase, way: str, keras: str | None = None) -> list[Divergence]:
+    """Return the divergences that a network, or a case, would meet in one of Keras's ways; none for others.
+
+    A network meets those that depend on it alone; a case meets also those that depend on its numbers and their shapes.
+    """
+    if way not in WAYS:
+        return []
     keras = installed() if keras is None else keras
-    return [each for each in DIVERGENCES if each.exists(way, keras) and each.concerns(network)]
+    if isinstance(what, Case):
+        what = NetworkCase.of(what)
+    return [each for each in DIVERGENCES if each.exists(way, keras) and each.meets(what)]
 
 
 DIVERGENCES: list[Divergence] = []
@@ -722,6 +740,29 @@ def _(network: Network) -> bool:
     return network.masked and any(
         layer.units == layer.cells[:1] and not layer.unroll and not layer.initial_state for layer in _layers(network)
     )
+
+
+@_leaving_nothing
+def _predicts_nothing(keras: Any) -> None:
+    model = keras.Sequential([keras.Input((1, 1)), _adding(keras)])
+    try:
+        model.predict(np.zeros((0, 1, 1)), verbose=0)
+    except UnboundLocalError as error:
+        raise AssertionError(f"no samples: expected no outputs, got {type(error).__name__}") from error
+
+
+@_divergence(
+    name="predict-of-nothing",
+    says="model.predict raises UnboundLocalError when there are no samples, where model(x) gives no outputs",
+    instead="call model(x), or leave out batches that are empty",
+    silent=False,
+    ways=("keras-predict",),
+    demonstration=_predicts_nothing,
+    smallest=lambda: _counting(Network(1, Layer(1, "linear")), np.zeros((0, 1, 1))),
+    in_case=lambda case: any(call.N == 0 for call in case.calls),
+)
+def _(network: Network) -> bool:
+    return False  # a matter of cases
 
 
 @_leaving_nothing

@@ -17,7 +17,7 @@ member allow, its shrinking does: they are set to 0 one by one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, combinations
@@ -42,6 +42,7 @@ __all__ = [
     "PATTERNS",
     "coverage",
     "features",
+    "generic_network_case",
     "network_cases",
     "network_packs",
     "network_pool",
@@ -53,6 +54,7 @@ __all__ = [
 Array = npt.NDArray[Any]
 Names = Collection[str]
 Functions = str | Activation | Sequence[str | Activation | None] | None
+Sizes = Mapping[str, int | tuple[int, int]]
 
 #: What an option brings with it.
 _PARTS = {"bidirectional": ("merge_mode", "backward_layer"), "dropout": ("recurrent_dropout",)}
@@ -74,10 +76,17 @@ class _Style:
     activations: tuple[Activation, ...]
     max_layers: int
     max_units: int
+    ranges: tuple[tuple[str, tuple[int, int]], ...] = ()
 
     @classmethod
     def of(
-        cls, options: Names | None, dtypes: str | Names, activations: Functions, max_layers: int, max_units: int
+        cls,
+        options: Names | None,
+        dtypes: str | Names,
+        activations: Functions,
+        max_layers: int,
+        max_units: int,
+        sizes: Sizes | None = None,
     ) -> _Style:
         """Check what the user said."""
         for name, said in (("options", options), ("dtypes", dtypes), ("activations", activations)):
@@ -111,6 +120,7 @@ class _Style:
             tuple(map(activation, functions)),
             min(size("max_layers", max_layers), max_layers if "layers" in names else 1),
             size("max_units", max_units),
+            _ranges(sizes or {}),
         )
 
     @property
@@ -118,13 +128,38 @@ class _Style:
         """Codes of a network."""
         return len(_NETWORK) + self.max_layers * _SLOT
 
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Sizes to choose from, simplest first."""
-        ladder = size_ladder(1, self.max_units)
+    def within(self, letter: str, values: Sequence[int]) -> tuple[int, ...]:
+        """Those of some values that a letter may have; the least that it may, if there are none."""
+        low, high = dict(self.ranges).get(letter, (0, max(values)))
+        return tuple(value for value in values if low <= value <= high) or (low,)
+
+    @lru_cache(64)  # noqa: B019  # styles are few
+    def ladder(self, letter: str) -> tuple[int, ...]:
+        """Sizes of a letter to choose from, simplest first."""
+        low, high = dict(self.ranges).get(letter, (1, self.max_units))
+        ladder = size_ladder(low, min(high, max(low, self.max_units)))
         return (
             ladder if len(ladder) < 256 else tuple(sorted(set(ladder) & {*range(1, 34), *ladder[:: len(ladder) // 99]}))
         )
+
+    @property
+    def equal(self) -> tuple[int, ...]:
+        """Sizes that features and all units may have together, or 0 for none."""
+        fits = all(each in self.ladder(letter) for letter in "DMK" for each in _EQUAL if each)
+        return _EQUAL if fits else (0,)
+
+
+def _ranges(sizes: Sizes) -> tuple[tuple[str, tuple[int, int]], ...]:
+    """Check the ranges of letters that the user said."""
+    ranges = []
+    for letter, said in sizes.items():
+        if letter not in tuple("DMKNT"):
+            raise ValueError(f"sizes has no letter {letter!r}: expected some of D, M, K, N, T")
+        low, high = (size(letter, end) for end in (said if isinstance(said, tuple) else (said, said)))
+        if low > high:
+            raise ValueError(f"sizes[{letter!r}] must be (smallest, largest), not {said!r}")
+        ranges.append((letter, (low, high)))
+    return tuple(sorted(ranges))
 
 
 # The codes, by name: those of the network, then of each layer those of both directions together and of each.
@@ -157,7 +192,7 @@ class _Codes:
     def __init__(self, codes: Sequence[int], style: _Style) -> None:
         self.codes, self.style = codes, style
         self.read: set[int] = set()
-        self.equal: int = self(0, "equal sizes", _EQUAL if style.max_units >= max(_EQUAL) else (0,))
+        self.equal: int = self(0, "equal sizes", style.equal)
 
     def __call__(self, start: int, name: str, values: Sequence[Any], *needs: str) -> Any:
         """Choose one of the values: the first if it needs an option that is not to be had."""
@@ -171,10 +206,12 @@ class _Codes:
         """Choose a size that differs from the one beside it, lest swapped axes hide; but 1 stays. Or all are equal."""
         if self.equal:
             return self.equal
-        chosen: int = self(start, name, self.style.sizes)
+        ladder = self.style.ladder("M" if name.startswith("units") else name)
+        chosen: int = self(start, name, ladder)
         if chosen != beside or chosen == 1:
             return chosen
-        return chosen - 1 if chosen > 2 or self.style.max_units < 3 else chosen + 1
+        others = (chosen - 1, chosen + 1) if chosen > 2 or max(ladder) < 3 else (chosen + 1,)
+        return next((other for other in others if min(ladder) <= other <= max(ladder)), chosen)
 
 
 def _decode(codes: Sequence[int], style: _Style) -> tuple[Network, set[int]]:
@@ -199,9 +236,9 @@ def _decode(codes: Sequence[int], style: _Style) -> tuple[Network, set[int]]:
     dtype = choose(0, "dtype", style.dtypes)
     fixed: dict[str, Any] = {}
     if unrolled or choose(0, "fix T", (False, True), "T"):
-        fixed["T"] = choose(0, "T", _FIXED_T[:4] if dtype.endswith("16") else _FIXED_T)
+        fixed["T"] = choose(0, "T", style.within("T", _FIXED_T[:4] if dtype.endswith("16") else _FIXED_T))
     if any(layer.stateful for layer in layers) or choose(0, "fix N", _ONE_OF_THREE, "N"):
-        fixed["N"] = choose(0, "N", _FIXED_N)
+        fixed["N"] = choose(0, "N", style.within("N", _FIXED_N))
     sources = ["input"]
     sources += ["masking", "masking"] * ("masking" in style.options) + ["mask", "mask"] * ("mask" in style.options)
     sources += ["embedding", "embedding with mask"] * ("embedding" in style.options)
@@ -290,6 +327,7 @@ def networks(
     activations: Functions = None,
     max_layers: int = 3,
     max_units: int = 9,
+    sizes: Sizes | None = None,
 ) -> SearchStrategy[Network]:
     """Networks with any of the options, all together. They shrink to one layer with those that matter.
 
@@ -303,13 +341,15 @@ def networks(
         Of the layers, and of heads where `options` has both; simplest first. By default :data:`ACTIVATIONS`, or only
         ``"tanh"`` if `options` lacks ``"activation"``.
     max_layers, max_units : int
+    sizes : mapping, optional
+        Of some of the letters ``D, M, K, N, T`` the size, or the smallest and the largest one.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is no such value.
     """
-    style = _Style.of(options, dtypes, activations, max_layers, max_units)
+    style = _Style.of(options, dtypes, activations, max_layers, max_units, sizes)
     return _networks(st.binary(min_size=style.length, max_size=style.length), style)
 
 
@@ -521,6 +561,7 @@ def network_pool(
     activations: Functions = None,
     max_layers: int = 3,
     max_units: int = 9,
+    sizes: Sizes | None = None,
     exclude: Callable[[Network], bool] | None = None,
 ) -> SearchStrategy[Network]:
     """At most `count` different networks, for implementations that take long to build a model.
@@ -534,7 +575,7 @@ def network_pool(
     Parameters
     ----------
     count, seed : int
-    options, dtypes, activations, max_layers, max_units
+    options, dtypes, activations, max_layers, max_units, sizes
         As in :func:`networks`.
     exclude : callable, optional
         Says of a network whether it must not be in the pool; others come in its place. A simpler one that shrinking
@@ -553,6 +594,7 @@ def network_pool(
         activations=activations,
         max_layers=max_layers,
         max_units=max_units,
+        sizes=sizes,
         exclude=exclude,
     )
     # At once, for it takes a second, which Hypothesis would complain of in a draw.
@@ -562,7 +604,7 @@ def network_pool(
 def pool_members(**arguments: Any) -> list[Network]:
     """List what is in a pool beside the smallest networks; the arguments are those of :func:`network_pool`, all given.
 
-    Only `seed` and `max_layers` may be left out.
+    Only `seed`, `max_layers` and `sizes` may be left out.
     """
     chosen, style = _chosen(**arguments)
     return [_network_of(codes, style) for codes in chosen]
@@ -578,12 +620,13 @@ def _chosen(
     exclude: Callable[[Network], bool] | None,
     seed: int = 0,
     max_layers: int = 3,
+    sizes: Sizes | None = None,
 ) -> tuple[tuple[tuple[int, ...], ...], _Style]:
     size("count", count, least=len(_SMALLEST) + 1)
     size("seed", seed, least=0)
     if exclude is not None and not callable(exclude):
         raise TypeError(f"exclude must be a function that takes a network, not {exclude!r}")
-    style = _Style.of(options, dtypes, activations, max_layers, max_units)
+    style = _Style.of(options, dtypes, activations, max_layers, max_units, sizes)
     return _pooled(count - len(_SMALLEST), seed, style, exclude), style
 
 
@@ -611,7 +654,10 @@ def _network_of(codes: tuple[int, ...], style: _Style) -> Network:
 
 def _smallest(which: int, style: _Style) -> Network:
     network = _network_of((0,) * style.length, style)
-    D, M = (min(each, style.max_units) for each in _SMALLEST[which])
+    D, M = (
+        style.within(letter, (min(each, style.max_units),))[0]
+        for letter, each in zip("DM", _SMALLEST[which], strict=True)
+    )
     (layer,) = network.layers
     assert isinstance(layer, Layer)
     return network.replace(D=D).with_layer(0, layer.replace(units=M))
@@ -621,7 +667,6 @@ def _smallest(which: int, style: _Style) -> Network:
 def _simplifications(codes: tuple[int, ...], style: _Style) -> tuple[dict[int, int], ...]:
     """What may be changed about a pool's member while it shrinks, in this order: codes by their places."""
     changes: list[tuple[int, dict[int, int]]] = []
-    two = style.sizes.index(2) if 2 in style.sizes else 0
     for place, code in enumerate(codes):
         if not code:
             continue
@@ -632,7 +677,8 @@ def _simplifications(codes: tuple[int, ...], style: _Style) -> tuple[dict[int, i
             # one direction alone: either
             changes += [(1, {place: 0}), (2, {place: 0, start + _PLACE["backward only"]: 3})]
         elif name in ("D", "K", "units0", "units1", "units2"):
-            changes += [(5, {place: 0}), (4, {place: two})]
+            ladder = style.ladder("M" if name.startswith("units") else name)
+            changes += [(5, {place: 0}), (4, {place: ladder.index(2) if 2 in ladder else 0})]
         else:
             changes.append((3, {place: 0}))
     return tuple(change for _, change in sorted(changes, key=itemgetter(0)))
@@ -763,6 +809,33 @@ def _fill(
     return cases
 
 
+#: Knobs of a generic case, by kind of block: what is usual, and handed on by a contracting ``Wh``.
+_GENERIC = {"x": 3, "E": 3, "Wx": 2, "Wh": 2, "bh": 2, "Wo": 2, "bo": 2, "state": 2, "pattern": 3}
+
+
+def generic_network_case(
+    network: Network, N: int, T: int, *, calls: int = 1, seed: int = 1, pattern: str | None = None
+) -> NetworkCase:
+    """Return a case of a network without anything special in it: always the same for the same arguments.
+
+    Parameters
+    ----------
+    network : Network
+    N, T : int
+        Samples and steps, where the network leaves them open.
+    calls : int
+    seed : int
+        Chooses the numbers, from 1 on.
+    pattern : str, optional
+        Which steps are masked, one of :data:`PATTERNS`; left out, those of the numbers' own.
+    """
+    N, T = network.N or N, network.T or T
+    codes = bytes(_GENERIC.get(knob, 0) for knob in _KNOBS) + noise(seed, sum(_BYTES_OF.values())).tobytes()
+    strings = [codes[: sum(_BYTES_OF.values())]]
+    (case,) = _fill(network, N, T, (False,) * calls, strings, seed, [pattern])
+    return case
+
+
 def _short(network: Network) -> bool:
     """Whether it is computed in 16 bits."""
     return network.compute_dtype.endswith("16")
@@ -835,7 +908,8 @@ def _inputs(network: Network, x: Array, codes: Array, mask: npt.NDArray[np.bool_
 #: Cases in a pack. Hypothesis allows a test 8192 bytes.
 MOST_CASES = 48
 #: Samples and steps that a network leaves open. No samples at all: rarely, and not to shrink to.
-_SAMPLES = st.sampled_from((*sorted((1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 8) * 5), 0, 0, 0))
+_SAMPLES_OF = (*sorted((1, 2, 2, 2, 2, 3, 3, 3, 4, 5, 8) * 5), 0, 0, 0)
+_SAMPLES = st.sampled_from(range(len(_SAMPLES_OF)))
 #: By whether it is computed in 16 bits, where long sequences are mostly inconclusive.
 _STEPS_OF = {
     False: (*sorted((1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 7, 8, 9, 12, 2) * 3), 40),
@@ -846,7 +920,7 @@ _STATEFUL_CALLS, _OTHER_CALLS = (1,) * 3 + (2,) * 7 + (3,) * 6, (1,) * 15 + (2,)
 _CALLS = st.sampled_from(range(len(_OTHER_CALLS)))
 _RESET = st.sampled_from((False, False, False, True))
 
-Size = int | SearchStrategy[int]
+Size = int | tuple[int, int] | SearchStrategy[int]
 
 
 def network_cases(
@@ -865,7 +939,7 @@ def network_cases(
         Left out, any that :func:`networks` draws.
     N, T : int
         Samples and steps. Left out, those that the network says; or else `N` mostly 2 or 3 and rarely 0, and `T` often
-        1, 2 or 3, sometimes up to 12, rarely 40.
+        1, 2 or 3, sometimes up to 12, rarely 40. A pair is the smallest and the largest of those.
     calls : int
         Calls in a row. Left out, up to 3 of a stateful network, some of them after a reset, and mostly 1 of another.
     pattern : {"none", "trailing", "leading", "scattered", "rows", "all"}
@@ -912,7 +986,9 @@ def network_packs(
     if network is not None and not isinstance(network, (Network, SearchStrategy)):
         raise TypeError(f"network must be a Network or a strategy of networks, not {network!r}")
     for name, value, least in (("N", N, 0), ("T", T, 1), ("calls", calls, 1)):
-        if value is not None and not isinstance(value, SearchStrategy):
+        if isinstance(value, tuple):
+            _ranges({name: value})
+        elif value is not None and not isinstance(value, SearchStrategy):
             size(name, value, least)
             if isinstance(network, Network) and name != "calls":
                 _fixed(network, name, value)
@@ -940,6 +1016,15 @@ def _fixed(network: Network, letter: str, value: int) -> int:
     return value
 
 
+@lru_cache
+def _of_range(values: tuple[int, ...], ends: tuple[int, int] | None) -> tuple[int, ...]:
+    """Those of the usual values that lie in a range; its ends, if there are none."""
+    if ends is None:
+        return values
+    low, high = ends
+    return tuple(value for value in values if low <= value <= high) or (low, high)
+
+
 @st.composite
 def _packs(
     draw: DrawFn, most: int, more: SearchStrategy[bool], network: Any, N: Any, T: Any, calls: Any, pattern: Any
@@ -952,12 +1037,14 @@ def _packs(
     # As many draws for each network, or it could not change while all else stays.
     sizes: dict[str, int] = {}
     for letter, argument, usual, least in (("N", N, _SAMPLES, 0), ("T", T, _STEPS, 1)):
-        drawn = resolve(draw, letter, usual if argument is None else argument)
-        if letter == "T" and T is None:
-            drawn = _STEPS_OF[_short(network)][drawn]
+        usually = argument is None or isinstance(argument, tuple)
+        drawn = resolve(draw, letter, usual if usually else argument)
+        if usually:
+            values = _SAMPLES_OF if letter == "N" else _STEPS_OF[_short(network)]
+            drawn = _of_range(values, argument)[drawn % len(_of_range(values, argument))]
         drawn = size(letter, drawn, least)
         fixed = getattr(network, letter)
-        sizes[letter] = fixed if argument is None and fixed is not None else _fixed(network, letter, drawn)
+        sizes[letter] = fixed if usually and fixed is not None else _fixed(network, letter, drawn)
     count = resolve(draw, "calls", _CALLS if calls is None else calls)
     if calls is None:
         count = (_STATEFUL_CALLS if network.stateful else _OTHER_CALLS)[count]

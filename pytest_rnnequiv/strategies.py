@@ -43,6 +43,7 @@ __all__ = [
     "Shape",
     "activations",
     "cases",
+    "generic_case",
     "inputs",
     "network_cases",
     "network_packs",
@@ -50,6 +51,7 @@ __all__ = [
     "networks",
     "packs",
     "pool",
+    "pooled_sizes",
     "shapes",
     "sizes",
     "specs",
@@ -268,6 +270,11 @@ def _pool(draw: DrawFn, rest: SearchStrategy[tuple[int, int, int]], options: dic
     return Spec(*letters, **{name: resolve(draw, name, value) for name, value in options.items()})
 
 
+def pooled_sizes(*, count: int = 24, seed: int = 0, max_size: int = 33) -> list[tuple[int, int, int]]:
+    """List the sizes ``(D, M, K)`` of a :func:`pool` beside the smallest, in order."""
+    return list(_pooled(count, seed, max_size))
+
+
 @lru_cache
 def _pooled(count: int, seed: int, max_size: int) -> list[tuple[int, int, int]]:
     """``(D, M, K)`` of a pool beside the smallest, in order."""
@@ -352,6 +359,48 @@ def _tuned(name: str, shape: tuple[int, ...], values: Array, codes: Array, knob:
     if name == _SPARSE.get(knob["sparse"] % _OF["sparse"]):
         values = np.where(codes % 2, 0.0, values)
     return values
+
+
+#: Knobs of a generic case: every block in full mantissas and of usual size, and ``Wh`` contracting, so that a run which
+#: is judged by its last output only has a narrow bound.
+_GENERIC = {"x": 3, "Wx": 2, "Wh": 2, "bh": 2, "Wo": 2, "bo": 2, "large": 0, "sparse": 0}
+
+#: From so many steps on a generic case is one that remembers its first steps: it saturates less, and contracts less.
+LONG = 30
+_REMEMBERING = {"x": 1, "bh": 1, "Wh": 4}
+
+
+def generic_case(
+    spec: Spec,
+    N: int,
+    T: int,
+    *,
+    seed: int = 1,
+    weights: Weights | None = None,
+    initial_state: bool = False,
+    masked: bool = False,
+) -> Case:
+    """Return a case without anything special in it: always the same for the same arguments, and nothing to shrink.
+
+    Parameters
+    ----------
+    spec : Spec
+    N, T : int
+    seed : int
+        Chooses the numbers, from 1 on.
+    weights : sequence of arrays, optional
+        ``(Wx, Wh, bh, Wo, bo)``; generic ones if left out.
+    initial_state, masked : bool
+        Give the case an ``h0``, and a mask.
+    """
+    blocks = {} if weights is not None else dict(spec.weight_shapes)
+    blocks["x"] = (N, T, spec.D)
+    blocks |= {"h0": (N, spec.M)} if initial_state else {}
+    blocks |= {"mask": (N, T)} if masked else {}
+    knobs = _GENERIC | (_REMEMBERING if T >= LONG else {})
+    codes = bytes(knobs[name] for name in (*_SCALES, *_OF)) + noise(seed, sum(_BYTES_OF.values())).tobytes()
+    (arrays,) = _fill(blocks, [codes[: sum(_BYTES_OF.values())]], seed, spec.dtype)
+    return Case(spec, **({} if weights is None else _named(weights)), **arrays)
 
 
 def weights(*, spec: Spec | SearchStrategy[Spec] | None = None) -> SearchStrategy[tuple[Array, ...]]:

@@ -65,6 +65,8 @@ class Tally:
         How many of them had an answer, be it equivalent or different.
     failures
         How many were different.
+    declined
+        How many more the implementation did not take; they were left out.
     worst_error_over_bound
         The worst error of a conclusive case as a fraction of its bound; infinite if it was not a number.
     seconds
@@ -84,6 +86,7 @@ class Tally:
     cases: int = 0
     conclusive: int = 0
     failures: int = 0
+    declined: int = 0
     worst_error_over_bound: float = 0.0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
@@ -141,6 +144,7 @@ class Tally:
         self.cases += other.cases
         self.conclusive += other.conclusive
         self.failures += other.failures
+        self.declined += other.declined
         self.worst_error_over_bound = max(self.worst_error_over_bound, other.worst_error_over_bound)
         self.seconds += other.seconds
         self.notes += (note for note in other.notes if note not in self.notes)
@@ -153,6 +157,7 @@ class Tally:
             ("conclusive", self.conclusive),
             ("inconclusive", self.inconclusive),
             ("failures", self.failures),
+            ("declined", self.declined),
             ("worst_error_over_bound", self.worst_error_over_bound),
             ("seconds", self.seconds),
         ]

@@ -15,7 +15,7 @@ from pytest_rnnequiv import judge, reference
 from pytest_rnnequiv.implementations.keras import KerasCall, KerasGraph, KerasPredict, load
 from pytest_rnnequiv.known_divergences import DIVERGENCES, WAYS, Divergence, concerning, installed
 from pytest_rnnequiv.network import Bidirectional, Head, Layer, Network
-from pytest_rnnequiv.network_case import NetworkCase
+from pytest_rnnequiv.network_case import Call, NetworkCase
 
 BY_NAME = {each.name: each for each in DIVERGENCES}
 WITH_CASE = [each for each in DIVERGENCES if each.smallest]
@@ -115,14 +115,25 @@ def test_a_smallest_case_can_be_followed_by_hand(each):
 
 @pytest.mark.parametrize("each", WITH_CASE, ids=str)
 def test_a_smallest_case_shows_nothing_else(each):
-    network = each.smallest().network
-    assert each.concerns(network)
+    case = each.smallest()
+    network = case.network
+    assert each.meets(case)
     for way in each.ways:
         for keras in (each.since, each.until and f"{each.until}.dev", installed()):
             if keras and each.exists(way, keras):
-                others = {str(other) for other in concerning(network, way, keras)} - {each.name}
+                others = {str(other) for other in concerning(case, way, keras)} - {each.name}
                 # predict rounds whatever a case of float64 holds
                 assert others <= {"predict-rounds-inputs"} if network.dtype == "float64" else not others
+
+
+def test_what_depends_on_the_numbers_concerns_cases_and_not_their_networks():
+    nothing = BY_NAME["predict-of-nothing"].smallest()
+    something = nothing.replace(calls=(Call(np.zeros((1, 1, 1))),))
+    assert [str(each) for each in concerning(nothing, "keras-predict", "3.15.1")] == ["predict-of-nothing"]
+    assert not concerning(nothing.network, "keras-predict", "3.15.1")
+    assert not concerning(something, "keras-predict", "3.15.1")
+    assert not concerning(nothing, "keras-graph", "3.15.1")
+    assert not concerning(nothing, "my_port:run", "3.15.1")
 
 
 PLAIN = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, ClassVar
 
@@ -9,9 +10,9 @@ import network_samples
 import numpy as np
 import pytest
 
-from pytest_rnnequiv import judge, reference, tally
+from pytest_rnnequiv import NetworkCase, judge, reference, tally
 from pytest_rnnequiv.implementations.port import Port, Supports
-from pytest_rnnequiv.known_divergences import DIVERGENCES, installed
+from pytest_rnnequiv.known_divergences import DIVERGENCES, concerning, installed
 from pytest_rnnequiv.network import OPTIONS, Layer, Network
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.network_checks import divergences, known_in, known_in_layers
@@ -225,3 +226,63 @@ def test_a_port_that_keeps_no_state_is_given_one_call_at_a_time(batches: bool) -
     two = network_samples.NETWORKS["two calls"]
     shown = Port(Stateless()).run_many([two, two])
     assert all(judge(two, each).equivalent for each in shown)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"N": 1},
+        {"N": (2, 3), "T": (2, 5)},
+        {"D": 4, "M": (16, 20), "K": (1, 2), "T": 6},
+        {"M": 1, "largest": 2.0},
+    ],
+    ids=str,
+)
+def test_networks_keep_to_the_sizes_and_numbers_that_a_port_declares(sizes: dict[str, Any]) -> None:
+    class Particular:
+        supports = Supports(options=OPTIONS, initial_state=True, masks=True, **sizes)
+        asked: ClassVar[list[NetworkCase]] = []
+
+        def run(self, case: Any) -> Any:
+            self.asked.append(case)
+            return reference(case, np.float32)
+
+    port = Port(Particular())
+    names = ["test_networks", "test_law_samples_are_independent", "test_law_stateful_goes_on"]
+    for name in names:
+        with contextlib.suppress(pytest.skip.Exception):
+            CHECKS[name].item(PROFILES["quick"], database=None)(port=port)
+    asked = [case for case in Particular.asked if isinstance(case, NetworkCase)]
+    assert len(asked) > 20
+    supports, largest = Particular.supports, sizes.get("largest", np.inf)
+    for case in asked:
+        network = case.network
+        assert supports.includes("D", network.D)
+        assert all(supports.includes(letter, getattr(call, letter)) for call in case.calls for letter in "NT")
+        units = [M for layer in network.layers for each in layer.directions for M in each.cells]
+        assert all(supports.includes("M", M) for M in units)
+        assert network.head is None or supports.includes("K", network.head.K)
+        numbers = [a for a in case.numbers().values() if a.dtype.kind == "f"]
+        assert all(np.nan_to_num(np.abs(a)).max(initial=0) <= largest for a in numbers)
+
+
+def test_batches_of_nothing_are_left_out_where_keras_cannot_predict_them() -> None:
+    class Predict:
+        """Declares what Keras does, and has none of it."""
+
+        name = "keras-predict"
+        supports = Supports(options=("use_bias", "return_sequences", "layers"))
+        empty: ClassVar[int] = 0
+
+        def run(self, case: Any) -> Any:
+            if isinstance(case, NetworkCase):
+                type(self).empty += any(call.N == 0 for call in case.calls)
+            return reference(case, np.float32)
+
+    (divergence,) = (each for each in DIVERGENCES if each.name == "predict-of-nothing")
+    assert divergence.smallest is not None
+    if not concerning(divergence.smallest(), "keras-predict"):
+        pytest.skip("this Keras predicts nothing from nothing")
+    item = CHECKS["test_networks"].item(PROFILES["default"], database=None, derandomize=True)
+    item(port=Port(Predict()))
+    assert Predict.empty == 0

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from .. import strategies as rnn
 from ..case import Case
-from ..implementations.port import Port
-from .registry import running
+from ..implementations.port import Port, Supports
+from ..known_divergences import concerning
+from ..network_case import NetworkCase
+from ..spec import Spec
+from ..strategies import Shape, generic_case, pooled_sizes
+from .registry import Data, NotThisOne, Opening, running
 
-__all__ = ["draw_pack", "few_sizes", "near", "need"]
+__all__ = ["choose", "draw_pack", "draw_place", "few_sizes", "heeding", "near", "need", "opening_shape", "steer"]
+
+T_ = TypeVar("T_")
+
+#: What a check begins with: shapes that differ in all letters, and show what depends on them. The first is asked in
+#: nearly every check, and answered once for all of them.
+OPENING = (
+    Shape(N=2, T=3, D=3, M=5, K=2),
+    Shape(N=3, T=2, D=7, M=33, K=4),
+    Shape(N=2, T=40, D=2, M=4, K=3),
+    Shape(N=1, T=1, D=4, M=3, K=2),
+    Shape(N=5, T=19, D=17, M=66, K=9),
+)
 
 #: Sizes up to which cases are drawn for an implementation that says what sizes it takes.
 MOST = {"N": 8, "T": 64, "D": 64, "M": 64, "K": 64}
@@ -27,8 +45,39 @@ def near(port: Port, letter: str, low: int, high: int) -> tuple[int, int]:
     return low_, high_
 
 
-def draw_pack(port: Port, data: st.DataObject, *, most: int = 16, **wanted: Any) -> list[Case]:
-    """Draw cases that the port supports, within what the check wants; skip where nothing is left."""
+def choose(data: Data, values: Sequence[T_], label: str) -> T_:
+    """Draw one of several values, the plainest first; an opening takes each in its turn."""
+    if isinstance(data, Opening):
+        return values[data.number % len(values)]
+    return data.draw(st.sampled_from(values), label=label)
+
+
+def draw_place(data: Data, size: int) -> int:
+    """Draw a place in an array; an opening takes the middle one."""
+    return size // 2 if isinstance(data, Opening) else data.draw(st.integers(0, size - 1))
+
+
+def opening_shape(data: Opening, **ranges: tuple[int, int]) -> Shape:
+    """Return the shape of an opening, as near to it as the ranges of the letters allow."""
+    shape = OPENING[data.number % len(OPENING)]
+    return shape._replace(**{k: min(max(getattr(shape, k), low), high) for k, (low, high) in ranges.items()})
+
+
+def steer(port: Port, data: Data, cases: Iterable[Case | NetworkCase]) -> None:
+    """Turn away from cases in which Keras is known to be wrong, run in the way that is checked."""
+    met = any(concerning(case, port.way) for case in cases)
+    if not isinstance(data, Opening):
+        assume(not met)
+    elif met:
+        raise NotThisOne
+
+
+def draw_pack(port: Port, data: Data, *, most: int = 16, **wanted: Any) -> list[Case]:
+    """Draw cases that the port supports, within what the check wants; skip where nothing is left.
+
+    `wanted` are ranges of the letters, and what ``strategies.packs`` takes. Several activations to choose from are a
+    tuple.
+    """
     supports = port.supports
     options: dict[str, Any] = {}
     for letter, most_ in MOST.items():
@@ -41,43 +90,102 @@ def draw_pack(port: Port, data: st.DataObject, *, most: int = 16, **wanted: Any)
             high = min(high, max(low, most_))
         if low > high:
             pytest.skip(f"{port.name} supports {supports.left_out()}")
-        options[letter] = low if low == high else rnn.sizes(min_value=low, max_value=high)
+        options[letter] = (low, high)
     if port.fixed is None:
         # Where the check leaves it open: what the port knows, plain tanh and float32 first.
         if "activation" not in wanted and "tanh" not in supports.activations:
-            wanted["activation"] = st.sampled_from(supports.activations)
+            wanted["activation"] = supports.activations
         if "dtype" not in wanted and "float32" not in supports.dtypes:
             wanted["dtype"] = supports.dtypes[0]
-    extra = {name: wanted.pop(name) for name in ("initial_state", "masked") if name in wanted}
+    pack = (
+        _opened(port, data, options, wanted) if isinstance(data, Opening) else _drawn(port, data, most, options, wanted)
+    )
+    pack = [heeding(case, supports) for case in pack]
+    steer(port, data, pack)
+    return pack
+
+
+def _drawn(
+    port: Port, data: st.DataObject, most: int, ranges: dict[str, tuple[int, int]], wanted: dict[str, Any]
+) -> list[Case]:
+    """Have Hypothesis draw a pack."""
+    options: dict[str, Any] = {
+        letter: low if low == high else rnn.sizes(min_value=low, max_value=high)
+        for letter, (low, high) in ranges.items()
+    }
+    if isinstance(wanted.get("activation"), tuple):
+        wanted["activation"] = st.sampled_from(wanted["activation"])
+    extra: dict[str, Any] = {name: wanted.pop(name) for name in ("initial_state", "masked") if name in wanted}
     if port.fixed is not None:
         spec, weights = port.fixed
         options = {k: v for k, v in options.items() if k in "NT"} | extra | {"spec": spec, "weights": weights}
-    elif port.builds_models and not options.keys() & set("DMK"):
-        small = wanted.pop("small", False)
-        models = wanted.pop("models", running().models)
-        options |= extra | {"spec": rnn.pool(count=models, max_size=9 if small else 33, **wanted)}
+    elif _pools(port, ranges):
+        options |= extra | {"spec": rnn.pool(**_pool_of(wanted), **wanted)}
     else:
         for name in ("small", "models"):
             wanted.pop(name, None)
         options |= extra | wanted
-    pack = data.draw(rnn.packs(max_size=most, **options), label="cases")
-    return pack if supports.largest is None else [_clipped(case, supports.largest) for case in pack]
+    pack: list[Case] = data.draw(rnn.packs(max_size=most, **options), label="cases")
+    return pack
 
 
-def _clipped(case: Case, largest: float) -> Case:
-    """Keep the numbers of a case to those that a port takes."""
-    return case.replace(**{n: np.clip(a, -largest, largest) for n, a in case.numbers().items() if a.dtype != bool})
+def _opened(port: Port, data: Opening, ranges: dict[str, tuple[int, int]], wanted: dict[str, Any]) -> list[Case]:
+    """Make up the case of an opening: generic numbers, and the sizes that tell most of those that may be."""
+    shape = opening_shape(data, **ranges)
+    extra = {name: wanted.pop(name, False) for name in ("initial_state", "masked")}
+    weights = None
+    if port.fixed is not None:
+        spec, weights = port.fixed
+    else:
+        sizes = tuple(getattr(shape, letter) for letter in "DMK")
+        if _pools(port, ranges):  # no more models than are drawn from
+            arguments = _pool_of(wanted)
+            sizes = min(pooled_sizes(**arguments), key=lambda known: _apart(known, sizes))
+        if isinstance(wanted.get("activation"), tuple):
+            wanted["activation"] = choose(data, wanted["activation"], "")
+        options = {k: v for k, v in wanted.items() if k in ("activation", "head_activation", "dtype")}
+        spec = Spec(*sizes, **options)
+    return [generic_case(spec, shape.N, shape.T, seed=1 + data.number, weights=weights, **extra)]
+
+
+def _pools(port: Port, ranges: dict[str, tuple[int, int]]) -> bool:
+    """Whether sizes come from a pool, since each takes long to build."""
+    return port.builds_models and not ranges.keys() & set("DMK")
+
+
+def _pool_of(wanted: dict[str, Any]) -> dict[str, Any]:
+    small = wanted.pop("small", False)
+    return {"count": wanted.pop("models", running().models), "max_size": 9 if small else 33}
+
+
+def _apart(one: Sequence[int], two: Sequence[int]) -> float:
+    return float(np.abs(np.log(one) - np.log(two)).sum())
+
+
+def heeding(case: Any, supports: Supports) -> Any:
+    """Keep the numbers of a case, be it of a network or not, to those that a port takes."""
+    largest = supports.largest
+    if largest is None:
+        return case
+
+    def clipped(array: Any) -> Any:
+        return np.clip(array, -largest, largest) if array.dtype.kind not in "bi" else array
+
+    if isinstance(case, Case):
+        return case.replace(**{name: clipped(array) for name, array in case.numbers().items()})
+    calls = tuple(call.replace(x=clipped(call.x), states=tuple(map(clipped, call.states))) for call in case.calls)
+    return case.replace(weights=tuple(map(clipped, case.weights)), calls=calls)
 
 
 #: ``D, M, K`` of models that are built anew for every activation; those of the notebook first.
 SIZES = ((3, 5, 2), (2, 1, 3), (1, 4, 2), (4, 9, 1))
 
 
-def few_sizes(port: Port, data: st.DataObject) -> dict[str, Any]:
+def few_sizes(port: Port, data: Data) -> dict[str, Any]:
     """Say what sizes to draw for a check that would build a model of each for every activation."""
     if not port.builds_models:
         return {"small": True}
-    sizes = data.draw(st.sampled_from(SIZES[: max(1, running().models // 12)]), label="sizes")
+    sizes = choose(data, SIZES[: max(1, running().models // 12)], "sizes")
     return {letter: (size, size) for letter, size in zip("DMK", sizes, strict=True)}
 
 

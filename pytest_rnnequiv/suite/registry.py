@@ -1,21 +1,58 @@
-"""What a check is, and how much of it is done: each becomes a pytest item for each implementation."""
+"""What a check is, and how much of it is done: each becomes a pytest item for each implementation.
+
+A check looks at an implementation in this order:
+
+1. what failed in an earlier run, which Hypothesis's database keeps;
+2. its *openings*: a few cases that were thought out beforehand. They are generic, so that they show something however
+   little time there is, and the same for most checks, so that a slow port is asked once for all of them;
+3. what Hypothesis draws, until the time is over.
+
+What fails is shrunk by Hypothesis; where it does not find a failure that an opening has shown, that one is told.
+"""
 
 from __future__ import annotations
 
+import inspect
+import unittest
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, NamedTuple
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+from typing import Any, NamedTuple, NoReturn
 
+import hypothesis
 import pytest
+from _pytest.outcomes import Failed
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
+from .. import tally
 from ..implementations import BUILT_IN
-from ..implementations.port import Port
-from .verification import ShrinkingIsOver, budget, introduce, not_again
+from ..implementations.port import Declined, Port
+from .verification import (
+    Budget,
+    ShrinkingIsOver,
+    TimeIsOver,
+    budget,
+    introduce,
+    not_again,
+    open_budget,
+    worth_shrinking,
+)
 
-__all__ = ["CHECKS", "PROFILES", "Check", "Profile", "check", "running"]
+__all__ = [
+    "CHECKS",
+    "PROFILES",
+    "Check",
+    "Data",
+    "NotThisOne",
+    "NothingShown",
+    "Opening",
+    "Profile",
+    "check",
+    "running",
+]
 
 
 class Profile(NamedTuple):
@@ -51,17 +88,51 @@ def running(profile: Profile | None = None) -> Profile:
     return _running
 
 
+@dataclass(frozen=True)
+class Opening:
+    """Stands in for Hypothesis's ``data`` in the cases that a check begins with."""
+
+    number: int = 0
+    """Which of them, from 0 on."""
+
+
+#: What a check draws from.
+Data = st.DataObject | Opening
+
+
+class NotThisOne(Exception):
+    """An opening that the implementation is not to be asked."""
+
+
+class NothingShown(Failed):
+    """A check that judged cases, of which none was conclusive."""
+
+
+#: Examples of one run of Hypothesis. It remembers all of them; a long check is several runs, with a seed for each.
+ROUND = 500
+
+#: Seconds in which Hypothesis may find again, and smaller, what an opening has shown.
+AGAIN = 2.0
+
+
 class Check:
-    """A check before it is configured: a function of a port and of Hypothesis's ``data``."""
+    """A check before it is configured: a function of a port and of Hypothesis's ``data``, or of an opening."""
 
     def __init__(
-        self, function: Callable[..., None], examples: int, share: float, everywhere: bool, keras: bool
+        self,
+        function: Callable[..., None],
+        examples: int,
+        share: float,
+        everywhere: bool,
+        keras: bool,
+        openings: int = 1,
     ) -> None:
         self.function = function
         self.examples = examples
         self.share = share
         self.everywhere = everywhere
         self.keras = keras
+        self.openings = openings
 
     def applies_to(self, names: list[str]) -> list[str]:
         """Choose the implementations that the check is for."""
@@ -75,82 +146,205 @@ class Check:
 
     def item(self, profile: Profile, **own: Any) -> Callable[..., None]:
         """Return a test function of a port; `own` are settings of Hypothesis that go before the profile's."""
-        if not self.examples:
-            return self.function
 
-        def test(port: Port, data: st.DataObject) -> None:
+        def whole(port: Port) -> None:
             __tracebackhide__ = True
-            self.run(profile, port, data)
+            self._whole(profile, port, runs)
 
-        return self._drawn(test, profile, own)
+        runs = _Runs(self, profile, own)
+        return runs.known_to_pytest(whole)
 
     def method(self, profile: Profile) -> Callable[..., None]:
         """Return the same as a method of a test class."""
 
-        def plain(_: Any, _rnn_equiv_port: Port) -> None:
+        def whole(_: Any, _rnn_equiv_port: Port) -> None:
             __tracebackhide__ = True
-            self.function(_rnn_equiv_port)
+            self._whole(profile, _rnn_equiv_port, runs)
 
-        def test(_: Any, _rnn_equiv_port: Port, data: st.DataObject) -> None:
-            __tracebackhide__ = True
-            self.run(profile, _rnn_equiv_port, data)
+        runs = _Runs(self, profile, {})
+        return runs.known_to_pytest(whole)
 
-        return self._drawn(test, profile, {}) if self.examples else self._named(plain)
-
-    def run(self, profile: Profile, port: Port, data: st.DataObject) -> None:
+    def run(self, port: Port, *data: Data) -> None:
         """Run one example."""
         __tracebackhide__ = True
-        running(profile)
-        introduce(port)
-        share = min(self.share, 0.5) if port.secondary else self.share
-        # A check draws even when its time is over: Hypothesis wants the same draws when it asks again.
-        spent = budget(share * profile.seconds, self.function.__name__)
+        spent = budget()
         # Before anything is drawn, so that there is nothing to shrink; but what failed here once has to fail so again.
         if (why := not_again(port)) and not spent.failures:
             pytest.fail(f"{port.name}: {why}", pytrace=False)
+        spent.goes_on()  # before and not after: a failure at hand is told
         try:
-            self.function(port, data)
+            self.function(port, *data)
+        except Declined:
+            tally.current().declined += 1
         except AssertionError as failure:
             spent.found(failure)
             spent.goes_on()
             raise
-        spent.goes_on()  # at the end: Hypothesis takes it for flaky if an example draws less than before
 
-    def _named(self, test: Callable[..., None]) -> Callable[..., None]:
-        test.__name__ = test.__qualname__ = self.function.__name__
-        test.__doc__ = self.function.__doc__
-        test.__module__ = self.function.__module__
-        return test
+    def _whole(self, profile: Profile, port: Port, runs: _Runs) -> None:
+        __tracebackhide__ = True
+        running(profile)
+        introduce(port)
+        share = min(self.share, 0.5) if port.secondary else self.share
+        spent = open_budget(share * profile.seconds)
+        try:
+            if self.examples:
+                self._in_order(port, runs, spent)
+            else:
+                self.run(port)
+        except TimeIsOver:
+            pass
+        except (ShrinkingIsOver, Flaky):  # what does not fail again has failed all the same: asking again tells
+            if spent.smallest is None:
+                raise
+            _tell(spent.smallest)
+        _see_that_something_was_shown(port, spent)
 
-    def _drawn(self, test: Callable[..., None], profile: Profile, own: dict[str, Any]) -> Callable[..., None]:
+    def _in_order(self, port: Port, runs: _Runs, spent: Budget) -> None:
+        __tracebackhide__ = True
+        if why := not_again(port):
+            pytest.fail(f"{port.name}: {why}", pytrace=False)
+        if Phase.reuse in runs.phases:
+            with suppress(unittest.SkipTest):  # so it is told that nothing failed before
+                runs.start(port, 1, but=Phase.generate)
+        kept = self._opened(port, spent)
+        if kept is not None and (Phase.shrink not in runs.phases or not worth_shrinking(port)):
+            _tell(kept)
+        if kept is not None:
+            spent.only(AGAIN)
+        with suppress(TimeIsOver):
+            self._drawn(port, runs, spent)
+        if kept is not None:
+            _tell(kept)
+
+    def _opened(self, port: Port, spent: Budget) -> AssertionError | None:
+        """Ask the openings, and return the first failure."""
+        spent.opening = True
+        try:
+            for number in range(1 if port.secondary else self.openings):
+                if spent.exhausted:
+                    break
+                try:
+                    self.function(port, Opening(number))
+                except NotThisOne:
+                    continue
+                except Declined:
+                    tally.current().declined += 1
+        except AssertionError as failure:
+            return failure
+        finally:
+            spent.opening = False
+        return None
+
+    def _drawn(self, port: Port, runs: _Runs, spent: Budget) -> None:
+        """Have Hypothesis draw its examples, in several runs if there are many."""
+        __tracebackhide__ = True
+        left, number = runs.settings["max_examples"], 0
+        while left > 0 and Phase.generate in runs.phases and not spent.over:
+            runs.start(port, min(left, ROUND), but=Phase.reuse, number=number)
+            left, number = left - ROUND, number + 1
+
+
+class _Runs:
+    """The runs of Hypothesis that a check makes."""
+
+    def __init__(self, check: Check, profile: Profile, own: dict[str, Any]) -> None:
+        def test(port: Port, data: st.DataObject) -> None:
+            __tracebackhide__ = True
+            check.run(port, data)
+
+        self.check = check
+        self.test = self._named(test)
         inherited = settings.default
         assert inherited is not None
-        chosen: dict[str, Any] = {
-            "max_examples": max(5, round(self.examples * profile.factor)),
+        self.settings: dict[str, Any] = {
+            "max_examples": max(5, round(check.examples * profile.factor)),
             "deadline": None,  # the first case of a spec builds a model
             "phases": [phase for phase in inherited.phases if phase is not Phase.explain],  # ours is the diagnosis
             "suppress_health_check": [*inherited.suppress_health_check, HealthCheck.too_slow],
-        }
-        drawn: Callable[..., None] = settings(**chosen | own)(given(data=st.data())(self._named(test)))
+        } | own
+        self.seed, self.derived = _seed()
 
-        @wraps(drawn)
-        def in_time(*arguments: Any, **named: Any) -> None:
-            try:
-                drawn(*arguments, **named)
-            except (ShrinkingIsOver, Flaky):  # what does not fail again has failed all the same: asking again tells
-                failure = budget().smallest
-                if failure is None:
-                    raise
-                raise failure.with_traceback(None) from None
+    @property
+    def phases(self) -> list[Phase]:
+        """Those that are wanted."""
+        phases: list[Phase] = self.settings["phases"]
+        return phases
 
-        return in_time
+    def start(self, port: Port, examples: int, *, but: Phase, number: int = 0) -> None:
+        """Make one run, without one of the phases."""
+        __tracebackhide__ = True
+        phases = [phase for phase in self.phases if phase is not but]
+        drawing = self._given()
+        if number or self.derived:  # before the settings, or it would take the database away
+            drawing = hypothesis.seed(f"{self.seed}, run {number}")(drawing)
+        settings(**self.settings | {"max_examples": examples, "phases": phases})(drawing)(port=port)
+
+    def known_to_pytest(self, whole: Callable[..., None]) -> Callable[..., None]:
+        """Give a test the name of its check, and the marks by which Hypothesis's plugin knows its own."""
+        signature = inspect.signature(whole)
+        if self.check.examples:
+            vars(whole).update(vars(settings(**self.settings)(self._given())))
+        whole.__signature__ = signature  # type: ignore[attr-defined]
+        return self._named(whole)
+
+    def _given(self) -> Callable[..., None]:
+        drawing: Callable[..., None] = given(data=st.data())(self.test)
+        return drawing
+
+    def _named(self, test: Callable[..., None]) -> Callable[..., None]:
+        function = self.check.function
+        test.__name__ = test.__qualname__ = function.__name__
+        test.__doc__ = function.__doc__
+        test.__module__ = function.__module__
+        return test
+
+
+def _see_that_something_was_shown(port: Port, spent: Budget) -> None:
+    """Fail a check all of whose cases were inconclusive; skip one whose cases the port declined, all of them."""
+    __tracebackhide__ = True
+    counted = tally.current()
+    if counted.conclusive > spent.before:
+        return
+    if counted.cases:
+        raise NothingShown(_nothing_shown(port, counted), pytrace=False)
+    if counted.declined:
+        pytest.skip(f"{port.name} declined all of the {counted.declined} cases that it was asked")
+
+
+def _tell(failure: AssertionError | None) -> NoReturn:
+    __tracebackhide__ = True
+    assert failure is not None
+    raise failure from None  # with the frame of the check, which reports show
+
+
+def _seed() -> tuple[str, bool]:
+    """Return what the seeds of later runs are made of, and whether the first one needs one that we choose.
+
+    It does where nobody has given Hypothesis a seed. Then Hypothesis would print its own when we end the run.
+    """
+    forced = getattr(hypothesis.core, "global_force_seed", None)  # --hypothesis-seed
+    inherited = settings.default
+    if forced is not None or (inherited is not None and inherited.derandomize):
+        return str(forced), False
+    return str(Random().getrandbits(64)), True
+
+
+def _nothing_shown(port: Port, counted: tally.Tally) -> str:
+    ways = ", ".join(way or "no trajectory" for way in counted.way)
+    return (
+        f"{port.name}: none of {counted.cases} cases was conclusive (judged by {ways}), so nothing was shown. "
+        "What rounding may do there is more than what would tell right from wrong. What helps: show the states (return "
+        "Trajectory(outputs=y, states=h)), support shorter sequences and fewer units, or declare a finer precision if "
+        "it has one."
+    )
 
 
 CHECKS: dict[str, Check] = {}
 
 
 def check(
-    *, examples: int = 0, share: float = 1.0, everywhere: bool = False, keras: bool = False
+    *, examples: int = 0, share: float = 1.0, everywhere: bool = False, keras: bool = False, openings: int = 1
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a check.
 
@@ -164,10 +358,12 @@ def check(
         Whether it is worth running on every way to run Keras.
     keras : bool
         Whether it is about Keras's models, and not about ports.
+    openings : int
+        How many cases it begins with, whatever the time.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        CHECKS[function.__name__] = Check(function, examples, share, everywhere, keras)
+        CHECKS[function.__name__] = Check(function, examples, share, everywhere, keras, openings)
         return function
 
     return register

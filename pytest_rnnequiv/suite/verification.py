@@ -6,29 +6,54 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from .. import tally
 from ..assertion import EquivalenceError
 from ..case import Case
-from ..diagnosis import explain, explain_network
-from ..implementations.port import Port
+from ..diagnosis import Diagnosis, describe, explain, explain_network
+from ..implementations.port import Declined, Port
 from ..implementations.runner import PortFailure
 from ..network_case import NetworkCase
 from ..observation import PREFIXES, Observation
 from ..oracle import Verdict
-from ..trajectory import BadAnswer, Trajectory
+from ..trajectory import BadAnswer, NetworkTrajectory, Trajectory, as_trajectory
 from . import asking_again
 
-__all__ = ["Budget", "ShrinkingIsOver", "budget", "expect", "not_again", "patience", "verify"]
+__all__ = [
+    "Budget",
+    "ShrinkingIsOver",
+    "TimeIsOver",
+    "answer",
+    "ask",
+    "budget",
+    "expect",
+    "fail",
+    "no_answer",
+    "not_again",
+    "open_budget",
+    "patience",
+    "verify",
+    "worth_shrinking",
+]
 
 #: How often a port may hang in a run before it is not asked any more.
 PATIENCE = 3
 
-#: Cases that a check should see, though it takes longer than it should.
-LEAST = 12
+#: How many conclusive cases a check sees, as long as it has not taken so many times its share; in the end one.
+LEAST = ((4, 12), (12, 3))
+
+#: A check that has not shown anything yet goes on for so many times its share, and so many seconds.
+CEILING = (3, 20.0)
+
+#: Shrinking is for ports that can be asked so often while it lasts.
+WORTH_SHRINKING = 100
+
+#: Weights up to which it takes seconds, and not minutes, to try every mistake on a case that was not shrunk.
+PUZZLING = 500
 
 #: Failing observations that a check keeps for the diagnosis, and the size (N*T*M, or all numbers of a network) up to
 #: which they are worth keeping.
@@ -37,6 +62,10 @@ KEPT, KEPT_SIZE = 4, 1000
 
 class ShrinkingIsOver(KeyboardInterrupt):
     """Makes Hypothesis stop, as Ctrl-C does; whoever called it shows the smallest failure that was found."""
+
+
+class TimeIsOver(KeyboardInterrupt):
+    """Makes Hypothesis stop looking, as Ctrl-C does; nothing has failed."""
 
 
 def _size(failure: AssertionError) -> tuple[int, int]:
@@ -51,26 +80,55 @@ def _size(failure: AssertionError) -> tuple[int, int]:
 class Budget:
     """The time that one check may spend.
 
-    Looking for a failure ends when `seconds` are over, and :data:`LEAST` cases were seen if they come within three
-    times as many: a busy machine must not make a check blind. The rest of the examples pass by unseen, and the tally
-    says how many cases there were. Shrinking a failure ends `shrinking` seconds after it was found, by
-    :class:`ShrinkingIsOver`: to let pass by unseen what Hypothesis still wants to try would take a minute, at times.
+    Looking for a failure ends when `seconds` are over and :data:`LEAST` conclusive cases were seen: a busy machine must
+    not make a check blind. Shrinking a failure ends `shrinking` seconds after it was found. Both end at once, by
+    :class:`TimeIsOver` and :class:`ShrinkingIsOver`: to let pass by unseen what Hypothesis still wants to try would
+    take minutes, and memory.
     """
 
     seconds: float = float("inf")
     shrinking: float = 20.0
     started: float = field(default_factory=time.perf_counter)
+    before: int = field(default_factory=lambda: tally.current().conclusive)
     failed_at: float | None = None
     failures: dict[tuple[bytes, ...], EquivalenceError] = field(default_factory=dict)
     seen: list[Observation] = field(default_factory=list)
     smallest: AssertionError | None = None
+    opening: bool = False
+    content: bool = False
+
+    @property
+    def spent(self) -> float:
+        """Seconds since it began."""
+        return time.perf_counter() - self.started
 
     @property
     def over(self) -> bool:
         """Whether no new cases are to be looked at."""
-        spent = time.perf_counter() - self.started
-        enough = self.seconds if tally.current().cases >= LEAST else 3 * self.seconds
-        return self.failed_at is None and spent > enough
+        if self.failed_at is not None or self.spent <= self.seconds:
+            return False
+        if self.content:
+            return True
+        conclusive = tally.current().conclusive - self.before
+        least = next((least for times, least in LEAST if self.spent <= times * self.seconds), 1)
+        return conclusive >= least or self.exhausted
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no more is to be tried, though nothing was shown."""
+        times, more = CEILING
+        return self.spent > times * self.seconds + more
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left to look for failures, or to shrink one."""
+        if self.failed_at is not None:
+            return self.shrinking - (time.perf_counter() - self.failed_at)
+        return self.seconds - self.spent
+
+    def only(self, seconds: float) -> None:
+        """Give it so many seconds more, however little was seen."""
+        self.seconds, self.content = self.spent + seconds, True
 
     def found(self, failure: AssertionError) -> None:
         """Note that there is a failure: from now on it is shrunk."""
@@ -80,14 +138,16 @@ class Budget:
             self.smallest = failure
 
     def goes_on(self) -> None:
-        """See that there is time left to shrink what was found.
+        """See that there is time left to look for a failure, or to shrink what was found.
 
         Raises
         ------
-        ShrinkingIsOver
+        TimeIsOver, ShrinkingIsOver
             If there is none.
         """
-        if self.failed_at is not None and time.perf_counter() - self.failed_at > self.shrinking:
+        if self.over:
+            raise TimeIsOver
+        if self.failed_at is not None and self.left < 0:
             raise ShrinkingIsOver
 
     @contextmanager
@@ -98,18 +158,102 @@ class Budget:
         self.started += time.perf_counter() - began
 
 
-_owner: tuple[tally.Tally | None, str] = (None, "")
-_budget = Budget()
+_owner: tally.Tally | None = None
+_budget: Budget | None = None
 
 
-def budget(seconds: float | None = None, check: str = "") -> Budget:
-    """Return the budget of the check that runs; the first call for a check opens it with that many seconds."""
+def budget() -> Budget:
+    """Return the budget of the check that runs; without limits where none was opened."""
+    return open_budget() if _budget is None or tally.current() is not _owner else _budget
+
+
+def open_budget(seconds: float = float("inf")) -> Budget:
+    """Begin a check that may take so many seconds."""
     global _owner, _budget
-    running = tally.current()
-    if running is not _owner[0] or (seconds is not None and check != _owner[1]):
-        _owner = running, check
-        _budget = Budget() if seconds is None else Budget(seconds)
+    _owner, _budget = tally.current(), Budget(seconds)
     return _budget
+
+
+@dataclass
+class _Known:
+    """What is known of a port, from what it was asked."""
+
+    seconds: float = float("inf")
+    answers: dict[bytes, tuple[Any, Any]] = field(default_factory=dict)
+
+
+_known: WeakKeyDictionary[Port, _Known] = WeakKeyDictionary()
+
+
+def pace(port: Port) -> float:
+    """Return the seconds that a port takes for a case, at best; 0 as long as it was not asked."""
+    known = _known.get(port)
+    return 0.0 if known is None or known.seconds == float("inf") else known.seconds
+
+
+def worth_shrinking(port: Port) -> bool:
+    """Whether a port is fast enough that a failure can be shrunk."""
+    shrinking = budget().shrinking
+    return shrinking > 0 and WORTH_SHRINKING * pace(port) <= shrinking
+
+
+@contextmanager
+def _timed(known: _Known, cases: int) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    known.seconds = min(known.seconds, (time.perf_counter() - started) / cases)
+
+
+def ask(port: Port, case: Case | NetworkCase, *, anew: bool = False) -> Any:
+    """Run a case. What checks begin with is asked once for all of them, unless it is to be asked `anew`.
+
+    Raises
+    ------
+    PortFailure, BadAnswer, Declined
+        As the port does.
+    """
+    known = _known.setdefault(port, _Known())
+    key = case.fingerprint() if budget().opening and not anew else None
+    if key in known.answers:
+        return known.answers[key][1]
+    with patience(port), _timed(known, 1):
+        answer = port.run(case) if isinstance(case, Case) else port.run_network(case)
+    if key is not None:
+        known.answers[key] = case, answer
+    return answer
+
+
+def answer(port: Port, case: Case | NetworkCase, *, anew: bool = False) -> Any:
+    """Run a case, where no answer is a failure.
+
+    Raises
+    ------
+    EquivalenceError
+        If the port gives none; the message is its sentence.
+    Declined
+        If it does not take the case.
+    """
+    __tracebackhide__ = True
+    try:
+        return ask(port, case, anew=anew)
+    except (PortFailure, BadAnswer) as problem:
+        sentence = str(problem)
+    return no_answer(port, case, sentence)
+
+
+def no_answer(port: Port, case: Case | NetworkCase, sentence: str) -> NoReturn:
+    """Count a case to which there was no answer that can be judged, and fail with the sentence.
+
+    Call it outside of the handler: Hypothesis takes a failure for another one where it has another context.
+
+    Raises
+    ------
+    EquivalenceError
+    """
+    __tracebackhide__ = True
+    verdict = Verdict("different", problem=sentence, error_over_bound=float("inf"))
+    tally.current().record(verdict)
+    fail(EquivalenceError(case, verdict, precision=port.precision, name=port.name))
 
 
 def introduce(port: Port) -> None:
@@ -161,18 +305,15 @@ def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
     spent = budget()
     key = tuple(case.fingerprint() for case in cases)
     if key in spent.failures:  # Hypothesis asks again; a hanging port would hang again
-        _fail(spent.failures[key])
-    if spent.over:
-        return
-    answers: list[Any] = [None] * len(cases)
-    if port.declaration.batches and len(cases) > 1:
-        with suppress(PortFailure, BadAnswer):  # one by one, then, to find the case that it was
-            answers = list(port.run_many(cases))
-    for number, (case, first) in enumerate(zip(cases, answers, strict=True)):
+        fail(spent.failures[key])
+    cases = _as_many_as_fit(port, cases)
+    for number, (case, first) in enumerate(zip(cases, _answers(port, cases), strict=True)):
         try:
-            with patience(port):
-                observation = port.observe(case, first)
-                verdict = observation.judge(port.precision)
+            observation: Observation | None = _observe(port, case, first)
+            verdict = observation.judge(port.precision)  # type: ignore[union-attr]
+        except Declined:
+            tally.current().declined += 1
+            continue
         except (PortFailure, BadAnswer) as problem:
             observation = None
             verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
@@ -181,8 +322,34 @@ def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
             failure = _failure(port, observation, case, verdict, spent)
             asking_again.prepare(failure, port, cases, number, in_batch=first is not None)
             spent.failures[key] = failure
-            _fail(failure)
+            fail(failure)
         asking_again.remember(port, case, right=verdict.equivalent)
+
+
+def _as_many_as_fit(port: Port, cases: Sequence[Case | NetworkCase]) -> Sequence[Case | NetworkCase]:
+    """Cut a pack to what there is time for: slow ports are given one case at a time."""
+    seconds, left = pace(port), budget().left
+    return cases if not seconds or seconds * len(cases) <= left else cases[: max(1, int(left / seconds))]
+
+
+def _answers(port: Port, cases: Sequence[Case | NetworkCase]) -> list[Any]:
+    """Run cases in one call where the port can; None where it is to be asked about each."""
+    if port.declaration.batches and len(cases) > 1:
+        # one by one otherwise, to find the case that it was
+        with suppress(PortFailure, BadAnswer, Declined), _timed(_known.setdefault(port, _Known()), len(cases)):
+            return list(port.run_many(cases))
+    return [None] * len(cases)
+
+
+def _observe(port: Port, case: Case | NetworkCase, first: Any) -> Observation:
+    """Look at a port in the strongest way that there is time for."""
+    first = ask(port, case) if first is None else first
+    if isinstance(case, NetworkCase):
+        return Observation.of(case, NetworkTrajectory.of(first))
+    if case.T * pace(port) > budget().seconds:  # no time for a run on every prefix
+        return Observation.of(case, as_trajectory(first))
+    with patience(port):
+        return port.observe(case, first)
 
 
 def _failure(
@@ -196,23 +363,30 @@ def _failure(
     size = case.N * case.T * case.M if isinstance(case, Case) else sum(a.size for a in case.numbers().values())
     if len(spent.seen) < KEPT and size <= KEPT_SIZE:
         spent.seen.append(observation)
+    slow = not worth_shrinking(port)
     if isinstance(case, NetworkCase):
         trajectory, shown_of = observation.trajectory, [(each.case, each.trajectory) for each in seen]
         return EquivalenceError(
             case,
             verdict,
-            lambda: explain_network(shown_of, port.precision, run=port.run_network),
+            lambda: explain_network(shown_of, port.precision, run=None if slow else port.run_network),
             trajectory=trajectory,
             precision=port.precision,
             name=port.name,
         )
 
+    shown = observation
+    told = verdict
+
     def explained() -> Any:
+        if slow and case.spec.param_count > PUZZLING:
+            return Diagnosis((), describe(case, observation.trajectory, port.precision, told))
+        if slow:  # what it has been asked already
+            return explain([*seen, *_heard(port)], port.precision)
         return explain(
             seen, port.precision, run=port.run_supported, any_weights=port.any_weights, any_length=port.any_length
         )
 
-    shown = observation
     if observation.way == PREFIXES and verdict.place.what == "state":
         # The run in which the port itself gave the broken numbers, as its outputs.
         steps = verdict.place.t + 1
@@ -229,7 +403,20 @@ def _failure(
     )
 
 
-def _fail(failure: EquivalenceError) -> None:
+def _heard(port: Port) -> list[Observation]:
+    """Return small plain cases that were asked of a port, with its answers."""
+    pairs = _known.setdefault(port, _Known()).answers.values()
+    small = [(case, answer) for case, answer in pairs if isinstance(case, Case) and case.spec.param_count <= PUZZLING]
+    return [Observation.of(case, as_trajectory(answer)) for case, answer in small]
+
+
+def fail(failure: EquivalenceError) -> NoReturn:
+    """Raise a failure.
+
+    Raises
+    ------
+    EquivalenceError
+    """
     __tracebackhide__ = True
     # One place for all: Hypothesis takes failures from different lines for different bugs.
     raise failure.with_traceback(None)
@@ -249,4 +436,4 @@ def expect(condition: bool, port: Port, case: Case | NetworkCase, sentence: str)
         verdict = Verdict("different", problem=sentence, error_over_bound=float("inf"))
         failure = EquivalenceError(case, verdict, precision=port.precision, name=port.name)
         asking_again.prepare(failure, port, [case], 0)
-        _fail(failure)
+        fail(failure)
