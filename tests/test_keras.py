@@ -31,13 +31,17 @@ from pytest_rnnequiv.implementations.port import fixed_model
 
 def case_of(spec: Spec, N: int = 2, T: int = 3, seed: int = 0, h0: bool = False, mask: bool = False) -> Case:
     rng = np.random.default_rng(seed)
-    weights = [rng.standard_normal(shape) for shape in spec.weight_shapes.values()]
+    Wx, Wh, bh, Wo, bo = (rng.standard_normal(shape) for shape in spec.weight_shapes.values())
     held = rng.random((N, T)) < 0.6
     held[:, 0] = True
     return Case(
         spec,
         rng.standard_normal((N, T, spec.D)),
-        *weights,
+        Wx,
+        Wh,
+        bh,
+        Wo,
+        bo,
         h0=np.tanh(rng.standard_normal((N, spec.M))) if h0 else None,
         mask=held if mask else None,
     )

@@ -15,7 +15,7 @@ FILE = Path(__file__).parents[1] / "benchmarks" / "keras_versions.py"
 pytestmark = pytest.mark.skipif(not FILE.exists(), reason="the benchmarks are not here")
 
 ENTRIES = [
-    Divergence("one", "says", "instead", lambda network: False, smallest=lambda: None, until="3.4.1"),
+    Divergence("one", "says", "instead", lambda network: False, smallest=lambda: None, until="3.4.1"),  # type: ignore[return-value]
     Divergence("two", "says", "instead", lambda network: False, demonstration=lambda keras: None),
 ]
 
