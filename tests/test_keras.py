@@ -50,6 +50,7 @@ def case_of(spec: Spec, N: int = 2, T: int = 3, seed: int = 0, h0: bool = False,
 SIZES = [tuple(int(s) for s in np.random.default_rng(seed).integers(1, 40, 3)) for seed in range(6)]
 
 
+@pytest.mark.tensorflow
 class TestModel:
     def test_it_is_the_notebooks(self) -> None:
         model = build_simple_rnn()
@@ -135,6 +136,7 @@ def keras(request: pytest.FixtureRequest) -> KerasImplementation:
 NOTEBOOK, WIDE = Spec(3, 5, 2), Spec(2, 3, 4, dtype="float64")
 
 
+@pytest.mark.tensorflow
 class TestThreeWays:
     @pytest.mark.parametrize("mask", [False, True], ids=["", "mask"])
     @pytest.mark.parametrize("h0", [False, True], ids=["", "h0"])
@@ -193,6 +195,7 @@ class TestThreeWays:
 
 
 class TestWhatKerasCannotRun:
+    @pytest.mark.tensorflow
     def test_an_activation_of_ones_own(self, keras: KerasImplementation) -> None:
         own = Activation("cube root", np.cbrt)
         with pytest.raises(NotImplementedError, match="'cube root' is none of them"):
@@ -215,6 +218,7 @@ class TestWhatKerasCannotRun:
 
 
 class TestGraph:
+    @pytest.mark.tensorflow
     def test_one_trace_serves_all_samples_steps_and_weights(self) -> None:
         spec, graph = Spec(2, 4, 1), KerasGraph()
         for seed, (N, T) in enumerate([(1, 1), (3, 2), (2, 7)]):
@@ -224,6 +228,7 @@ class TestGraph:
         assert traced.one.experimental_get_tracing_count() == 1
         assert traced.pack.experimental_get_tracing_count() == 0
 
+    @pytest.mark.tensorflow
     @pytest.mark.parametrize("extras", [False, True], ids=["", "h0 and mask"])
     def test_packs(self, monkeypatch: pytest.MonkeyPatch, extras: bool) -> None:
         monkeypatch.setattr(module, "MAPPED_FROM", 4)
@@ -237,12 +242,14 @@ class TestGraph:
         assert traced.pack.experimental_get_tracing_count() == 1
         assert traced.one.experimental_get_tracing_count() == 0
 
+    @pytest.mark.tensorflow
     def test_a_pack_has_one_shape(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MAPPED_FROM", 0)
         cases = [case_of(NOTEBOOK, N, T, seed=N) for N, T in [(2, 3), (1, 2), (2, 3), (1, 2), (2, 2)]]
         for case, answer in zip(cases, KerasGraph().run_many(cases), strict=True):
             assert judge(case, answer).equivalent
 
+    @pytest.mark.tensorflow
     def test_small_packs_wait_for_the_trace_to_pay(self) -> None:
         spec, graph = Spec(3, 4, 1), KerasGraph()
         graph.run_many([case_of(spec, seed=seed) for seed in range(3)])
@@ -261,6 +268,7 @@ class TestGraph:
             KerasGraph()
 
 
+@pytest.mark.tensorflow
 class TestWhereKerasDeparts:
     """Found by the oracle. Where one of these fails, Keras has changed, and a special case here can go."""
 
@@ -357,10 +365,12 @@ os.write(2, b"after\\n")
 
 
 class TestImport:
+    @pytest.mark.tensorflow
     def test_it_is_quiet(self) -> None:
         ran = python(RUN_KERAS)
         assert (ran.code, ran.out, ran.err) == (0, "", "")
 
+    @pytest.mark.tensorflow
     def test_unless_the_user_wants_to_hear_it(self) -> None:
         ran = python("from pytest_rnnequiv.implementations.keras import load; load()", TF_CPP_MIN_LOG_LEVEL="0")
         assert ran.code == 0
@@ -384,6 +394,7 @@ class TestImport:
         )
         assert ran.out == "set()\n"
 
+    @pytest.mark.tensorflow
     def test_a_broken_tensorflow(self, tmp_path: Path) -> None:
         (tmp_path / "tensorflow").mkdir()
         (tmp_path / "tensorflow" / "__init__.py").write_text("raise AttributeError('built for another NumPy')")
@@ -393,6 +404,7 @@ class TestImport:
         assert "built for another NumPy" in sentence
 
 
+@pytest.mark.tensorflow
 class TestReadModel:
     """A model of the user's own, compiled into a port."""
 

@@ -118,6 +118,7 @@ def test_what_is_installed_is_used_again(versions, monkeypatch, tmp_path):
     assert versions.install("3.1.1", tmp_path) == folder == tmp_path / "keras-3.1.1"
 
 
+@pytest.mark.tensorflow
 def test_a_release_that_cannot_be_imported(versions, tmp_path, monkeypatch, capsys):
     package = tmp_path / "keras-3.0.5" / "keras"
     package.mkdir(parents=True)
