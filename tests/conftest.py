@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import textwrap
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,13 @@ for module in (
     "pytest_rnnequiv.tally",
 ):
     import_module(module)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs TensorFlow where there is none; elsewhere it may not be missing."""
+    if item.get_closest_marker("tensorflow") and not (find_spec("tensorflow") and find_spec("keras")):
+        pytest.skip("needs TensorFlow and Keras")
+
 
 FAKE_SUITE = '''
 """Stands in for the packaged suite: checks of the same form, which take no time and need no runtime."""

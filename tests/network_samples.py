@@ -23,7 +23,7 @@ def filled(network: Network, seed: int = 0, *, N: int = 3, T: int = 5, calls: in
         mask[-1, -1] = False
         mask[1:2, 2:3] = True
         if network.embedded:
-            x = rng.integers(1, network.vocabulary, (N, T))
+            x: Any = rng.integers(1, network.vocabulary, (N, T))
             x[~mask] = 0
         else:
             x = 1.3 * rng.standard_normal((N, T, network.D))

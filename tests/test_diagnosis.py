@@ -386,7 +386,7 @@ def stranger(number: int) -> Run:
 def test_what_is_in_no_catalogue_is_not_given_the_name_of_another(number: int) -> None:
     run = stranger(number)
     for show in (lambda t: t, lambda t: t.outputs[:, -1]):
-        shown: Run = lambda case, show=show: show(run(case))  # noqa: E731
+        shown: Run = lambda case, show=show: show(run(case))  # type: ignore[misc]  # noqa: E731
         assert explain(seen_by(shown, generic(4)), run=shown).explanations == ()
 
 

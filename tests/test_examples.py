@@ -39,6 +39,7 @@ def test_numpy_loop(run) -> None:
     result.stdout.fnmatch_lines(["rnn-equiv: rnn_implementation; profile quick", "*judged by*prefixes*"])
 
 
+@pytest.mark.tensorflow
 def test_notebook() -> None:
     command = [sys.executable, EXAMPLES / "notebook" / "run.py", "--check"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)

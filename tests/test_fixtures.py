@@ -19,11 +19,13 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(implementations, "resolve", lambda name: SimpleNamespace(asked=name), raising=False)
 
 
+@pytest.mark.tensorflow
 def test_build_simple_rnn(build_simple_rnn: Any) -> None:
     assert build_simple_rnn().count_params() == 57
     assert build_simple_rnn(T=None, D=1, M=2, K=3, return_sequences=True).output_shape == (None, None, 3)
 
 
+@pytest.mark.tensorflow
 def test_rnn_implementation(rnn_implementation: Any) -> None:
     assert rnn_implementation.name == "keras-graph"
     spec = Spec(1, 1, 1)

@@ -274,7 +274,7 @@ def test_an_activation_adds_its_own_error_to_that_of_its_argument(name: str) -> 
 def test_numpy_leaves_arithmetic_to_it() -> None:
     number = Inexact(np.ones((2, 2)), Precision.float32)
     with pytest.raises((TypeError, AttributeError)):
-        np.ones((2, 2)) @ number
+        np.ones((2, 2)) @ number  # type: ignore[operator]
 
 
 # ---- every activation, in numbers of every kind ----

@@ -15,7 +15,7 @@ FILE = Path(__file__).parents[1] / "benchmarks" / "keras_versions.py"
 pytestmark = pytest.mark.skipif(not FILE.exists(), reason="the benchmarks are not here")
 
 ENTRIES = [
-    Divergence("one", "says", "instead", lambda network: False, smallest=lambda: None, until="3.4.1"),
+    Divergence("one", "says", "instead", lambda network: False, smallest=lambda: None, until="3.4.1"),  # type: ignore[return-value]
     Divergence("two", "says", "instead", lambda network: False, demonstration=lambda keras: None),
 ]
 
@@ -118,6 +118,7 @@ def test_what_is_installed_is_used_again(versions, monkeypatch, tmp_path):
     assert versions.install("3.1.1", tmp_path) == folder == tmp_path / "keras-3.1.1"
 
 
+@pytest.mark.tensorflow
 def test_a_release_that_cannot_be_imported(versions, tmp_path, monkeypatch, capsys):
     package = tmp_path / "keras-3.0.5" / "keras"
     package.mkdir(parents=True)

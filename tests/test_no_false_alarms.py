@@ -491,6 +491,7 @@ def keras_path(request: pytest.FixtureRequest) -> KerasImplementation:
     return keras_way(request.param)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_keras_activations(activation: str, keras_path: KerasImplementation) -> None:
     if activation == "sparsemax":
@@ -501,6 +502,7 @@ def test_keras_activations(activation: str, keras_path: KerasImplementation) -> 
         accept(case, keras_path.run(case), keras_path.precision)
 
 
+@pytest.mark.tensorflow
 def test_keras_regimes(keras_path: KerasImplementation) -> None:
     rng = numbers("keras")
     for regime in REGIMES:
@@ -513,6 +515,7 @@ def test_keras_regimes(keras_path: KerasImplementation) -> None:
             accept(case, keras_path.run(case), keras_path.precision)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("regime", ["contracting", "chaotic"])
 def test_keras_long_sequences(regime: str, keras_path: KerasImplementation) -> None:
     case = draw(numbers(regime), regime, T=500 if regime == "chaotic" else 100, sizes=(5, 9, 3))

@@ -43,7 +43,7 @@ def rounded_run(case: Case, rng: np.random.Generator, dtype: Any = np.float32) -
     h = np.zeros((case.N, case.M), dtype) if case.h0 is None else case.h0.astype(dtype)
     states, outputs = [], []
     one = np.ones((case.N, 1), dtype)
-    f = {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0), "linear": lambda a: a}
+    f: dict[str, Any] = {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0), "linear": lambda a: a}
     act = f.get(case.spec.activation.name, case.spec.activation.function)
     with np.errstate(all="ignore"):
         for t in range(case.T):

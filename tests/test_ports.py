@@ -535,6 +535,7 @@ def test_a_path_is_resolved_in_a_process_of_its_own(on_path: Path) -> None:
         ready.close()
 
 
+@pytest.mark.tensorflow
 def test_importing_the_names_imports_no_runtime() -> None:
     import subprocess
     import sys

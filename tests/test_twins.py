@@ -42,7 +42,7 @@ def verdicts(case: Case, run: Trajectory, precision: Precision, shown: str) -> t
     if shown == "last":
         outputs = outputs[:, -1]
     plain = Trajectory(outputs, states if shown == "states" else None)
-    layers = ()
+    layers: tuple[ShownLayer, ...] = ()
     if shown == "states":
         begun = np.ones(outputs.shape[:2], bool)
         if case.mask is not None:
@@ -66,21 +66,20 @@ def computed(case: Case, kind: str) -> Trajectory:
 
 
 def cases() -> Iterator[Any]:
-    for seed, options in enumerate(
-        [
-            {},
-            {"activation": "relu"},
-            {"activation": "linear", "T": 3},
-            {"activation": "softmax", "head_activation": "sigmoid"},
-            {"h0": True},
-            {"mask": True},
-            {"h0": True, "mask": True},
-            {"T": 1},
-            {"N": 1, "T": 9},
-            {"T": 40, "radius": 2.0},
-            {"M": 17, "scale": 8.0},
-        ]
-    ):
+    all_options: list[dict[str, Any]] = [
+        {},
+        {"activation": "relu"},
+        {"activation": "linear", "T": 3},
+        {"activation": "softmax", "head_activation": "sigmoid"},
+        {"h0": True},
+        {"mask": True},
+        {"h0": True, "mask": True},
+        {"T": 1},
+        {"N": 1, "T": 9},
+        {"T": 40, "radius": 2.0},
+        {"M": 17, "scale": 8.0},
+    ]
+    for seed, options in enumerate(all_options):
         yield pytest.param(generic(seed, **options), id=", ".join(f"{k}={v}" for k, v in options.items()) or "plain")
 
 
