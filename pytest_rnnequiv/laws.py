@@ -178,7 +178,7 @@ class Law:
 
     def why_not(self, facts: Facts) -> str:
         """Why it says nothing of an implementation on plain cases; empty if it does."""
-        return self.needs(facts) or ("" if self.plain else "is about options of layers") or self.plain_needs(facts)
+        return self.needs(facts) or ("" if self.plain else "declares no options of layers that it is about") or self.plain_needs(facts)
 
     def __str__(self) -> str:
         return self.name

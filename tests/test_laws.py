@@ -526,7 +526,7 @@ class TestWhatIsAsked:
             ("units_have_no_order", {"M": 1}, "takes one unit only"),
             ("features_have_no_order", {"D": 1}, "takes one feature only"),
             ("signs_go_through", {"activations": ("relu",)}, "knows no odd activation"),
-            ("unroll_changes_nothing", {}, "is about options of layers"),
+            ("unroll_changes_nothing", {}, "declares no options of layers that it is about"),
         ],
     )
     def test_reasons(self, name: str, supports: dict[str, Any], why: str) -> None:

@@ -115,7 +115,7 @@ def hold(law: Law, port: Port, data: Data) -> None:
     networks = _networks(law, port)
     why_not = law.why_not(facts)
     if law.needs(facts) or not networks:
-        need(port, not why_not, why_not if law.plain or law.needs(facts) else f"{why_not}, which it does not declare")
+        need(port, not why_not, why_not)
     as_network = bool(networks) and (bool(why_not) or not law.plain or choose(data, _SELDOM, "a network"))
     case = _network_case(law, port, data, networks) if as_network else _plain_case(law, port, data)
     seed = choose(data, _SEEDS, "changes")
