@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from pytest_rnnequiv.activations import ACTIVATIONS, Activation
+from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS, Activation
+from pytest_rnnequiv.arithmetic.precision import Precision
 from pytest_rnnequiv.implementations.keras import load
-from pytest_rnnequiv.precision import Precision
 
 Function = Callable[[Any], Any]
 DTYPES = ("float32", "float16", "bfloat16", "float64")

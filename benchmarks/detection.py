@@ -27,9 +27,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from pytest_rnnequiv import Case, Precision, Spec, Trajectory, reference, strategies
-from pytest_rnnequiv.diagnosis import Diagnosis, explain
-from pytest_rnnequiv.mistakes import CATALOGUE, NAMESAKES, Mistake
-from pytest_rnnequiv.observation import Observation, observe
+from pytest_rnnequiv.judging.observing import Observation, observe
+from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, NAMESAKES, Mistake
+from pytest_rnnequiv.mistakes.diagnosis import Diagnosis, explain
 
 Run = Callable[[Case], Trajectory]
 
@@ -210,7 +210,7 @@ def seen_by_habit(mistake: Mistake, trials: int) -> float:
 
 def pairs(count: int) -> tuple[int, int, list[str]]:
     """Make two mistakes at once, of those that the diagnosis tries in pairs; return how many were named rightly."""
-    from pytest_rnnequiv.diagnosis import _COMMON
+    from pytest_rnnequiv.mistakes.diagnosis import _COMMON
 
     common = [m for m in CATALOGUE if m.name in _COMMON]
     both = [(a, b) for a, b in combinations(common, 2) if a.group != b.group]

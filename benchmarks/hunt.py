@@ -18,12 +18,12 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from pytest_rnnequiv import assert_equivalent, judge
-from pytest_rnnequiv.assertion import EquivalenceError
+from pytest_rnnequiv.divergences.keras import concerning
+from pytest_rnnequiv.failures.assertion import EquivalenceError
 from pytest_rnnequiv.implementations.keras import KerasCall, KerasGraph, KerasImplementation, KerasPredict, load
 from pytest_rnnequiv.implementations.keras_networks import build, graph
-from pytest_rnnequiv.known_divergences import concerning
-from pytest_rnnequiv.network_case import NetworkCase
-from pytest_rnnequiv.network_strategies import network_packs, networks
+from pytest_rnnequiv.model.network_case import NetworkCase
+from pytest_rnnequiv.strategies.architectures import network_packs, networks
 
 WAYS = {kind.name: kind for kind in (KerasGraph, KerasCall, KerasPredict)}
 

@@ -14,7 +14,7 @@ import numpy as np
 from pytest_rnnequiv import Case, reference
 from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.implementations.runner import can_fork
-from pytest_rnnequiv.notebook import notebook_case
+from pytest_rnnequiv.model.notebook import notebook_case
 
 
 def run(case: Case) -> Any:

@@ -25,7 +25,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pytest_rnnequiv.known_divergences import DIVERGENCES, WAYS, Divergence
+from pytest_rnnequiv.divergences.keras import DIVERGENCES, WAYS, Divergence
 
 #: Spread over Keras 3. Keras 3.1.1 is the first that imports beside a TensorFlow of today: those before need dm-tree.
 RELEASES = ("3.1.1", "3.3.3", "3.4.1", "3.6.0", "3.8.0", "3.10.0", "3.12.4", "3.13.2", "3.14.1", "3.15.1")

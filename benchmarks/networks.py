@@ -21,9 +21,9 @@ from pytest_rnnequiv import judge
 from pytest_rnnequiv.implementations import resolve
 from pytest_rnnequiv.implementations.keras import KerasPredict, load
 from pytest_rnnequiv.implementations.keras_networks import build, graph
-from pytest_rnnequiv.network import Network
-from pytest_rnnequiv.network_case import NetworkCase
-from pytest_rnnequiv.network_strategies import network_packs, pool_members
+from pytest_rnnequiv.model.network import Network
+from pytest_rnnequiv.model.network_case import NetworkCase
+from pytest_rnnequiv.strategies.architectures import network_packs, pool_members
 from pytest_rnnequiv.suite.network_checks import pool_for
 
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pytest_rnnequiv import Case, reference
-from pytest_rnnequiv.mistakes import CATALOGUE, by_name
+from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, by_name
 
 #: The mistakes of the catalogue that people make most.
 COMMON = (

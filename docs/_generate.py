@@ -10,12 +10,13 @@ from itertools import groupby
 from textwrap import dedent
 from typing import Any
 
-from pytest_rnnequiv import known_divergences, network_mistakes
-from pytest_rnnequiv.known_divergences import DIVERGENCES, UPCOMING, WAYS, Divergence
-from pytest_rnnequiv.mistakes import CATALOGUE, Mistake
-from pytest_rnnequiv.network_mistakes import NetworkMistake
+from pytest_rnnequiv.divergences import keras as known_divergences
+from pytest_rnnequiv.divergences.keras import DIVERGENCES, UPCOMING, WAYS, Divergence
+from pytest_rnnequiv.failures.script import script
+from pytest_rnnequiv.mistakes import networks as network_mistakes
+from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, Mistake
+from pytest_rnnequiv.mistakes.networks import NetworkMistake
 from pytest_rnnequiv.plugin import Settings
-from pytest_rnnequiv.reproduction import script
 from pytest_rnnequiv.suite.registry import PROFILES
 
 

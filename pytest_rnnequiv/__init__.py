@@ -10,58 +10,58 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import strategies as strategies
-    from .assertion import EquivalenceError as EquivalenceError
-    from .assertion import assert_equivalent as assert_equivalent
-    from .case import Case as Case
-    from .diagnosis import Diagnosis as Diagnosis
-    from .diagnosis import diagnose as diagnose
+    from .arithmetic.precision import Precision as Precision
+    from .failures.assertion import EquivalenceError as EquivalenceError
+    from .failures.assertion import assert_equivalent as assert_equivalent
     from .implementations.port import Declined as Declined
     from .implementations.port import Supports as Supports
-    from .network import Bidirectional as Bidirectional
-    from .network import Head as Head
-    from .network import Layer as Layer
-    from .network import Network as Network
-    from .network_case import Call as Call
-    from .network_case import NetworkCase as NetworkCase
-    from .oracle import judge as judge
-    from .precision import Precision as Precision
-    from .recurrence import reference as reference
-    from .spec import Spec as Spec
-    from .spec import param_count as param_count
+    from .judging.oracle import judge as judge
+    from .judging.verdict import Verdict as Verdict
+    from .mistakes.diagnosis import Diagnosis as Diagnosis
+    from .mistakes.diagnosis import diagnose as diagnose
+    from .model.case import Case as Case
+    from .model.forward import reference as reference
+    from .model.network import Bidirectional as Bidirectional
+    from .model.network import Head as Head
+    from .model.network import Layer as Layer
+    from .model.network import Network as Network
+    from .model.network_case import Call as Call
+    from .model.network_case import NetworkCase as NetworkCase
+    from .model.spec import Spec as Spec
+    from .model.spec import param_count as param_count
+    from .model.trajectory import NetworkTrajectory as NetworkTrajectory
+    from .model.trajectory import ShownCall as ShownCall
+    from .model.trajectory import ShownLayer as ShownLayer
+    from .model.trajectory import Trajectory as Trajectory
     from .suite.equivalence import EquivalenceSuite as EquivalenceSuite
-    from .trajectory import NetworkTrajectory as NetworkTrajectory
-    from .trajectory import ShownCall as ShownCall
-    from .trajectory import ShownLayer as ShownLayer
-    from .trajectory import Trajectory as Trajectory
-    from .verdict import Verdict as Verdict
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Bidirectional": "network",
-    "Call": "network_case",
-    "Case": "case",
+    "Bidirectional": "model.network",
+    "Call": "model.network_case",
+    "Case": "model.case",
     "Declined": "implementations.port",
-    "Diagnosis": "diagnosis",
-    "EquivalenceError": "assertion",
+    "Diagnosis": "mistakes.diagnosis",
+    "EquivalenceError": "failures.assertion",
     "EquivalenceSuite": "suite.equivalence",
-    "Head": "network",
-    "Layer": "network",
-    "Network": "network",
-    "NetworkCase": "network_case",
-    "NetworkTrajectory": "trajectory",
-    "Precision": "precision",
-    "ShownCall": "trajectory",
-    "ShownLayer": "trajectory",
-    "Spec": "spec",
+    "Head": "model.network",
+    "Layer": "model.network",
+    "Network": "model.network",
+    "NetworkCase": "model.network_case",
+    "NetworkTrajectory": "model.trajectory",
+    "Precision": "arithmetic.precision",
+    "ShownCall": "model.trajectory",
+    "ShownLayer": "model.trajectory",
+    "Spec": "model.spec",
     "Supports": "implementations.port",
-    "Trajectory": "trajectory",
-    "Verdict": "verdict",
-    "assert_equivalent": "assertion",
-    "diagnose": "diagnosis",
-    "judge": "oracle",
-    "param_count": "spec",
-    "reference": "recurrence",
+    "Trajectory": "model.trajectory",
+    "Verdict": "judging.verdict",
+    "assert_equivalent": "failures.assertion",
+    "diagnose": "mistakes.diagnosis",
+    "judge": "judging.oracle",
+    "param_count": "model.spec",
+    "reference": "model.forward",
 }
 
 __all__ = [*_HOMES, "strategies"]

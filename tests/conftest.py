@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from pytest_rnnequiv import collection
+from pytest_rnnequiv.plugin import collection
 
 pytest_plugins = ["pytester"]
 
@@ -23,7 +23,7 @@ settings.load_profile("patient")
 # hold them as attributes; and Hypothesis takes a second to import. So what all share is imported here.
 for module in (
     "hypothesis.internal.observability",
-    "pytest_rnnequiv.report.terminal",
+    "pytest_rnnequiv.plugin.report.terminal",
     "pytest_rnnequiv.tally",
 ):
     import_module(module)
@@ -81,7 +81,7 @@ import types
 
 import pytest
 
-import pytest_rnnequiv.collection
+import pytest_rnnequiv.plugin.collection
 import pytest_rnnequiv.implementations as real
 from pytest_rnnequiv.implementations import ImplementationError
 
@@ -96,7 +96,7 @@ fake = types.ModuleType("pytest_rnnequiv.implementations")
 vars(fake).update(vars(real))
 fake.check_available = check_available
 sys.modules["pytest_rnnequiv.implementations"] = fake
-pytest_rnnequiv.collection.SUITE_MODULE = "fake_checks"
+pytest_rnnequiv.plugin.collection.SUITE_MODULE = "fake_checks"
 """
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pytest_rnnequiv.network import Bidirectional, Head, Layer, Network
-from pytest_rnnequiv.network_case import Call, NetworkCase
+from pytest_rnnequiv.model.network import Bidirectional, Head, Layer, Network
+from pytest_rnnequiv.model.network_case import Call, NetworkCase
 
 
 def filled(network: Network, seed: int = 0, *, N: int = 3, T: int = 5, calls: int = 1, resets: Any = ()) -> NetworkCase:

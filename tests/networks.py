@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pytest_rnnequiv.network import Network
-from pytest_rnnequiv.network_case import Call, NetworkCase
+from pytest_rnnequiv.model.network import Network
+from pytest_rnnequiv.model.network_case import Call, NetworkCase
 
 
 def network_case(network: Network, N: int = 3, T: int = 4, calls: int = 1, seed: int = 0, **given: Any) -> NetworkCase:

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pytest_rnnequiv import Precision, Spec, activations
-from pytest_rnnequiv.activations import ACTIVATIONS, IMPOSSIBLE, Activation, activation
+from pytest_rnnequiv import Precision, Spec
+from pytest_rnnequiv.arithmetic import activations
+from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS, IMPOSSIBLE, Activation, activation
 from pytest_rnnequiv.implementations.keras import load
-from pytest_rnnequiv.mistakes import FAST_TANH
+from pytest_rnnequiv.mistakes.catalogue import FAST_TANH
 
 UNIQUE = [f for name, f in ACTIVATIONS.items() if f.name == name]
 PLAIN = [f for f in UNIQUE if f.per_term is None]

@@ -16,9 +16,9 @@ from ports import unsteady
 from samples import generic
 
 from pytest_rnnequiv import Case, EquivalenceError, Supports, Trajectory, reference, tally
+from pytest_rnnequiv.divergences.keras import DIVERGENCES, installed
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.known_divergences import DIVERGENCES, installed
-from pytest_rnnequiv.report.evidence import errors_in
+from pytest_rnnequiv.plugin.report.evidence import errors_in
 from pytest_rnnequiv.suite import asking_again, verification
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.network_checks import show_divergence

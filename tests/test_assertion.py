@@ -12,23 +12,14 @@ import pytest
 from network_samples import NETWORKS, both, filled
 from samples import generic
 
-from pytest_rnnequiv import (
-    Case,
-    EquivalenceError,
-    Precision,
-    Trajectory,
-    assert_equivalent,
-    assertion,
-    judge,
-    reference,
-    tally,
-)
-from pytest_rnnequiv.diagnosis import Diagnosis
-from pytest_rnnequiv.mistakes import by_name
-from pytest_rnnequiv.network import Head, Layer, Network
-from pytest_rnnequiv.network_case import NetworkCase
-from pytest_rnnequiv.network_mistakes import by_name as of_network
-from pytest_rnnequiv.trajectory import NetworkTrajectory
+from pytest_rnnequiv import Case, EquivalenceError, Precision, Trajectory, assert_equivalent, judge, reference, tally
+from pytest_rnnequiv.failures import assertion
+from pytest_rnnequiv.mistakes.catalogue import by_name
+from pytest_rnnequiv.mistakes.diagnosis import Diagnosis
+from pytest_rnnequiv.mistakes.networks import by_name as of_network
+from pytest_rnnequiv.model.network import Head, Layer, Network
+from pytest_rnnequiv.model.network_case import NetworkCase
+from pytest_rnnequiv.model.trajectory import NetworkTrajectory
 
 
 @pytest.fixture(autouse=True)

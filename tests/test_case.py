@@ -16,9 +16,9 @@ from samples import generic
 
 from pytest_rnnequiv import Case, Spec, reference
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.activations import ACTIVATIONS, Activation
-from pytest_rnnequiv.mistakes import BiasAfterActivation
-from pytest_rnnequiv.notebook import notebook_case
+from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS, Activation
+from pytest_rnnequiv.mistakes.catalogue import BiasAfterActivation
+from pytest_rnnequiv.model.notebook import notebook_case
 
 
 def same_bits(a: Case, b: Case) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rnnequiv.collection import selects_suite_only
+from pytest_rnnequiv.plugin.collection import selects_suite_only
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -15,14 +15,14 @@ from test_mistakes import case_for, declared
 from test_oracle import rounded_run
 
 from pytest_rnnequiv import Case, Trajectory, diagnose, judge, reference
-from pytest_rnnequiv.activations import Activation
-from pytest_rnnequiv.diagnosis import Explanation, describe, explain, explain_network, telling_network_case
-from pytest_rnnequiv.mistakes import CATALOGUE, FAST_TANH, Mistake, by_name, to_tf32
-from pytest_rnnequiv.network import Head, Layer, Network
-from pytest_rnnequiv.network_case import NetworkCase
-from pytest_rnnequiv.network_mistakes import by_name as of_network
-from pytest_rnnequiv.observation import Observation, observe
-from pytest_rnnequiv.trajectory import NetworkTrajectory
+from pytest_rnnequiv.arithmetic.activations import Activation
+from pytest_rnnequiv.judging.observing import Observation, observe
+from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, FAST_TANH, Mistake, by_name, to_tf32
+from pytest_rnnequiv.mistakes.diagnosis import Explanation, describe, explain, explain_network, telling_network_case
+from pytest_rnnequiv.mistakes.networks import by_name as of_network
+from pytest_rnnequiv.model.network import Head, Layer, Network
+from pytest_rnnequiv.model.network_case import NetworkCase
+from pytest_rnnequiv.model.trajectory import NetworkTrajectory
 
 Run = Callable[[Case], Any]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.database import InMemoryExampleDatabase
 
 from pytest_rnnequiv import Case, Verdict, reference, tally
-from pytest_rnnequiv.assertion import EquivalenceError
+from pytest_rnnequiv.failures.assertion import EquivalenceError
 from pytest_rnnequiv.implementations.port import Declined, Port
 from pytest_rnnequiv.implementations.runner import PortFailure
 from pytest_rnnequiv.suite import registry, verification

@@ -10,8 +10,8 @@ import pytest
 from pytest_rnnequiv import Supports
 from pytest_rnnequiv.implementations import BUILT_IN, GROUPS, resolve
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.mistakes import CATALOGUE
-from pytest_rnnequiv.network import OPTIONS
+from pytest_rnnequiv.mistakes.catalogue import CATALOGUE
+from pytest_rnnequiv.model.network import OPTIONS
 from pytest_rnnequiv.suite import selfcheck
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.network_checks import pool_for

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_rnnequiv import Precision
-from pytest_rnnequiv.activations import ACTIVATIONS
-from pytest_rnnequiv.inexact import Inexact, choose
+from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS
+from pytest_rnnequiv.arithmetic.inexact import Inexact, choose
 
 SEED = st.integers(0, 2**32 - 1)
 KINDS: dict[str, Any] = {

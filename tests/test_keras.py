@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from pytest_rnnequiv import Case, Precision, Spec, judge, param_count, reference
-from pytest_rnnequiv.activations import ACTIVATIONS, Activation
-from pytest_rnnequiv.cells import SimpleRNN
+from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS, Activation
+from pytest_rnnequiv.cells.simple_rnn import SimpleRNN
 from pytest_rnnequiv.implementations import ImplementationError
 from pytest_rnnequiv.implementations import keras as module
 from pytest_rnnequiv.implementations.keras import (

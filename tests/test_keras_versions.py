@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_rnnequiv.known_divergences import DIVERGENCES, Divergence
+from pytest_rnnequiv.divergences.keras import DIVERGENCES, Divergence
 
 FILE = Path(__file__).parents[1] / "benchmarks" / "keras_versions.py"
 pytestmark = pytest.mark.skipif(not FILE.exists(), reason="the benchmarks are not here")

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from pytest_rnnequiv import judge, reference
+from pytest_rnnequiv.divergences.keras import DIVERGENCES, WAYS, Divergence, concerning, installed
 from pytest_rnnequiv.implementations.keras import KerasCall, KerasGraph, KerasPredict, load
-from pytest_rnnequiv.known_divergences import DIVERGENCES, WAYS, Divergence, concerning, installed
-from pytest_rnnequiv.network import Bidirectional, Head, Layer, Network
-from pytest_rnnequiv.network_case import Call, NetworkCase
+from pytest_rnnequiv.model.network import Bidirectional, Head, Layer, Network
+from pytest_rnnequiv.model.network_case import Call, NetworkCase
 
 BY_NAME = {each.name: each for each in DIVERGENCES}
 WITH_CASE = [each for each in DIVERGENCES if each.smallest]

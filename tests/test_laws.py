@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from samples import generic
 
 from pytest_rnnequiv import Case, Trajectory, reference, tally
-from pytest_rnnequiv.activations import ACTIVATIONS
-from pytest_rnnequiv.assertion import EquivalenceError
+from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS
+from pytest_rnnequiv.arithmetic.precision import Precision, to_bfloat16
+from pytest_rnnequiv.failures.assertion import EquivalenceError
 from pytest_rnnequiv.implementations.numpy_loop import NumpyLoop
 from pytest_rnnequiv.implementations.port import Port, Supports
-from pytest_rnnequiv.laws import LAWS, Facts, Law, Other, Part, compare, numbers, relation
-from pytest_rnnequiv.network import OPTIONS, Bidirectional, Head, Layer, Network
-from pytest_rnnequiv.network_case import Call, NetworkCase
-from pytest_rnnequiv.precision import Precision, to_bfloat16
+from pytest_rnnequiv.judging.laws import LAWS, Facts, Law, Other, Part, compare, numbers, relation
+from pytest_rnnequiv.model.network import OPTIONS, Bidirectional, Head, Layer, Network
+from pytest_rnnequiv.model.network_case import Call, NetworkCase
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.laws import LawBroken, examine, hold
 from pytest_rnnequiv.suite.registry import PROFILES

@@ -21,7 +21,7 @@ from pytest_rnnequiv import Declined, EquivalenceError
 from pytest_rnnequiv.implementations import ImplementationError
 from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.implementations.runner import PortFailure
-from pytest_rnnequiv.trajectory import BadAnswer
+from pytest_rnnequiv.model.trajectory import BadAnswer
 
 PORTS = Path(__file__).parent / "ports" / "misbehaving.py"
 CASES = [generic(seed, N=4, K=3) for seed in range(3)]

@@ -18,7 +18,8 @@ from samples import generic
 
 from pytest_rnnequiv import Case, Precision, Trajectory, judge, reference
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.mistakes import (
+from pytest_rnnequiv.judging.observing import observe
+from pytest_rnnequiv.mistakes.catalogue import (
     CATALOGUE,
     FAST_TANH,
     KEPT_IN,
@@ -29,7 +30,6 @@ from pytest_rnnequiv.mistakes import (
     to_bfloat16,
     to_int8,
 )
-from pytest_rnnequiv.observation import observe
 
 GRADUAL = replace(Precision.float32, subnormals=True)
 TINY = float(np.finfo(np.float32).tiny)

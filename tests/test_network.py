@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_rnnequiv import Spec, param_count
-from pytest_rnnequiv.network import MERGE_MODES, Bidirectional, Head, Layer, Network
+from pytest_rnnequiv.model.network import MERGE_MODES, Bidirectional, Head, Layer, Network
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 from networks import network_case
 
 from pytest_rnnequiv import Case, Spec
-from pytest_rnnequiv.activations import Activation
-from pytest_rnnequiv.network import Bidirectional, Head, Layer, Network
-from pytest_rnnequiv.network_case import Call, NetworkCase
+from pytest_rnnequiv.arithmetic.activations import Activation
+from pytest_rnnequiv.model.network import Bidirectional, Head, Layer, Network
+from pytest_rnnequiv.model.network_case import Call, NetworkCase
 
 NETWORKS = [
     Network(3, Layer(4), Head(2)),

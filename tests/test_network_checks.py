@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from pytest_rnnequiv import NetworkCase, judge, reference, tally
+from pytest_rnnequiv.divergences.keras import DIVERGENCES, concerning, installed
 from pytest_rnnequiv.implementations.port import Port, Supports
-from pytest_rnnequiv.known_divergences import DIVERGENCES, concerning, installed
-from pytest_rnnequiv.network import OPTIONS, Layer, Network
+from pytest_rnnequiv.model.network import OPTIONS, Layer, Network
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.network_checks import divergences, known_in, known_in_layers
 from pytest_rnnequiv.suite.registry import PROFILES
@@ -148,7 +148,7 @@ class TestKnownDivergences:
             """
             from dataclasses import replace
             from pytest_rnnequiv import known_divergences as known
-            from pytest_rnnequiv.network import Layer, Network
+            from pytest_rnnequiv.model.network import Layer, Network
 
             right = lambda: known._counting(Network(1, Layer(1, "linear")), [[[1.0]]])
             known.DIVERGENCES[:] = [replace(known.DIVERGENCES[0], name="repaired", smallest=right, demonstration=None)]

@@ -13,9 +13,7 @@ import pytest
 from network_samples import NETWORKS, both, filled, sequences
 
 from pytest_rnnequiv import assert_equivalent, diagnose, judge, reference
-from pytest_rnnequiv.network import Head, Layer, Network
-from pytest_rnnequiv.network_case import NetworkCase
-from pytest_rnnequiv.network_mistakes import (
+from pytest_rnnequiv.mistakes.networks import (
     CATALOGUE,
     NetworkMistake,
     arrays,
@@ -25,7 +23,9 @@ from pytest_rnnequiv.network_mistakes import (
     rounding_room,
     wired,
 )
-from pytest_rnnequiv.trajectory import NetworkTrajectory, ShownCall
+from pytest_rnnequiv.model.network import Head, Layer, Network
+from pytest_rnnequiv.model.network_case import NetworkCase
+from pytest_rnnequiv.model.trajectory import NetworkTrajectory, ShownCall
 
 LIFTED = list(everywhere())
 EACH = pytest.mark.parametrize("mistake", [*CATALOGUE, *LIFTED[::6]], ids=str)

@@ -11,9 +11,9 @@ from network_samples import filled, sequences
 from networks import network_case
 
 from pytest_rnnequiv import Precision, judge, reference
-from pytest_rnnequiv.network import Bidirectional, Head, Layer, Network
-from pytest_rnnequiv.network_case import Call, NetworkCase
-from pytest_rnnequiv.trajectory import NetworkTrajectory, ShownCall, ShownLayer
+from pytest_rnnequiv.model.network import Bidirectional, Head, Layer, Network
+from pytest_rnnequiv.model.network_case import Call, NetworkCase
+from pytest_rnnequiv.model.trajectory import NetworkTrajectory, ShownCall, ShownLayer
 
 
 def counting(network: Network, *calls: Call) -> NetworkCase:
@@ -87,8 +87,8 @@ def test_the_rules(network: Network, calls: list[Call], expected: list[Any]) -> 
 @pytest.mark.parametrize(("network", "calls", "expected"), [r[1:] for r in RULES], ids=[r[0] for r in RULES])
 def test_the_rules_are_keras_s(network: Network, calls: list[Call], expected: list[Any]) -> None:
     pytest.importorskip("tensorflow")
+    from pytest_rnnequiv.divergences.keras import concerning
     from pytest_rnnequiv.implementations.keras import KerasCall
-    from pytest_rnnequiv.known_divergences import concerning
 
     if met := concerning(network, "keras-call"):
         pytest.skip(f"known divergence of Keras: {met[0]}")

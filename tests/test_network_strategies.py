@@ -13,10 +13,10 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from pytest_rnnequiv import judge, reference
-from pytest_rnnequiv import network as architecture
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.network import Bidirectional, Head, Layer, Network
-from pytest_rnnequiv.network_strategies import (
+from pytest_rnnequiv.model import network as architecture
+from pytest_rnnequiv.model.network import Bidirectional, Head, Layer, Network
+from pytest_rnnequiv.strategies.architectures import (
     OPTIONS,
     PATTERNS,
     _network_of,
@@ -272,7 +272,7 @@ def test_a_pool_is_the_same_every_time_and_another_with_another_seed():
 
 def test_a_pool_does_not_hang_on_the_hash_seed():
     script = (
-        "from pytest_rnnequiv.network_strategies import _pooled, _Style, _network_of, features\n"
+        "from pytest_rnnequiv.strategies.architectures import _pooled, _Style, _network_of, features\n"
         "style = _Style.of(('use_bias', 'mask', 'bidirectional'), ('float32', 'float16'), None, 3, 9)\n"
         "print([str(_network_of(codes, style)) for codes in _pooled(8, 0, style)])"
     )

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from pytest_rnnequiv import Case, Precision, Spec, Trajectory, Verdict, judge
-from pytest_rnnequiv.activations import ACTIVATIONS
+from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS
 from pytest_rnnequiv.implementations.keras import KerasCall, KerasGraph, KerasImplementation, KerasPredict
 
 Array = Any

@@ -14,9 +14,9 @@ from samples import generic
 
 from pytest_rnnequiv import Case, Spec, Trajectory, judge, reference
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.mistakes import by_name
-from pytest_rnnequiv.observation import LONGEST, PREFIXES, Observation, observe
-from pytest_rnnequiv.precision import Precision
+from pytest_rnnequiv.arithmetic.precision import Precision
+from pytest_rnnequiv.judging.observing import LONGEST, PREFIXES, Observation, observe
+from pytest_rnnequiv.mistakes.catalogue import by_name
 
 
 class Recorder:

@@ -15,10 +15,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from samples import generic
 
-from pytest_rnnequiv import Case, Precision, Trajectory, Verdict, judge, oracle, reference, zonotope
+from pytest_rnnequiv import Case, Precision, Trajectory, Verdict, judge, reference
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.activations import ACTIVATIONS
-from pytest_rnnequiv.oracle import Place, trajectory_bound
+from pytest_rnnequiv.arithmetic import zonotope
+from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS
+from pytest_rnnequiv.judging import oracle
+from pytest_rnnequiv.judging.oracle import Place, trajectory_bound
 
 ANY = {
     "activation": rnn.activations(),
@@ -571,9 +573,9 @@ def test_error_over_bound_of_a_place() -> None:
 
 
 # The state that goes on here is the one that was computed: nothing is lost by showing it, and no bound is too wide.
-@patch("pytest_rnnequiv.chain.telling", lambda got, expected, radius, span: radius)
-@patch("pytest_rnnequiv.chain.lost_when_shown", lambda *_: 0.0)
-@patch("pytest_rnnequiv.oracle.lost_when_shown", lambda *_: 0.0)
+@patch("pytest_rnnequiv.judging.enclosure.telling", lambda got, expected, radius, span: radius)
+@patch("pytest_rnnequiv.judging.enclosure.lost_when_shown", lambda *_: 0.0)
+@patch("pytest_rnnequiv.judging.oracle.lost_when_shown", lambda *_: 0.0)
 def perturbed(case: Case, p: Precision, rng: np.random.Generator, kind: str) -> Any:
     """Run the recurrence with an error in each step as large as a correct implementation may make it.
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from samples import generic
 
 from pytest_rnnequiv import Precision, Trajectory, judge, reference
-from pytest_rnnequiv.mistakes import FAST_TANH
-from pytest_rnnequiv.precision import KNOWN
+from pytest_rnnequiv.arithmetic.precision import KNOWN
+from pytest_rnnequiv.mistakes.catalogue import FAST_TANH
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,7 @@ def test_pytest_timeout_goes_on_after_a_case_in_its_process(pytester: pytest.Pyt
         import time
         import pytest
         from pytest_rnnequiv.implementations.port import Port
-        from pytest_rnnequiv.notebook import notebook_case
+        from pytest_rnnequiv.model.notebook import notebook_case
         from pytest_rnnequiv import reference
 
         @pytest.mark.timeout(1)
@@ -259,7 +259,7 @@ def test_a_test_that_runs_again_counts_once(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         from pytest_rnnequiv import assert_equivalent, reference
-        from pytest_rnnequiv.notebook import notebook_case
+        from pytest_rnnequiv.model.notebook import notebook_case
 
         times = []
 

@@ -12,7 +12,7 @@ from samples import generic
 
 from pytest_rnnequiv import Case, reference
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.notebook import notebook_case
+from pytest_rnnequiv.model.notebook import notebook_case
 
 
 def by_hand(case: Case, n: int) -> tuple[list[list[float]], list[list[float]]]:

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from pytest_rnnequiv import Case
-from pytest_rnnequiv.network_case import NetworkCase
-from pytest_rnnequiv.report import Entry, Ledger, evidence, summary_json
+from pytest_rnnequiv.model.network_case import NetworkCase
+from pytest_rnnequiv.plugin.report import Entry, Ledger, evidence, summary_json
 from pytest_rnnequiv.tally import Tally
 
 PORT = """
@@ -171,8 +171,8 @@ def test_a_network_leaves_its_case_and_its_script(pytester: pytest.Pytester) -> 
         """
         import numpy as np
         from pytest_rnnequiv import assert_equivalent
-        from pytest_rnnequiv.network import Head, Layer, Network
-        from pytest_rnnequiv.network_case import Call, NetworkCase
+        from pytest_rnnequiv.model.network import Head, Layer, Network
+        from pytest_rnnequiv.model.network_case import Call, NetworkCase
 
         def test_port():
             network = Network(2, (Layer(2, return_sequences=True), Layer(2)), Head(1))

@@ -20,16 +20,16 @@ from samples import generic
 
 from pytest_rnnequiv import Case, EquivalenceError, Trajectory, judge, reference, tally
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.activations import ACTIVATIONS, Activation
+from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS, Activation
+from pytest_rnnequiv.divergences.keras import DIVERGENCES, Divergence, concerning, installed
+from pytest_rnnequiv.failures.script import READABLE, _nested, script, shows
 from pytest_rnnequiv.implementations import resolve
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.known_divergences import DIVERGENCES, Divergence, concerning, installed
-from pytest_rnnequiv.network import Bidirectional, Head, Layer, Network
-from pytest_rnnequiv.network_case import NetworkCase
-from pytest_rnnequiv.network_mistakes import by_name as of_network
-from pytest_rnnequiv.notebook import notebook_case
-from pytest_rnnequiv.report.evidence import leave
-from pytest_rnnequiv.reproduction import READABLE, _nested, script, shows
+from pytest_rnnequiv.mistakes.networks import by_name as of_network
+from pytest_rnnequiv.model.network import Bidirectional, Head, Layer, Network
+from pytest_rnnequiv.model.network_case import NetworkCase
+from pytest_rnnequiv.model.notebook import notebook_case
+from pytest_rnnequiv.plugin.report.evidence import leave
 from pytest_rnnequiv.suite import verification
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.registry import PROFILES

@@ -36,7 +36,7 @@ from pytest_rnnequiv.implementations.runner import (
     _death,
     can_fork,
 )
-from pytest_rnnequiv.trajectory import BadAnswer
+from pytest_rnnequiv.model.trajectory import BadAnswer
 
 needs_fork = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fork is safe on Linux only")
 RUNNERS = [InProcess, pytest.param(Forked, marks=needs_fork)]

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_rnnequiv import Precision, Spec, param_count
-from pytest_rnnequiv.activations import ACTIVATIONS, Activation
-from pytest_rnnequiv.mistakes import BiasAfterActivation
-from pytest_rnnequiv.spec import WEIGHT_NAMES
+from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS, Activation
+from pytest_rnnequiv.mistakes.catalogue import BiasAfterActivation
+from pytest_rnnequiv.model.spec import WEIGHT_NAMES
 
 SIZE = st.integers(1, 10**6)
 

@@ -53,9 +53,9 @@ def test_nothing_heavy_is_imported_without_the_flag(project: Project, args: list
     assert not HEAVY & top_level(modules)
     assert {module for module in modules if module.startswith("pytest_rnnequiv")} <= {
         "pytest_rnnequiv",
-        "pytest_rnnequiv.fixtures",
+        "pytest_rnnequiv.plugin.fixtures",
         "pytest_rnnequiv.plugin",
-        "pytest_rnnequiv.report",
+        "pytest_rnnequiv.plugin.report",
     }
 
 
@@ -67,7 +67,7 @@ def test_nothing_is_imported_that_pytest_does_not_import(project: Project) -> No
 
 def test_the_flag_alone_loads_no_runtime(project: Project) -> None:
     modules = imported(project, "-p", "fake_plugin", "--rnn-equiv")
-    assert "pytest_rnnequiv.collection" in modules
+    assert "pytest_rnnequiv.plugin.collection" in modules
     assert not HEAVY & top_level(modules)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_rnnequiv import Case, Spec, reference
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.drawn_numbers import size_ladder
+from pytest_rnnequiv.strategies.drawn_numbers import size_ladder
 
 
 def collect(strategy, count=100):

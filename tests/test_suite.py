@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_rnnequiv import Case, Trajectory, reference, tally
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.mistakes import by_name
+from pytest_rnnequiv.mistakes.catalogue import by_name
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.registry import PROFILES, Check
 from pytest_rnnequiv.suite.verification import budget

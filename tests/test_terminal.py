@@ -14,8 +14,8 @@ import pytest
 
 from pytest_rnnequiv import tally
 from pytest_rnnequiv.plugin import Settings
-from pytest_rnnequiv.report import Entry, Ledger
-from pytest_rnnequiv.report.terminal import _remarks
+from pytest_rnnequiv.plugin.report import Entry, Ledger
+from pytest_rnnequiv.plugin.report.terminal import _remarks
 from pytest_rnnequiv.tally import Tally
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class TestProgress:
         + """
 import time
 
-from pytest_rnnequiv.report.terminal import progress
+from pytest_rnnequiv.plugin.report.terminal import progress
 
 
 @pytest.fixture(scope="session")

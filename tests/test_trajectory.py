@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pytest_rnnequiv import Trajectory
-from pytest_rnnequiv.trajectory import BadAnswer, as_trajectory
+from pytest_rnnequiv.model.trajectory import BadAnswer, as_trajectory
 
 N, T, M, K = 2, 5, 4, 3
 

@@ -11,9 +11,9 @@ import pytest
 from samples import generic
 
 from pytest_rnnequiv import Case, Precision, Trajectory, judge, reference
-from pytest_rnnequiv.mistakes import CATALOGUE
-from pytest_rnnequiv.network_case import NetworkCase
-from pytest_rnnequiv.trajectory import NetworkTrajectory, ShownCall, ShownLayer
+from pytest_rnnequiv.mistakes.catalogue import CATALOGUE
+from pytest_rnnequiv.model.network_case import NetworkCase
+from pytest_rnnequiv.model.trajectory import NetworkTrajectory, ShownCall, ShownLayer
 
 SCALES = {"Wx": 2.0**-6, "Wh": 2.0**-6, "bh": 2.0**-6, "Wo": 2.0**-6, "bo": 2.0**-6}
 KINDS: dict[str, Any] = {

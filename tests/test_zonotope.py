@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_rnnequiv import zonotope
-from pytest_rnnequiv.zonotope import Zonotope, extent
+from pytest_rnnequiv.arithmetic import zonotope
+from pytest_rnnequiv.arithmetic.zonotope import Zonotope, extent
 
 
 @settings(max_examples=40)

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..case import Case
-from ..network_case import NetworkCase
-from ..trajectory import BadAnswer, NetworkTrajectory, ShownCall, ShownLayer, Trajectory, as_trajectory, no_array
+from ..model.case import Case
+from ..model.network_case import NetworkCase
+from ..model.trajectory import BadAnswer, NetworkTrajectory, ShownCall, ShownLayer, Trajectory, as_trajectory, no_array
 from ..wording import cleaned, described, told
 from . import ImplementationError
 from .port import Declined, normalise

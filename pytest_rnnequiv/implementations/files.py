@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..spec import Spec
+from ..model.spec import Spec
 from . import ImplementationError
 
 __all__ = ["Model", "assemble", "plain_layers", "read_file"]

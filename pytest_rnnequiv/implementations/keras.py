@@ -29,14 +29,14 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..activations import ACTIVATIONS, Activation
-from ..case import Case
-from ..cells import SimpleRNN
-from ..network import OPTIONS, POLICIES
-from ..network_case import NetworkCase
-from ..precision import Precision
-from ..spec import Spec, size
-from ..trajectory import NetworkTrajectory, Trajectory
+from ..arithmetic.activations import ACTIVATIONS, Activation
+from ..arithmetic.precision import Precision
+from ..cells.simple_rnn import SimpleRNN
+from ..model.case import Case
+from ..model.network import OPTIONS, POLICIES
+from ..model.network_case import NetworkCase
+from ..model.spec import Spec, size
+from ..model.trajectory import NetworkTrajectory, Trajectory
 from . import ImplementationError
 from ._quiet import quiet_import
 from .files import Model, assemble, plain_layers, read_file

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from ..network import Bidirectional, Head, Layer, Network
-from ..network_case import Call, NetworkCase
-from ..trajectory import NetworkTrajectory, ShownCall, ShownLayer
+from ..model.network import Bidirectional, Head, Layer, Network
+from ..model.network_case import Call, NetworkCase
+from ..model.trajectory import NetworkTrajectory, ShownCall, ShownLayer
 
 __all__ = ["Built", "build", "graph"]
 

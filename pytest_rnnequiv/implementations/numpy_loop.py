@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..activations import ACTIVATIONS
-from ..case import Case
-from ..network import OPTIONS
-from ..network_case import NetworkCase
-from ..recurrence import reference
-from ..trajectory import NetworkTrajectory, Trajectory
+from ..arithmetic.activations import ACTIVATIONS
+from ..model.case import Case
+from ..model.forward import reference
+from ..model.network import OPTIONS
+from ..model.network_case import NetworkCase
+from ..model.trajectory import NetworkTrajectory, Trajectory
 from .port import Supports
 
 __all__ = ["NumpyLoop"]

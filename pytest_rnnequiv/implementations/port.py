@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import ACTIVATIONS
-from ..case import Case
-from ..network import OPTIONS, POLICIES
-from ..network_case import NetworkCase
-from ..observation import Observation, observe
-from ..precision import Precision
-from ..spec import Spec
-from ..trajectory import NetworkTrajectory, Trajectory, as_trajectory
+from ..arithmetic.activations import ACTIVATIONS
+from ..arithmetic.precision import Precision
+from ..judging.observing import Observation, observe
+from ..model.case import Case
+from ..model.network import OPTIONS, POLICIES
+from ..model.network_case import NetworkCase
+from ..model.spec import Spec
+from ..model.trajectory import NetworkTrajectory, Trajectory, as_trajectory
 from ..wording import cleaned, described, told
 from . import ImplementationError, Runtime
 

@@ -17,8 +17,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from ..case import Case
-from ..trajectory import BadAnswer, Trajectory
+from ..model.case import Case
+from ..model.trajectory import BadAnswer, Trajectory
 from ..wording import told
 from . import ImplementationError, measured, process
 from .alarm import Guard, TimeIsUp

@@ -16,14 +16,14 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
-from ..assertion import EquivalenceError
-from ..case import Case
+from ..failures.assertion import EquivalenceError
 from ..implementations import ImplementationError
 from ..implementations.port import Port
 from ..implementations.runner import Forked, PortFailure, Spawned
-from ..network_case import NetworkCase
-from ..observation import Observation
-from ..trajectory import BadAnswer, NetworkTrajectory, as_trajectory
+from ..judging.observing import Observation
+from ..model.case import Case
+from ..model.network_case import NetworkCase
+from ..model.trajectory import BadAnswer, NetworkTrajectory, as_trajectory
 
 __all__ = ["prepare", "prepare_whole", "remember"]
 

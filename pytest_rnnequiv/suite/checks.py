@@ -15,20 +15,20 @@ from hypothesis import Phase
 
 from .. import strategies as rnn
 from .. import tally
-from ..assertion import assert_equivalent
+from ..failures.assertion import assert_equivalent
 from ..implementations import DEFAULT, ImplementationError, expand, resolve
 from ..implementations.port import Port
 from ..implementations.runner import can_fork
-from ..mistakes import CATALOGUE, Mistake
-from ..network import Layer, Network
-from ..network_mistakes import CATALOGUE as NETWORK_CATALOGUE
-from ..network_mistakes import NetworkMistake
-from ..notebook import notebook_case
-from ..oracle import judge
+from ..judging.oracle import judge
+from ..mistakes.catalogue import CATALOGUE, Mistake
+from ..mistakes.networks import CATALOGUE as NETWORK_CATALOGUE
+from ..mistakes.networks import NetworkMistake
+from ..model.network import Layer, Network
+from ..model.notebook import notebook_case
+from ..model.spec import Spec, param_count
+from ..model.trajectory import Trajectory
 from ..plugin import settings as plugin_settings
-from ..report.terminal import progress
-from ..spec import Spec, param_count
-from ..trajectory import Trajectory
+from ..plugin.report.terminal import progress
 from . import selfcheck
 from .drawing import choose, draw_pack, draw_place, few_sizes, near, need, opening_shape
 from .network_checks import divergences, known_in, show_divergence
@@ -78,7 +78,7 @@ def implementations(metafunc: pytest.Metafunc) -> list[str]:
     asked = list(plugin_settings(metafunc.config).implementations)
     definitions = metafunc._arg2fixturedefs.get(FIXTURE, ())
     own = definitions[-1] if definitions else None
-    overridden = own is not None and own.func.__module__ != "pytest_rnnequiv.fixtures"
+    overridden = own is not None and own.func.__module__ != "pytest_rnnequiv.plugin.fixtures"
     if own is not None and own.scope != "session":
         raise pytest.UsageError(
             f"the fixture {FIXTURE} must live as long as the run: write @pytest.fixture(scope='session') before it"

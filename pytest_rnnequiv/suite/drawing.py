@@ -11,12 +11,12 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from .. import strategies as rnn
-from ..case import Case
+from ..divergences.keras import concerning
 from ..implementations.port import Port, Supports
-from ..known_divergences import concerning
-from ..network_case import NetworkCase
-from ..spec import Spec
-from ..strategies import Shape, generic_case, pooled_sizes
+from ..model.case import Case
+from ..model.network_case import NetworkCase
+from ..model.spec import Spec
+from ..strategies.cases import Shape, generic_case, pooled_sizes
 from .registry import Data, NotThisOne, Opening, running
 
 __all__ = ["choose", "draw_pack", "draw_place", "few_sizes", "heeding", "near", "need", "opening_shape", "steer"]

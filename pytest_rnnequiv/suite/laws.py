@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import network_strategies, tally
-from ..activations import ACTIVATIONS
-from ..assertion import EquivalenceError
-from ..case import Case
+from .. import tally
+from ..arithmetic.activations import ACTIVATIONS
+from ..divergences.keras import concerning
+from ..failures.assertion import EquivalenceError
+from ..failures.script import script
 from ..implementations.port import Port
-from ..known_divergences import concerning
-from ..laws import LAWS, AnyCase, Facts, Law, Numbers, Other, Relation, compare, numbers, relation
-from ..network import Bidirectional, Head, Layer, Network
-from ..network_case import NetworkCase
-from ..reproduction import script
-from ..trajectory import BadAnswer, Trajectory
-from ..verdict import Verdict
+from ..judging.laws import LAWS, AnyCase, Facts, Law, Numbers, Other, Relation, compare, numbers, relation
+from ..judging.verdict import Verdict
+from ..model.case import Case
+from ..model.network import Bidirectional, Head, Layer, Network
+from ..model.network_case import NetworkCase
+from ..model.trajectory import BadAnswer, Trajectory
+from ..strategies import architectures
 from . import asking_again
 from .drawing import SIZES, choose, draw_pack, heeding, near, need, opening_shape, steer
 from .registry import PROFILES, Data, Opening, check, running
@@ -339,11 +340,11 @@ def _network_case(law: Law, port: Port, data: Data, networks: list[Network]) -> 
     ranges = {"N": near(port, "N", *law.samples), "T": near(port, "T", *steps)}
     if isinstance(data, Opening):
         shape = opening_shape(data, **ranges)
-        case = network_strategies.generic_network_case(network, shape.N, shape.T, seed=1 + data.number)
+        case = architectures.generic_network_case(network, shape.N, shape.T, seed=1 + data.number)
     else:
         N = network.N or choose(data, range(ranges["N"][0], ranges["N"][1] + 1), "N")
         T = choose(data, range(ranges["T"][0], ranges["T"][1] + 1), "T")
-        case = data.draw(network_strategies.network_cases(network=network, N=N, T=T, calls=1), label="case")
+        case = data.draw(architectures.network_cases(network=network, N=N, T=T, calls=1), label="case")
     steer(port, data, [case])
     heeded: NetworkCase = heeding(case, port.supports)
     return heeded

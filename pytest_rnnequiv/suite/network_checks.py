@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from .. import tally
-from ..assertion import EquivalenceError
+from ..divergences.keras import DIVERGENCES, Divergence, concerning, installed
+from ..failures.assertion import EquivalenceError
 from ..implementations.port import Port
-from ..known_divergences import DIVERGENCES, Divergence, concerning, installed
-from ..network import Network
-from ..network_case import NetworkCase
-from ..network_strategies import features, generic_network_case, network_packs, network_pool, pool_members
+from ..model.network import Network
+from ..model.network_case import NetworkCase
+from ..strategies.architectures import features, generic_network_case, network_packs, network_pool, pool_members
 from .drawing import choose, heeding, near, need, opening_shape, steer
 from .registry import PROFILES, Data, Opening, check, running
 from .verification import budget, introduce, verify

@@ -15,19 +15,19 @@ import numpy as np
 import pytest
 
 from .. import tally
-from ..assertion import EquivalenceError
-from ..case import Case
-from ..diagnosis import telling_case
+from ..arithmetic.precision import Precision
+from ..divergences.keras import DIVERGENCES, installed
+from ..failures.assertion import EquivalenceError
 from ..implementations.port import Port
-from ..known_divergences import DIVERGENCES, installed
-from ..mistakes import NAMESAKES, Mistake
-from ..network import Layer, Network
-from ..network_case import Call, NetworkCase
-from ..network_mistakes import NetworkMistake, arrays
-from ..precision import Precision
-from ..report.evidence import errors_in
-from ..spec import Spec
-from ..trajectory import NetworkTrajectory, ShownCall
+from ..mistakes.catalogue import NAMESAKES, Mistake
+from ..mistakes.diagnosis import telling_case
+from ..mistakes.networks import NetworkMistake, arrays
+from ..model.case import Case
+from ..model.network import Layer, Network
+from ..model.network_case import Call, NetworkCase
+from ..model.spec import Spec
+from ..model.trajectory import NetworkTrajectory, ShownCall
+from ..plugin.report.evidence import errors_in
 
 __all__ = ["Mistaken", "MistakenNetworks", "catch", "visible"]
 

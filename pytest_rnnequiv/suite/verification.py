@@ -12,15 +12,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .. import tally
-from ..assertion import EquivalenceError
-from ..case import Case
-from ..diagnosis import Diagnosis, describe, explain, explain_network
+from ..failures.assertion import EquivalenceError
 from ..implementations.port import Declined, Port
 from ..implementations.runner import PortFailure
-from ..network_case import NetworkCase
-from ..observation import PREFIXES, Observation
-from ..oracle import Verdict
-from ..trajectory import BadAnswer, NetworkTrajectory, Trajectory, as_trajectory
+from ..judging.observing import PREFIXES, Observation
+from ..judging.oracle import Verdict
+from ..mistakes.diagnosis import Diagnosis, describe, explain, explain_network
+from ..model.case import Case
+from ..model.network_case import NetworkCase
+from ..model.trajectory import BadAnswer, NetworkTrajectory, Trajectory, as_trajectory
 from . import asking_again
 
 __all__ = [

@@ -1,0 +1,1 @@
+"""The cells: what one time step computes. One file for each."""

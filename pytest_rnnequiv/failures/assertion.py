@@ -1,0 +1,292 @@
+"""Assert equivalence, with a message that teaches.
+
+The message is made only when somebody reads it: Hypothesis raises the error hundreds of times while it shrinks, and
+shows it once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .. import tally
+from ..arithmetic.precision import Precision
+from ..judging.network_oracle import LAYER_BY_LAYER
+from ..judging.observing import PREFIXES, Observation
+from ..judging.oracle import Verdict, judge
+from ..mistakes.diagnosis import Diagnosis, explain, explain_network
+from ..model.case import Case
+from ..model.network_case import NetworkCase
+from ..model.trajectory import BadAnswer, NetworkTrajectory, Trajectory, as_trajectory
+from .script import READABLE, WAYS, script, shows
+
+__all__ = ["EquivalenceError", "assert_equivalent"]
+
+
+class EquivalenceError(AssertionError):
+    """An implementation is not the recurrence.
+
+    Attributes
+    ----------
+    case : Case or NetworkCase
+        What it was asked; the smallest that Hypothesis found, where Hypothesis looked.
+    verdict : Verdict
+    trajectory : Trajectory, NetworkTrajectory or None
+        What it showed, if it showed anything.
+    how : str
+        How it was called, for others to call it so: a way to run Keras, or ``module:attribute``; empty if not known.
+    ask_again : callable or None
+        Asks what failed once more, and returns what was found, in a sentence: empty where it fails each time. It is
+        called once, when somebody reads the failure.
+    """
+
+    how: str = ""
+    ask_again: Callable[[], str] | None = None
+
+    def __init__(
+        self,
+        case: Case | NetworkCase,
+        verdict: Verdict,
+        explained: Callable[[], Diagnosis] | None = None,
+        *,
+        trajectory: Trajectory | NetworkTrajectory | None = None,
+        precision: Precision | None = None,
+        name: str = "",
+    ) -> None:
+        super().__init__()
+        self.case = case
+        self.verdict = verdict
+        self.trajectory = trajectory
+        self.name = name
+        model = case.network if isinstance(case, NetworkCase) else case.spec
+        self.precision = precision or model.precision
+        self._explained = explained
+        self._diagnosis: Diagnosis | None = None
+        self._text: str | None = None
+        self._again: str | None = None
+
+    @property
+    def again(self) -> str:
+        """What came of asking again, where it does not fail each time: no mistake in the numbers explains that."""
+        if self._again is None:
+            self._again = "" if self.ask_again is None else self.ask_again()
+        return self._again
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """Which mistake explains it; looked for at the first reading."""
+        if self._diagnosis is None:
+            self._diagnosis = Diagnosis((), "") if self._explained is None else self._explained()
+        return self._diagnosis
+
+    @property
+    def brief(self) -> str:
+        """The failure in one line, for lists of failures."""
+        if self.again:
+            return self.again
+        if self.verdict.place is None:
+            return self.verdict.problem or "not the recurrence"
+        diagnosis = self.diagnosis
+        if diagnosis.explanations:
+            return diagnosis.explanations[0].says
+        return diagnosis.picture or f"first broken at {self.verdict.place}"
+
+    def __str__(self) -> str:
+        if self._text is None:
+            self._text = "\n".join(self._lines())
+        return self._text
+
+    def _lines(self) -> list[str]:
+        case, v = self.case, self.verdict
+        who = self.name or "the implementation"
+        lines = [f"{who} is not the recurrence on {_called(case)}", ""]
+
+        def row(label: str, text: str) -> None:
+            lines.append(f"  {label:<13}{text}")
+
+        if self.again:
+            row("asked again", self.again)
+        if v.place is None:
+            row("problem", v.problem or "")
+        else:
+            diagnosis = Diagnosis((), "") if self.again else self.diagnosis
+            if self.again:
+                pass  # a mistake that explains one answer of many would mislead
+            elif diagnosis.explanations:
+                row("diagnosis", str(diagnosis.explanations[0]))
+                row("usual cause", diagnosis.how)
+                if diagnosis.others:
+                    row("or", f"what was seen fits as well: {diagnosis.others}")
+            else:
+                row("diagnosis", "no mistake of the catalogue explains it")
+            p = v.place
+            if v.way == PREFIXES:
+                row("asked", "with an identity head (K = M, Wo = I, bo = 0), so that its outputs are its states")
+            row("first broken", str(p) + (", in the order of processing" if _backwards(case, p.what) else ""))
+            row("got", f"{p.got:.9g}")
+            row("expected", f"{p.expected:.9g} +- {p.bound:.2g}")
+            if p.error_over_bound != float("inf"):
+                row("off by", f"{p.got - p.expected:+.3g}, {p.error_over_bound:.3g} times its bound")
+            if not diagnosis.explanations and diagnosis.picture:
+                row("it looks", diagnosis.picture)
+            row("broken", f"{v.broken} of {v.steps} steps (judged {_by(v.way)}, in {self.precision.name})")
+            if 1 < v.error_over_bound < 1000 and not diagnosis.explanations and not self.again:
+                row("room needed", self._room())
+        large = sum(array.size for array in case.numbers().values()) > READABLE
+        hint = ", where case.npz is the file that this failure leaves (or error.case.save)" if large else ""
+        how = self.how if self.how in WAYS else ""  # of a port the message shows the numbers, and the file the call
+        tools = "Keras and numpy" if how or isinstance(case, NetworkCase) else "numpy"
+        lines += ["", f"  to see it with {tools} alone{hint}:", ""]
+        source = script(case, "case.npz" if large else None, how=how)
+        lines += ["    " + line if line else "" for line in source.splitlines()]
+        return lines
+
+    @property
+    def note(self) -> str:
+        """What somebody has to know who runs the script, if it does not show the failure by itself."""
+        if self.again:
+            return f"This script may print the expected numbers: {self.again}. The failure needs more than one call."
+        if self.how in WAYS and not shows(self.case, self.trajectory):
+            return (
+                "This script prints numbers as expected: what failed is a single step, by less than rounding may have "
+                "grown to where the script compares. Its case, judged by pytest-rnnequiv, shows it."
+            )
+        return ""
+
+    def script(self, file: str | None = None) -> str:
+        """Write the script that shows this failure, in the way in which it failed.
+
+        Parameters
+        ----------
+        file : str, optional
+            The ``.npz`` that the case was saved to.
+        """
+        return script(self.case, file, how=self.how, note=self.note)
+
+    def _room(self) -> str:
+        """Say how much more an implementation would have to declare."""
+        p, times = self.precision, self.verdict.error_over_bound
+        room = f"{times:.2g} times what {p.name} gives"
+        if p.radius or p.activation_error:
+            return f"{room}; if that is right, declare it"
+        return (
+            f"{room}, as of a unit round-off of {p.unit * times:.1e}; declare the precision that it computes in, "
+            "if it is another"
+        )
+
+    def __reduce__(self) -> Any:
+        # Reports travel between processes as text.
+        return AssertionError, (str(self),)
+
+
+def _by(way: str) -> str:
+    return way if way == LAYER_BY_LAYER else f"by {way}"
+
+
+def _called(case: Case | NetworkCase) -> str:
+    """What a case is a case of, and its size."""
+    if isinstance(case, Case):
+        return f"{case.spec}, N={case.N}, T={case.T}"
+    first = case.calls[0]
+    calls = f", {len(case.calls)} calls" if len(case.calls) > 1 else ""
+    return f"{case.network}, N={first.N}, T={first.T}{calls}"
+
+
+def _backwards(case: Case | NetworkCase, what: str) -> bool:
+    """Whether the steps of what broke are those of a layer that is read backwards."""
+    layer_of = re.search(r"layer(\d+)( backward)?: (state|output)$", what)
+    if isinstance(case, Case) or layer_of is None:
+        return False
+    layer = case.network.layers[int(layer_of[1])]
+    return layer.return_sequences and layer.directions[layer_of[2] is not None].go_backwards
+
+
+def assert_equivalent(case: Case | NetworkCase, actual: Any, precision: Precision | str | None = None) -> None:
+    """Assert that what an implementation gave for a case is the recurrence, up to the rounding of single steps.
+
+    Parameters
+    ----------
+    case : Case or NetworkCase
+    actual : array, Trajectory or NetworkTrajectory
+        Outputs ``(N, K)`` of the last step, ``(N, T, K)`` of every step, or a Trajectory with states, which is judged
+        step by step. For a network's case, the outputs of its only call as the model returns them, or a
+        NetworkTrajectory of all calls, which is judged layer by layer where it shows the layers' outputs.
+    precision : Precision or str, optional
+        The arithmetic that the implementation declares; by default that of the case's dtype.
+
+    Raises
+    ------
+    EquivalenceError
+        An AssertionError which says where it first breaks, by how much, and which mistake explains it. A case in which
+        right and wrong cannot be told apart does not raise: it is counted as inconclusive in pytest's summary.
+    TypeError
+        If the arguments are not a case and an answer.
+    """
+    __tracebackhide__ = True
+    if not isinstance(case, (Case, NetworkCase)):
+        hint = "; the case comes first" if isinstance(actual, (Case, NetworkCase)) else ""
+        raise TypeError(f"assert_equivalent(case, actual) needs a Case, not {type(case).__name__}{hint}")
+    if callable(actual) and not hasattr(actual, "__array__"):
+        how = "case.calls and case.weights" if isinstance(case, NetworkCase) else "case.x, *case.weights"
+        raise TypeError(
+            "assert_equivalent(case, actual) needs what the implementation gave for the case, not the implementation: "
+            f"call it with {how}"
+        )
+    p = None if precision is None else Precision.of(precision)
+    shown: Trajectory | NetworkTrajectory | None = None
+    try:
+        shown = as_trajectory(actual) if isinstance(case, Case) else NetworkTrajectory.of(actual)
+        verdict = judge(case, shown, p)
+    except BadAnswer as problem:
+        verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
+    tally.current().record(verdict)
+    if verdict.different:
+        explained = None if shown is None else _explaining(case, shown, p)
+        raise EquivalenceError(case, verdict, explained, trajectory=shown, precision=p) from None
+
+
+def _explaining(
+    case: Case | NetworkCase, shown: Trajectory | NetworkTrajectory, p: Precision | None
+) -> Callable[[], Diagnosis]:
+    """Put off the diagnosis of a failing case, beside those that the running test has shown before."""
+    seen = [(case, shown), *_remembered(case, shown)]
+    if isinstance(case, NetworkCase):
+        networks = [(c, t) for c, t in seen if isinstance(c, NetworkCase) and isinstance(t, NetworkTrajectory)]
+        return lambda: explain_network(networks, p)
+    plain = [Observation.of(c, t) for c, t in seen if isinstance(c, Case) and isinstance(t, Trajectory)]
+    return lambda: explain(plain, p)
+
+
+Seen = tuple[Case | NetworkCase, Trajectory | NetworkTrajectory]
+
+#: How many failing cases of a test are kept for the diagnosis.
+KEPT = 6
+_failing: list[Seen] = []
+_test: str | None = None
+
+
+def _remembered(case: Case | NetworkCase, shown: Trajectory | NetworkTrajectory) -> list[Seen]:
+    """Remember a failing case, and return those that the running test has shown before.
+
+    By the time that Hypothesis is done, the failing case is so small that many mistakes fit it. The larger ones that it
+    came from tell them apart.
+    """
+    global _test
+    running = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" (")[0]
+    if running != _test:
+        _test = running
+        _failing.clear()
+    earlier = list(_failing)
+    if running and len(_failing) < KEPT and _size(case) <= 1000:
+        _failing.append((case, shown))
+    return earlier
+
+
+def _size(case: Case | NetworkCase) -> int:
+    """How many states a case has, which is what judging it costs."""
+    if isinstance(case, Case):
+        return case.N * case.T * case.M
+    steps = sum(call.N * call.T for call in case.calls)
+    return steps * sum(M for layer in case.network.layers for each in layer.directions for M in each.cells)

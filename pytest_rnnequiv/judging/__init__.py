@@ -1,0 +1,1 @@
+"""Judging a run: enclosures, the oracle, verdicts, laws, and asking an implementation in the strongest way."""

@@ -1,0 +1,225 @@
+"""What is said of a trajectory: equivalent, different or inconclusive, and where it first breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arithmetic.precision import Precision
+
+__all__ = ["Finding", "Place", "Verdict", "sharp_enough", "telling"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a trajectory first breaks, and how it looks there. Indices count from 0, as NumPy's do."""
+
+    what: str
+    n: int
+    t: int
+    unit: int
+    got: float
+    expected: float
+    bound: float
+
+    @property
+    def error_over_bound(self) -> float:
+        """By how many times its bound the value is off; infinite for NaN."""
+        if np.isnan(self.got) != np.isnan(self.expected):
+            return float("inf")
+        error = abs(self.got - self.expected)
+        return error / self.bound if self.bound else float("inf") if error else 0.0
+
+    def __str__(self) -> str:
+        return f"{self.what} (sample {self.n}, step {self.t}, unit {self.unit})"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer about one trajectory.
+
+    Attributes
+    ----------
+    status : {"equivalent", "different", "inconclusive"}
+    way : str
+        How it was judged: ``"induction"``, ``"prefixes"`` (induction on states that an output-only port was made to
+        show), ``"every output"``, ``"last output"``; empty where the answer was no trajectory at all.
+    error_over_bound : float
+        The worst error of all numbers judged, as a fraction of its bound; more than 1 is different.
+    place : Place or None
+        The first broken step, and the worst unit of it.
+    broken, steps : int
+        Of how many (sample, step) pairs judged how many are broken.
+    undetermined : int
+        How many numbers could not be judged: the bound is too wide there, or overflow is a matter of order.
+    problem : str or None
+        Why the answer is no trajectory (a wrong shape, None, ...), or why nothing can be said.
+    """
+
+    status: str
+    way: str = ""
+    error_over_bound: float = 0.0
+    place: Place | None = None
+    broken: int = 0
+    steps: int = 0
+    undetermined: int = 0
+    problem: str | None = None
+    step_broken: npt.NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        findings: Sequence[Finding],
+        way: str,
+        broken: int,
+        steps: int,
+        step_broken: Any = None,
+        *,
+        seen_states: bool,
+    ) -> Verdict:
+        """Sum up what was found; the first finding that is broken says where."""
+        ratios = [finding.ratio() for finding in findings]
+        undetermined = sum(int(unknown.sum()) for _, unknown in ratios)
+        worst = max((float(ratio.max(initial=0.0)) for ratio, _ in ratios), default=0.0)
+        place = next((finding.place for finding in findings if finding.broken.any()), None)
+        status = "different" if place else "inconclusive" if undetermined else "equivalent"
+        problem = None
+        if status == "inconclusive":
+            why = (
+                "overflow there is a matter of the order of summation, or the rounding of a single step is a good part "
+                "of the activation's range"
+                if seen_states
+                else "a correct implementation may be this far off, since the recurrence amplifies rounding; "
+                "show the states to be judged step by step"
+            )
+            problem = f"{undetermined} of the numbers cannot be judged ({way}): {why}"
+        return cls(status, way, worst, place, broken, steps, undetermined, problem, step_broken)
+
+    @property
+    def equivalent(self) -> bool:
+        """Every number was judged, and each is within its bound."""
+        return self.status == "equivalent"
+
+    @property
+    def different(self) -> bool:
+        """At least one number cannot come from a correct implementation."""
+        return self.status == "different"
+
+    @property
+    def inconclusive(self) -> bool:
+        """Nothing is wrong that can be seen, but not everything can be seen."""
+        return self.status == "inconclusive"
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a verdict has three values: ask for .equivalent, .different or .inconclusive, or use assert_equivalent"
+        )
+
+    def __str__(self) -> str:
+        if self.problem and not self.place:
+            return f"{self.status}: {self.problem}"
+        if self.place:
+            p = self.place
+            return (
+                f"{self.status} ({self.way}): first broken at {p}: got {p.got:.9g}, expected {p.expected:.9g} "
+                f"+- {p.bound:.2g}; {self.broken} of {self.steps} steps broken, worst error "
+                f"{self.error_over_bound:.3g} times its bound"
+            )
+        tail = f", {self.undetermined} numbers undetermined" if self.undetermined else ""
+        return (
+            f"{self.status} ({self.way}): {self.steps} steps, "
+            f"worst error {self.error_over_bound:.2g} of its bound{tail}"
+        )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Numbers and what they should be.
+
+    Attributes
+    ----------
+    what : str
+        ``"state"``, ``"output"``, or which of them in a network.
+    got, expected, radius : (N, T - first, units) arrays
+        What was shown, what it should be, and how far it may be from that.
+    first : int
+        The step that the arrays begin with.
+    certain_nan : bool array
+        Where NaN, and nothing else, is right.
+    """
+
+    what: str
+    got: Array
+    expected: Array
+    radius: Array
+    first: int
+    certain_nan: npt.NDArray[np.bool_]
+
+    def without(self, hidden: npt.NDArray[np.bool_]) -> Finding:
+        """Leave undetermined what is hidden."""
+        hidden = np.broadcast_to(hidden, self.got.shape)
+        return replace(self, radius=np.where(hidden, np.inf, self.radius), certain_nan=self.certain_nan & ~hidden)
+
+    @property
+    def broken(self) -> npt.NDArray[np.bool_]:
+        """Which steps are broken, ``(N, T - first)``."""
+        return np.asarray((self.ratio()[0] > 1).any(-1))
+
+    @property
+    def place(self) -> Place:
+        """The first broken step, and the worst unit of it."""
+        ratio, broken = self.ratio()[0], self.broken
+        t = int(broken.any(0).argmax())
+        n = int(broken[:, t].argmax())
+        unit = int(ratio[n, t].argmax())
+        got, expected, radius = (float(a[n, t, unit]) for a in (self.got, self.expected, self.radius))
+        if self.certain_nan[n, t, unit]:
+            expected = float("nan")
+        return Place(self.what, n, t + self.first, unit, got, expected, radius)
+
+    def ratio(self) -> tuple[Array, npt.NDArray[np.bool_]]:
+        """Return the error over its bound, and which numbers are undetermined."""
+        with np.errstate(all="ignore"):
+            # A held state may be infinite, and inf - inf is no error.
+            error = np.where(self.got == self.expected, 0.0, np.abs(self.got - self.expected))
+            # 0/0 is a number that had to be exact and is.
+            ratio = np.where(error == 0, 0.0, error / self.radius)
+        ratio = np.where(np.isnan(ratio), np.inf, ratio)
+        undetermined = ~np.isfinite(self.radius)
+        ratio = np.where(undetermined, 0.0, ratio)
+        if self.certain_nan.any():
+            ratio = np.where(self.certain_nan, np.where(np.isnan(self.got), 0.0, np.inf), ratio)
+            undetermined &= ~self.certain_nan
+        return ratio, undetermined
+
+
+#: The share of an activation's range from which on a bound says nothing: both sides of it are half of the range.
+GOOD_PART = 0.25
+
+
+def telling(got: Array, expected: Array, radius: Array, span: float) -> Array:
+    """Take away the bounds of single steps that are a good part of the activation's range: nothing is shown by them.
+
+    In bfloat16 the sum of a dozen terms may be off by tenths. What is outside of such a bound is wrong all the same.
+    """
+    blunt = radius > GOOD_PART * span
+    return np.where(blunt & ~(np.abs(got - expected) > radius), np.inf, radius) if blunt.any() else radius
+
+
+def sharp_enough(p: Precision, got: Array, expected: Array, radius: Array, scale: Array) -> Array:
+    """Take away the bounds that are too wide to say "right": what they would acquit is undetermined.
+
+    A bound that is wide beside the size of the numbers cannot tell right from wrong; what is outside of it is wrong all
+    the same.
+    """
+    u = max(p.unit, p.operand)
+    # In bfloat16 a single step is uncertain by tenths; there that much is what can be told at all.
+    resolution = max(np.sqrt(u), min(0.25, 64 * u))
+    blunt = (radius > resolution * scale) & ~(np.abs(got - expected) > radius)
+    return np.where(blunt, np.inf, radius)

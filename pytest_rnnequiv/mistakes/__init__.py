@@ -1,0 +1,1 @@
+"""The mistakes that people make, and which of them explains a failure."""

@@ -1,0 +1,1 @@
+"""What is run: architectures, cases with numbers in them, the recurrence itself, and what is seen of a run."""

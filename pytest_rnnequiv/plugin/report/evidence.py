@@ -1,0 +1,142 @@
+"""What a failure leaves behind: the case as ``.npz``, a script, and a picture of the broken run."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ...failures.assertion import EquivalenceError
+from . import summary_json
+
+__all__ = ["errors_in", "keep", "leave"]
+
+_SECTION = "rnn-equiv: the failing case"
+
+
+def errors_in(error: BaseException) -> Iterator[EquivalenceError]:
+    """Find our errors in an exception: in a group, as Hypothesis raises it for several bugs, or as another's cause.
+
+    A failure that does not come again is `Flaky` to Hypothesis: a group, and in older releases its effect. A known
+    failure is the cause of pytest's own exception.
+    """
+    if isinstance(error, EquivalenceError):
+        yield error
+        return
+    for inner in getattr(error, "exceptions", ()):
+        yield from errors_in(inner)
+    if error.__cause__ is not None and not hasattr(error, "exceptions"):
+        yield from errors_in(error.__cause__)
+
+
+def directory(config: pytest.Config, report: Path | None) -> Path | None:
+    """Where evidence goes: the report's directory, else pytest's cache; None where there is neither."""
+    if report is not None:
+        path = report / summary_json.FAILURES
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+    cache = getattr(config, "cache", None)
+    return None if cache is None else Path(cache.mkdir("rnn_equiv"))
+
+
+def leave(error: EquivalenceError, where: Path, name: str) -> list[Path]:
+    """Write the evidence of one failure.
+
+    Returns
+    -------
+    list of Path
+        The case, the script, and the picture if matplotlib is installed. A case that no file can hold (an activation
+        of the user's own) has its script only.
+    """
+    stem = where / re.sub(r"[^\w.-]+", "-", name).strip("-")
+    written = []
+    case_file = stem.with_name(stem.name + ".npz")
+    try:
+        error.case.save(case_file)
+        written.append(case_file)
+    except ValueError:
+        case_file.unlink(missing_ok=True)
+    except BaseException:  # half a file is worse than none
+        with contextlib.suppress(OSError):
+            case_file.unlink(missing_ok=True)
+        raise
+    script_file = stem.with_name(stem.name + ".py")
+    script_file.write_text(error.script(case_file.name if written else None), encoding="utf-8")
+    written.append(script_file)
+    picture_file = stem.with_name(stem.name + ".png")
+    with contextlib.suppress(Exception):  # no matplotlib, or nowhere to write: the case and the script are there
+        from .picture import draw
+
+        if draw(error, picture_file):
+            written.append(picture_file)
+    return written
+
+
+def keep(item: pytest.Item, chosen: Path | None, error: BaseException, report: Any) -> None:
+    """Leave the evidence of a failed item, and name it in the item's report."""
+    found = list(errors_in(error))
+    if not found:
+        return
+    if item.get_closest_marker("rnn_equiv"):
+        with contextlib.suppress(Exception):  # then the report is long
+            shorten(report, found[0])
+    try:
+        _keep(item.config, chosen, found, report)
+    except Exception as problem:  # a full disk, a directory that cannot be written: the failure itself is told
+        what = f"it could not be kept: {type(problem).__name__}: {problem}"
+        report.sections.append((_SECTION, f"{what} (--rnn-equiv-report DIR names another place)"))
+
+
+def _keep(config: pytest.Config, chosen: Path | None, found: list[EquivalenceError], report: Any) -> None:
+    where = directory(config, chosen)
+    if where is None:
+        return
+    for number, each in enumerate(found):
+        name = report.nodeid + (f"-{number + 1}" if len(found) > 1 else "")
+        files = leave(each, where, name)
+        if chosen is not None:
+            summary_json.note(where, files)
+        attach(config, report, files, each.note)
+
+
+def shorten(report: Any, error: EquivalenceError) -> None:
+    """Leave the message only: the frames between a check and its failure are ours, and tell the user nothing.
+
+    pytest's short summary, one line for each failure, gets the diagnosis.
+    """
+    shown = report.longrepr
+    if not hasattr(shown, "chain") or not hasattr(shown, "reprcrash"):
+        return  # --tb=native, line or no
+    last = shown.chain[-1][0]
+    for entry in last.reprentries[-1:]:
+        entry.lines = [line for line in entry.lines if line.startswith("E")]
+        entry.reprfuncargs = entry.reprlocals = None
+    last.reprentries = last.reprentries[-1:]
+    shown.chain = shown.chain[-1:]
+    shown.reprtraceback = last
+    if shown.reprcrash is not None:
+        shown.reprcrash.message = error.brief
+
+
+def attach(config: pytest.Config, report: Any, files: list[Path], note: str = "") -> None:
+    """Name the files in pytest's report, and show the picture in pytest-html's."""
+    names = "\n".join([*(str(_short(config, path)) for path in files), *([note] if note else [])])
+    report.sections.append((_SECTION, names))
+    pictures = [path for path in files if path.suffix == ".png"]
+    if pictures and config.pluginmanager.hasplugin("html"):
+        with contextlib.suppress(ImportError):
+            from pytest_html import extras
+
+            images = [extras.png(base64.b64encode(path.read_bytes()).decode()) for path in pictures]
+            report.extras = [*getattr(report, "extras", []), *images]
+
+
+def _short(config: pytest.Config, path: Path) -> Path:
+    with contextlib.suppress(ValueError):
+        return path.relative_to(config.invocation_params.dir)
+    return path
