@@ -28,6 +28,7 @@ from ..precision import Precision
 from ..report.evidence import errors_in
 from ..spec import Spec
 from ..trajectory import NetworkTrajectory, ShownCall
+from .registry import NothingShown
 
 __all__ = ["Mistaken", "MistakenNetworks", "catch", "visible"]
 
@@ -157,7 +158,7 @@ def catch(port: Port, mistake: Mistake | NetworkMistake, hunts: dict[str, Callab
     for name, hunt in hunts.items():
         try:
             hunt(port=mistaken)
-        except pytest.skip.Exception:
+        except (pytest.skip.Exception, NothingShown):
             continue
         except Exception as error:
             found = next(errors_in(error), None)
