@@ -429,7 +429,7 @@ def test_shrinking_ends_in_time_with_the_smallest_failure() -> None:
             seen.append(sum(numbers))
             raise AssertionError(f"the sum is {sum(numbers)}")
 
-    item = Check(slowly_wrong, 100, 1.0, False, False).item(PROFILES["default"], database=None)
+    item = Check(slowly_wrong, 100, 1.0, False, False, openings=0).item(PROFILES["default"], database=None)
     started = time.perf_counter()
     with pytest.raises(AssertionError, match="the sum is") as caught:
         item(port=Port(Rounding()))

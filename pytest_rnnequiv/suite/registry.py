@@ -172,6 +172,7 @@ class Check:
         if (why := not_again(port)) and not spent.failures:
             pytest.fail(f"{port.name}: {why}", pytrace=False)
         spent.goes_on()  # before and not after: a failure at hand is told
+        spent.examples += 1
         try:
             self.function(port, *data)
         except Declined:

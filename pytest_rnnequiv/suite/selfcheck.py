@@ -28,6 +28,7 @@ from ..model.network_case import Call, NetworkCase
 from ..model.spec import Spec
 from ..model.trajectory import NetworkTrajectory, ShownCall
 from ..plugin.report.evidence import errors_in
+from .registry import NothingShown
 
 __all__ = ["Mistaken", "MistakenNetworks", "catch", "visible"]
 
@@ -157,7 +158,7 @@ def catch(port: Port, mistake: Mistake | NetworkMistake, hunts: dict[str, Callab
     for name, hunt in hunts.items():
         try:
             hunt(port=mistaken)
-        except pytest.skip.Exception:
+        except (pytest.skip.Exception, NothingShown):
             continue
         except Exception as error:
             found = next(errors_in(error), None)

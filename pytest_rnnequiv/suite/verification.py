@@ -49,6 +49,9 @@ LEAST = ((4, 12), (12, 3))
 #: A check that has not shown anything yet goes on for so many times its share, and so many seconds.
 CEILING = (3, 20.0)
 
+#: How often Hypothesis may try to find again what is known to fail, on a machine that is busy.
+EXAMPLES = 10
+
 #: Shrinking is for ports that can be asked so often while it lasts.
 WORTH_SHRINKING = 100
 
@@ -96,6 +99,7 @@ class Budget:
     smallest: AssertionError | None = None
     opening: bool = False
     content: bool = False
+    examples: int = 0
 
     @property
     def spent(self) -> float:
@@ -108,7 +112,7 @@ class Budget:
         if self.failed_at is not None or self.spent <= self.seconds:
             return False
         if self.content:
-            return True
+            return self.examples >= EXAMPLES or self.spent > self.seconds + self.shrinking
         conclusive = tally.current().conclusive - self.before
         least = next((least for times, least in LEAST if self.spent <= times * self.seconds), 1)
         return conclusive >= least or self.exhausted
@@ -127,8 +131,8 @@ class Budget:
         return self.seconds - self.spent
 
     def only(self, seconds: float) -> None:
-        """Give it so many seconds more, however little was seen."""
-        self.seconds, self.content = self.spent + seconds, True
+        """Give it so many seconds more, and a few examples, however little they show."""
+        self.seconds, self.content, self.examples = self.spent + seconds, True, 0
 
     def found(self, failure: AssertionError) -> None:
         """Note that there is a failure: from now on it is shrunk."""
