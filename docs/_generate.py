@@ -13,8 +13,8 @@ from typing import Any
 from pytest_rnnequiv.divergences import keras as known_divergences
 from pytest_rnnequiv.divergences.keras import DIVERGENCES, UPCOMING, WAYS, Divergence
 from pytest_rnnequiv.failures.script import script
+from pytest_rnnequiv.mistakes import networks as network_mistakes
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, Mistake
-from pytest_rnnequiv.mistakes.catalogue import networks as network_mistakes
 from pytest_rnnequiv.mistakes.networks import NetworkMistake
 from pytest_rnnequiv.plugin import Settings
 from pytest_rnnequiv.suite.registry import PROFILES
