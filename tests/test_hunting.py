@@ -260,7 +260,7 @@ def test_a_port_that_hangs_is_told_that_it_hangs() -> None:
     class Hangs(Port):
         def run(self, case: Case) -> Any:
             time.sleep(0.2)
-            raise PortFailure("the port hangs")
+            raise PortFailure("the port hangs", hung=True)
 
     port = Hangs(Right())
     object.__setattr__(port.declaration, "timeout", 0.2)

@@ -148,11 +148,14 @@ def _found(failed: _Failed) -> str:
     if port.hangs:
         return ""  # each try would cost its timeout
     began = time.perf_counter()
-    # The plain call where it shows the failure: the others, which make a port show its states, change what it keeps.
-    is_wrong = _plainly_wrong if _plainly_wrong(port, case) else _wrong
+    plainly = _plainly_wrong(port, case)
     if time.perf_counter() - began > SLOW:
         return ""
-    wrong = _tried(lambda: is_wrong(port, case))
+    # The plain call where it shows the failure: the others, which make a port show its states, change what it keeps.
+    wrong = [plainly, *_tried(lambda: _plainly_wrong(port, case))]
+    is_wrong = _plainly_wrong if any(wrong) else _wrong
+    if not any(wrong):
+        wrong = _tried(lambda: _wrong(port, case))
     if all(wrong):
         return _after_calls(failed, is_wrong)
     so = "" if any(wrong) else _in_batch(failed) or _after_another(failed)

@@ -33,6 +33,9 @@ OPENING = (
     Shape(N=5, T=19, D=17, M=66, K=9),
 )
 
+#: Cases of an opening that are asked in one call: enough to come in another order.
+BATCH = 3
+
 #: Sizes up to which cases are drawn for an implementation that says what sizes it takes.
 MOST = {"N": 8, "T": 64, "D": 64, "M": 64, "K": 64}
 
@@ -98,7 +101,9 @@ def draw_pack(port: Port, data: Data, *, most: int = 16, **wanted: Any) -> list[
         if "dtype" not in wanted and "float32" not in supports.dtypes:
             wanted["dtype"] = supports.dtypes[0]
     pack = (
-        _opened(port, data, options, wanted) if isinstance(data, Opening) else _drawn(port, data, most, options, wanted)
+        _opened(port, data, most, options, wanted)
+        if isinstance(data, Opening)
+        else _drawn(port, data, most, options, wanted)
     )
     pack = [heeding(case, supports) for case in pack]
     steer(port, data, pack)
@@ -129,8 +134,13 @@ def _drawn(
     return pack
 
 
-def _opened(port: Port, data: Opening, ranges: dict[str, tuple[int, int]], wanted: dict[str, Any]) -> list[Case]:
-    """Make up the case of an opening: generic numbers, and the sizes that tell most of those that may be."""
+def _opened(
+    port: Port, data: Opening, most: int, ranges: dict[str, tuple[int, int]], wanted: dict[str, Any]
+) -> list[Case]:
+    """Make up the case of an opening: generic numbers, and the sizes that tell most of those that may be.
+
+    Where a check draws large packs, and the port computes several cases in one call, the first is a batch.
+    """
     shape = opening_shape(data, **ranges)
     extra = {name: wanted.pop(name, False) for name in ("initial_state", "masked")}
     weights = None
@@ -145,7 +155,9 @@ def _opened(port: Port, data: Opening, ranges: dict[str, tuple[int, int]], wante
             wanted["activation"] = choose(data, wanted["activation"], "")
         options = {k: v for k, v in wanted.items() if k in ("activation", "head_activation", "dtype")}
         spec = Spec(*sizes, **options)
-    return [generic_case(spec, shape.N, shape.T, seed=1 + data.number, weights=weights, **extra)]
+    batch = BATCH if most > BATCH and port.declaration.batches and data.number == 0 else 1
+    seeds = range(1 + data.number, 1 + data.number + batch * len(OPENING), len(OPENING))
+    return [generic_case(spec, shape.N, shape.T, seed=seed, weights=weights, **extra) for seed in seeds]
 
 
 def _pools(port: Port, ranges: dict[str, tuple[int, int]]) -> bool:
