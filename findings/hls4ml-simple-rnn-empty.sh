@@ -6,6 +6,8 @@
 #   and calls nothing: the place of the layers is empty and the output is never assigned, so that the firmware's answers
 #   are whatever the memory held. For LSTM the same place holds its call.
 # Output seen:
+#   LSTM, Vivado: layers called 1, weights loaded True   (Vitis the same)
+#   SimpleRNN, Vivado: layers called 0, weights loaded True   (Vitis the same)
 # Upstream: no report found. Who is hit: everyone who brings a SimpleRNN to an FPGA. Silent.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT

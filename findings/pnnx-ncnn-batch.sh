@@ -7,6 +7,9 @@
 #   row 0 alone. Without it, the input (5 steps, 2 rows, 3) is read as channels, and ncnn runs a sequence of length 2
 #   along the *rows* of step 0; the other four steps are never read.
 # Output seen:
+#   batch_first, input (2, 5, 3): output (5, 4), PyTorch (2, 5, 4); off row 0 by 0.0000
+#   time first, input (5, 2, 3): output (2, 4), PyTorch (5, 2, 4); off the recurrence along the two rows of step 0 by 0.0000
+#   status 0, a word about it: False
 # Upstream: no report found (ncnn#4945 has the converter's own words for a reshape of a batch; here it has none).
 # Who is hit: exports of nn.GRU, nn.LSTM, nn.RNN in PyTorch's default layout with more than one row. Silent.
 set -euo pipefail

@@ -8,6 +8,8 @@
 #   N = 1 it answers with shape (5, 2, 4) instead of (10, 1, 4): half the sequence has become a second row. With T = 7
 #   onnxruntime raises. With Dim("T") instead of Dim.AUTO the input is quietly declared fixed at 5.
 # Output seen:
+#   old exporter: input declared ['T', 'N', 3], output for (10, 1, 3) is (10, 1, 4), PyTorch's (10, 1, 4)
+#   new exporter: input declared ['s77', 's12', 3], output for (10, 1, 3) is (5, 2, 4), PyTorch's (10, 1, 4)
 # Upstream: pytorch#191855 and pytorch#193192 report the frozen length for hand-made bidirectional pairs, and call plain
 #   layers right; pytorch#126339 has the refusals of torch.export.
 # Who is hit: streaming models that pass the state in and out. Silent where the batch is open and T a multiple.
