@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pytest_rnnequiv import Case, Spec, reference
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.strategies.drawn_numbers import size_ladder
+from pytest_rnnequiv.strategies.cases import _fill, _pooled
+from pytest_rnnequiv.strategies.drawn_numbers import EDGES, code_book, size_ladder
 
 
 def collect(strategy, count=100):
@@ -88,7 +89,7 @@ SHARES = {
     "T = 1": (lambda c: c.T == 1, 0.05, 0.3),
     "T in 1, 2, 3": (lambda c: c.T <= 3, 0.35, 0.65),
     "T >= 20": (lambda c: c.T >= 20, 0.1, 0.35),
-    "M at an edge": (lambda c: c.M in rnn.EDGES, 0.7, 0.98),
+    "M at an edge": (lambda c: c.M in EDGES, 0.7, 0.98),
     "M = 1": (lambda c: c.M == 1, 0.02, 0.15),
     "M <= 9": (lambda c: c.M <= 9, 0.45, 0.8),
     "M > 16": (lambda c: c.M > 16, 0.1, 0.5),
@@ -124,7 +125,7 @@ def test_share(what, whence, request):
 
 def test_every_edge_comes_at_every_letter(cases):
     for letter in "DMK":
-        assert set(rnn.EDGES) <= {getattr(case, letter) for case in cases}
+        assert set(EDGES) <= {getattr(case, letter) for case in cases}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -140,7 +141,7 @@ def test_the_numbers_use_the_mantissa_of_their_dtype(dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_code_book_goes_from_simple_to_odd(dtype):
-    book = rnn.code_book(dtype)
+    book = code_book(dtype)
     assert book[:5].tolist() == [0, 1, -1, 0.5, -0.5]
     assert len(book) == len({(v, np.signbit(v)) for v in book}) == 256
     assert np.array_equal(book, book.astype(dtype))
@@ -182,13 +183,13 @@ def test_a_pool_is_the_same_every_time_and_another_with_another_seed():
 
 
 def test_a_pool_gives_every_edge_its_turn():
-    assert {spec.M for spec in collect(rnn.pool(), 200)} >= set(rnn.EDGES)
+    assert {spec.M for spec in collect(rnn.pool(), 200)} >= set(EDGES)
 
 
 @given(st.integers(5, 30), st.integers(0, 99), st.integers(3, 40))
 @settings(database=None, deadline=None)
 def test_a_pool_keeps_its_bounds(count, seed, max_size):
-    pooled = rnn._pooled(count, seed, max_size)
+    pooled = _pooled(count, seed, max_size)
     assert 1 <= len(pooled) <= count - 4
     assert all(1 <= s <= max_size for letters in pooled for s in letters)
     assert all(len(set(letters)) == 3 for letters in pooled)
@@ -211,7 +212,7 @@ def test_sizes_keep_their_bounds_and_reach_them(data, least, more):
 def test_sizes_prefer_edges():
     drawn = collect(rnn.cases(M=rnn.sizes(max_value=300)).map(lambda case: case.M), 300)
     assert max(drawn) <= 300
-    assert np.mean([m in {*rnn.EDGES, 63, 64, 65, 127, 128, 129, 255, 256, 257, 300} for m in drawn]) > 0.5
+    assert np.mean([m in {*EDGES, 63, 64, 65, 127, 128, 129, 255, 256, 257, 300} for m in drawn]) > 0.5
 
 
 @pytest.mark.parametrize("letter", "NTDMK")
@@ -317,7 +318,7 @@ def test_the_same_choices_make_the_same_cases():
 def test_rows_differ_however_long_they_are(seed):
     for length in range(2, 80):
         blocks = {"Wx": (5, length), "Wh": (length, length), "x": (2, 3, length)}
-        for array in rnn._fill(blocks, [bytes(range(80))], seed, "float32")[0].values():
+        for array in _fill(blocks, [bytes(range(80))], seed, "float32")[0].values():
             first, second = array.reshape(-1, length)[:2]
             assert (first != second).mean() > 0.4
 
