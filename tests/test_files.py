@@ -219,7 +219,7 @@ def test_an_activation_that_was_another_function(tmp_path: Path) -> None:
 def test_models_at_hand_that_are_none() -> None:
     _, keras = load()
 
-    class Mine(keras.Model):  # type: ignore[misc]  # Keras is Any here
+    class Mine(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any here
         def __init__(self) -> None:
             super().__init__()
             self.rnn, self.head = keras.layers.SimpleRNN(2), keras.layers.Dense(1)

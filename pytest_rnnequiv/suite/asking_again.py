@@ -229,13 +229,21 @@ KEPT = "something is kept between calls"
 
 
 def _after_another(failed: _Failed) -> str:
-    """Ask for what came before, and then for what failed; empty if it is right so too."""
-    for other in (*failed.cases[: failed.number], failed.before):
+    """Ask for what came before, or for what leaves another state, and then for what failed; empty if it is right so."""
+    for other in (*failed.cases[: failed.number], failed.before, _moved(failed.port, failed.case)):
         if other is not None and other is not failed.case:
             _wrong(failed.port, other)
             if _wrong(failed.port, failed.case):
                 return f"{KEPT}: right alone, wrong after another case"
     return ""
+
+
+def _moved(port: Port, case: AnyCase) -> AnyCase | None:
+    """Return a case of the same shape that ends elsewhere; None where there is none."""
+    if not isinstance(case, Case):
+        return None
+    moved = case.replace(x=1 - case.x, **({"bh": case.bh + 1} if port.any_weights else {}))
+    return moved if port.supports.accepts(moved) else None
 
 
 def _after_calls(failed: _Failed, is_wrong: Callable[[Port, AnyCase], bool]) -> str:
