@@ -137,7 +137,12 @@ def test_a_fresh_process_is_started_once(monkeypatch: pytest.MonkeyPatch) -> Non
     port = Port.from_path("unsteady:off")
     started = []
     start = port.runner._start
-    monkeypatch.setattr(port.runner, "_start", lambda: (started.append(1), start())[1])
+
+    def counted() -> Any:
+        started.append(1)
+        return start()
+
+    monkeypatch.setattr(port.runner, "_start", counted)
     try:
         for cases in packs(3):
             assert failing(port, cases).again == ""

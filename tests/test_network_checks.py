@@ -147,7 +147,7 @@ class TestKnownDivergences:
         project.makeconftest(
             """
             from dataclasses import replace
-            from pytest_rnnequiv import known_divergences as known
+            from pytest_rnnequiv.divergences import keras as known
             from pytest_rnnequiv.model.network import Layer, Network
 
             right = lambda: known._counting(Network(1, Layer(1, "linear")), [[[1.0]]])

@@ -139,3 +139,18 @@ def test_scales_that_fit_one_layer_and_not_another_are_told() -> None:
     assert Precision.float32.quantised(**{"layer0/Wx": 0.1}).weight_radius("layer1/Wx", (3, 5)) == 0
     with pytest.raises(ValueError, match="there are no weights layer0/Wy"):
         Precision.float32.quantised(**{"layer0/Wy": 0.1})
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+@pytest.mark.parametrize("weight", ["Wx", "Wh", "bh", "Wo", "bo"])
+def test_a_nan_in_a_weight_comes_out(weight: str, shown: str) -> None:
+    """Read in the wrong byte order, a weight may be NaN: a port that takes it so is right about that."""
+    case = generic(6)
+    numbers = getattr(case, weight).copy()
+    numbers.flat[1] = np.nan
+    case = case.replace(**{weight: numbers})
+    for verdict in verdicts(case, reference(case, np.float32), Precision.float32, shown):
+        assert not verdict.different, str(verdict)
+    swallowed = reference(case.replace(**{weight: np.nan_to_num(numbers)}), np.float32)
+    for verdict in verdicts(case, swallowed, Precision.float32, shown):
+        assert verdict.different if shown == "states" else not verdict.equivalent, str(verdict)

@@ -82,7 +82,7 @@ def induction(chain: Chain, states: Array) -> tuple[Array, Array, Bools]:
     previous = np.concatenate([h0.value[:, None], states[:, :-1]], axis=1)
     before = Inexact(previous, x.precision, _before(h0, lost_when_shown(previous, x.precision), previous))
     h = chain.cell.step(x, before, chain.w, chain.activation).closed()
-    certain_nan = np.asarray(x.nan.any(-1, keepdims=True) | before.nan.any(-1, keepdims=True))
+    certain_nan = np.asarray(x.nan.any(-1, keepdims=True) | before.nan.any(-1, keepdims=True) | h.nan)
     zeroed = zero_of_nan(chain.activation, certain_nan, states)
     held = ~chain.mask[..., None]
     shown = telling(states, h.value, h.radius, chain.activation.span)

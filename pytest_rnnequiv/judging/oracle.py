@@ -187,7 +187,7 @@ def _head(case: Case, p: Precision, states: Array, outputs: Array, every: bool) 
     _, Wo, bo = _inexact_weights(case, p)
     seen = case.spec.cell.readout(Inexact(states, p, lost_when_shown(states, p)), case.spec.activation)
     y = case.spec.head_activation(seen @ Wo + bo).closed()
-    certain_nan = np.asarray(np.isnan(states).any(-1, keepdims=True))
+    certain_nan = np.asarray(np.isnan(states).any(-1, keepdims=True) | y.nan)
     got = outputs if every else outputs[:, None]
     zeroed = zero_of_nan(case.spec.head_activation, certain_nan, got)
     expected, radius = np.where(zeroed, 0.0, y.value), np.where(zeroed, 0.0, y.radius)
@@ -202,6 +202,7 @@ def _trajectory(case: Case, p: Precision, outputs: Array, every: bool) -> Findin
     radius = sharp_enough(p, got, expected, radius, scale)
     stays = case.spec.activation.keeps_nan and case.spec.head_activation.keeps_nan
     certain_nan = _poisoned(case)[:, first:, None] & (stays | np.isnan(got))
+    certain_nan = certain_nan | (np.isnan(expected) & np.isfinite(radius))
     return Finding("output", got, expected, radius, first, certain_nan)
 
 
