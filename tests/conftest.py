@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import textwrap
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,6 +15,10 @@ from hypothesis import settings
 from pytest_rnnequiv.plugin import collection
 
 pytest_plugins = ["pytester"]
+
+# Where the tests run in the background, Ctrl-C is ignored, and whatever they start would ignore it too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no failure. What else the profile in use says (that of CI, for one) holds.
 settings.register_profile("patient", settings.default, deadline=None)

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_rnnequiv import NetworkCase, judge, reference, tally
 from pytest_rnnequiv.divergences.keras import DIVERGENCES, concerning, installed
+from pytest_rnnequiv.implementations import BUILT_IN
 from pytest_rnnequiv.implementations.port import Port, Supports
 from pytest_rnnequiv.model.network import OPTIONS, Layer, Network
 from pytest_rnnequiv.suite.checks import CHECKS
@@ -284,5 +285,5 @@ def test_batches_of_nothing_are_left_out_where_keras_cannot_predict_them() -> No
     if not concerning(divergence.smallest(), "keras-predict"):
         pytest.skip("this Keras predicts nothing from nothing")
     item = CHECKS["test_networks"].item(PROFILES["default"], database=None, derandomize=True)
-    item(port=Port(Predict()))
+    item(port=Port(Predict(), identity="keras-predict", runtime=BUILT_IN["keras-predict"]))
     assert Predict.empty == 0

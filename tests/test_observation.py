@@ -116,7 +116,7 @@ def test_what_was_seen_already_is_not_asked_again() -> None:
         (None, "None"),
         (np.zeros((7, 7), np.float32), "have shape (7, 7)"),
         (np.zeros((3, 2), int), "have dtype int64"),
-        ("text", "have dtype <U4"),
+        ("text", "are text (dtype <U4)"),
     ],
 )
 def test_a_bad_answer_is_told_wherever_it_comes(spoilt: int, answer: Any, sentence: str) -> None:

@@ -517,7 +517,7 @@ def test_subnormals_may_be_flushed_unless_gradual_underflow_is_promised() -> Non
             "the outputs have shape (2, 3), expected (N, K) = (3, 2) (the last step) or (N, T, K) = (3, 5, 2) (every step); it is transposed",  # noqa: E501
         ),
         (lambda y: Trajectory(y, y), "the states have shape (3, 2), expected (N, T, M) = (3, 5, 4)"),
-        (lambda y: "wrong", "the outputs have dtype <U5, expected floats (float16, float32 or float64)"),
+        (lambda y: "wrong", "the outputs are text (dtype <U5), expected an array of floats"),
     ],
 )
 def test_an_answer_that_is_none_is_different_and_has_its_sentence(answer: Callable[[Any], Any], sentence: str) -> None:

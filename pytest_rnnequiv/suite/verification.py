@@ -183,6 +183,7 @@ class _Known:
     """What is known of a port, from what it was asked."""
 
     seconds: float = float("inf")
+    calls: int = 0
     answers: dict[bytes, tuple[Any, Any]] = field(default_factory=dict)
 
 
@@ -206,6 +207,7 @@ def _timed(known: _Known, cases: int) -> Iterator[None]:
     started = time.perf_counter()
     yield
     known.seconds = min(known.seconds, (time.perf_counter() - started) / cases)
+    known.calls += 1
 
 
 def ask(port: Port, case: Case | NetworkCase, *, anew: bool = False) -> Any:
@@ -367,6 +369,9 @@ def _failure(
     size = case.N * case.T * case.M if isinstance(case, Case) else sum(a.size for a in case.numbers().values())
     if len(spent.seen) < KEPT and size <= KEPT_SIZE:
         spent.seen.append(observation)
+    if not worth_shrinking(port) and _known.setdefault(port, _Known()).calls == 1:  # a first call may be slow
+        with suppress(PortFailure, BadAnswer, Declined):
+            ask(port, case, anew=True)
     slow = not worth_shrinking(port)
     if isinstance(case, NetworkCase):
         trajectory, shown_of = observation.trajectory, [(each.case, each.trajectory) for each in seen]
