@@ -246,7 +246,7 @@ class TestNothingCanBeWritten:
         def broken(*_: object) -> str:
             raise RuntimeError("out of ink")
 
-        monkeypatch.setattr(evidence, "script", broken)
+        monkeypatch.setattr(evidence.EquivalenceError, "script", broken)
         assert "it could not be kept: RuntimeError: out of ink" in self.failing(project)
 
     @pytest.mark.parametrize("place", ["out", "out/below", "failures"])
