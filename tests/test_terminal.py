@@ -349,13 +349,14 @@ class TestTally:
             "keras-graph",
             {"keras": "3.15.1"},
             {"induction": 2},
-            3,
-            2,
-            1,
-            0.5,
-            1.5,
-            ["one", "two"],
-            {"caught after": "3"},
+            cases=3,
+            conclusive=2,
+            failures=1,
+            declined=4,
+            worst_error_over_bound=0.5,
+            seconds=1.5,
+            notes=["one", "two"],
+            facts={"caught after": "3"},
         )
         properties = counted.to_properties()
         assert all(name.startswith("rnn_equiv.") for name, _ in properties)

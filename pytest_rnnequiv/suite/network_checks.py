@@ -92,7 +92,7 @@ def _opened(port: Port, data: Opening) -> NetworkCase:
     return generic_network_case(network, shape.N, shape.T, calls=2 if network.stateful else 1, seed=1 + data.number)
 
 
-@check(examples=500, share=7.5, everywhere=True, openings=4)
+@check(examples=500, share=7.5, everywhere=True, openings=8)
 def test_networks(port: Port, data: Data) -> None:
     """Stacks, both directions, masks, states, dtypes and all options, judged layer by layer."""
     cases = draw_networks(port, data, 2 if port.secondary else 16)
