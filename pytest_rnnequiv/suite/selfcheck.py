@@ -87,8 +87,8 @@ class MistakenNetworks:
     Attributes
     ----------
     made : bool
-        Whether there was a case in which the mistake shows: it moves a number, which 16 bits may have rounded as far, and
-        something can be told of the case.
+        Whether there was a case in which the mistake shows: it moves a number, something can be told of the case, and
+        it is none of 16 bits, whose rounding may move a number as far.
     """
 
     def __init__(self, port: Port, mistake: NetworkMistake) -> None:
