@@ -1,7 +1,7 @@
 """Activation functions, and what an error in their argument does to their value.
 
 The oracle needs four things of an activation: its value, how far the value can move when the argument moves by at most
-``delta`` (:meth:`Activation.spread`), its best linear model there (:meth:`Activation.linearise`), by which the
+``delta`` (:meth:`Activation.spread`), its best linear model there (:meth:`Activation.linearize`), by which the
 trajectory bound follows an error through many steps, and what a correct implementation of it may add of its own
 (:meth:`Activation.error`).
 """
@@ -318,7 +318,7 @@ class Activation:
             parts.append(np.where(rows, values, 0.0).sum(-1))
         return np.concatenate(parts, -1)
 
-    def linearise(self, a: Array, delta: Array, whole: Array | None = None) -> tuple[Array, Array]:
+    def linearize(self, a: Array, delta: Array, whole: Array | None = None) -> tuple[Array, Array]:
         """Linear model of the function near `a`; `whole` is :meth:`spread`, where that is known already.
 
         Returns

@@ -15,6 +15,7 @@ is NaN with a finite radius is NaN for certain, and one with an infinite radius 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ import numpy.typing as npt
 from .activations import Activation
 from .precision import Precision
 
-__all__ = ["Inexact", "Radius", "choose"]
+__all__ = ["Inexact", "Radius", "choose", "joined", "swapped", "zeros_like"]
 
 Array = npt.NDArray[np.float64]
 
@@ -53,7 +54,7 @@ class Inexact:
         For an open sum: how many terms it has, and the sum of their absolute values. A closed number has 0 terms.
     """
 
-    __slots__ = ("magnitude", "precision", "radius", "terms", "value")
+    __slots__ = ("_as_factor", "magnitude", "precision", "radius", "terms", "value")
     # numpy must leave ``array @ inexact`` and ``array + inexact`` to this class.
     __array_ufunc__ = None
 
@@ -70,11 +71,25 @@ class Inexact:
         self.radius = _radius(radius)
         self.terms = terms
         self.magnitude = magnitude
+        self._as_factor: tuple[Array, Array, Radius] | None = None
 
     @classmethod
     def weight(cls, name: str, value: Any, precision: Precision) -> Inexact:
         """A weight of a case, as far as an implementation that declares a precision may have another."""
         return cls(value, precision, precision.weight_radius(name, np.shape(value)))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the values."""
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.value.ndim
+
+    def __len__(self) -> int:
+        return len(self.value)
 
     @property
     def exact(self) -> bool:
@@ -118,8 +133,10 @@ class Inexact:
         rounding = np.where(magnitude * (1 + gamma) < p.largest, rounding, np.inf)
         return Inexact(self.value, p, rounding + self.radius)
 
-    def _factor(self) -> tuple[Array, Radius]:
-        """Value and radius of the number as a factor of a product."""
+    def _factor(self) -> tuple[Array, Array, Radius]:
+        """Value, absolute value and radius of the number as a factor of a product; kept, as weights are used often."""
+        if self._as_factor is not None:
+            return self._as_factor
         c = self.closed()
         p, radius = c.precision, c.radius
         absolute = np.abs(c.value)
@@ -130,11 +147,11 @@ class Inexact:
         # A factor that is no number of the implementation's may overflow even where it meets a zero.
         if (beyond := absolute * (1 + p.unit) > p.largest).any():
             radius = np.where(beyond, np.inf, radius)
-        return c.value, radius
+        self._as_factor = c.value, absolute, radius
+        return self._as_factor
 
     def __matmul__(self, other: Inexact) -> Inexact:
-        (a, ra), (b, rb) = self._factor(), other._factor()
-        abs_a, abs_b = np.abs(a), np.abs(b)
+        (a, abs_a, ra), (b, abs_b, rb) = self._factor(), other._factor()
         radius: Radius = 0.0
         if isinstance(ra, np.ndarray):
             radius = ra @ (abs_b + rb)
@@ -147,9 +164,9 @@ class Inexact:
         return product
 
     def __mul__(self, other: Any) -> Inexact:
-        (a, ra), (b, rb) = self._factor(), self._as_inexact(other)._factor()
-        carried = ra * np.abs(b) + (np.abs(a) + ra) * rb
-        product = Inexact(a * b, self.precision, carried, 1, np.abs(a * b))
+        (a, abs_a, ra), (b, abs_b, rb) = self._factor(), self._as_inexact(other)._factor()
+        carried = ra * abs_b + (abs_a + ra) * rb
+        product = Inexact(a * b, self.precision, carried, 1, abs_a * abs_b)
         if np.isnan(product.value).any():
             return product._nan_where((np.isnan(a) & np.isfinite(ra)) | (np.isnan(b) & np.isfinite(rb)))
         return product
@@ -228,10 +245,39 @@ class Inexact:
 
 
 def choose(condition: Any, a: Any, b: Any) -> Any:
-    """``numpy.where`` for plain and for inexact arrays; a plain alternative to an inexact one is exact."""
+    """``numpy.where`` for plain, inexact and affine arrays; a plain alternative to an inexact one is exact."""
+    if hasattr(a, "chosen"):
+        return a.chosen(condition, b)
+    if hasattr(b, "chosen"):
+        return b.chosen(np.logical_not(condition), a)
     if not isinstance(a, Inexact) and not isinstance(b, Inexact):
         return np.where(condition, a, b)
     one = a if isinstance(a, Inexact) else b
     a, b = one._as_inexact(a).closed(), one._as_inexact(b).closed()
     radius: Any = 0.0 if a.exact and b.exact else np.where(condition, a.radius, b.radius)
     return Inexact(np.where(condition, a.value, b.value), one.precision, radius)
+
+
+def joined(parts: Sequence[Any], axis: int = -1) -> Any:
+    """``numpy.concatenate`` for plain and for inexact arrays."""
+    if not any(isinstance(part, Inexact) for part in parts):
+        return np.concatenate([*parts], axis)
+    one = next(part for part in parts if isinstance(part, Inexact))
+    closed = [one._as_inexact(part).closed() for part in parts]
+    radius: Any = 0.0
+    if not all(part.exact for part in closed):
+        radius = np.concatenate([part.bound for part in closed], axis)
+    return Inexact(np.concatenate([part.value for part in closed], axis), one.precision, radius)
+
+
+def swapped(a: Any, axis: int) -> Any:
+    """Exchange an axis with the last one, of a plain or of an inexact array."""
+    if not isinstance(a, Inexact):
+        return np.swapaxes(a, axis, -1)
+    c = a.closed()
+    return Inexact(np.swapaxes(c.value, axis, -1), c.precision, 0.0 if c.exact else np.swapaxes(c.bound, axis, -1))
+
+
+def zeros_like(a: Any) -> Any:
+    """``numpy.zeros_like`` for plain and for inexact arrays."""
+    return choose(np.zeros((), bool), a, 0.0)

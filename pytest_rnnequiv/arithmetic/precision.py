@@ -56,8 +56,8 @@ class Precision:
     radius : mapping of str to float or array
         Absolute uncertainty of single weights, by name: a letter of the notebook (``"Wx"``, ``"Wh"``, ``"bh"``,
         ``"Wo"``, ``"bo"``; ``"E"`` for an embedding), which stands for that weight of every layer, or the full name of
-        one (``"layer1/Wx"``). A scalar, or an array that broadcasts to the weight's shape. This is how quantised
-        weights are judged under "quantisation and nothing else": see :meth:`quantised`.
+        one (``"layer1/Wx"``). A scalar, or an array that broadcasts to the weight's shape. This is how quantized
+        weights are judged under "quantization and nothing else": see :meth:`quantized`.
     """
 
     name: str
@@ -92,16 +92,16 @@ class Precision:
             known = ", ".join(KNOWN)
             raise ValueError(f"unknown precision {name!r}: expected a Precision or one of {known}") from None
 
-    def quantised(self, **scales: Any) -> Precision:
+    def quantized(self, **scales: Any) -> Precision:
         """Return this arithmetic over weights that were rounded to multiples of known scales.
 
         Parameters
         ----------
         **scales : float or array
-            The quantisation step of each weight, by name as in `radius`; an array broadcasts to the weight's shape, so
+            The quantization step of each weight, by name as in `radius`; an array broadcasts to the weight's shape, so
             a per-channel scale of ``Wx (D, M)`` has shape ``(M,)``. A weight rounded to the nearest multiple of ``s``
             moves by at most ``s/2``: that is the radius that enters the bound, times ``1 + 2^-20`` for the rounding of
-            the quantiser's own division.
+            the quantizer's own division.
 
         Raises
         ------
@@ -115,7 +115,7 @@ class Precision:
                 "layer0/Wx"
             )
         radius = {name: np.asarray(scale, dtype=np.float64) * (0.5 * (1 + 2.0**-20)) for name, scale in scales.items()}
-        return replace(self, name=f"{self.name}, quantised weights", radius={**self.radius, **radius})
+        return replace(self, name=f"{self.name}, quantized weights", radius={**self.radius, **radius})
 
     def weight_radius(self, name: str, shape: tuple[int, ...]) -> Any:
         """Return how far a weight may be from the case's own: an array of its shape, or 0 for one that is exact.

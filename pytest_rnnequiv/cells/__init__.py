@@ -1,1 +1,30 @@
-"""The cells: what one time step computes. One file for each."""
+"""The cells, each in a file of its own: what one time step computes. :data:`CELLS` lists them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .cell import Cell
+from .gru import GRUCell
+from .lstm import LSTMCell
+from .simple_rnn import SimpleRNNCell
+
+__all__ = ["CELLS", "Cell", "GRUCell", "LSTMCell", "SimpleRNNCell", "variants"]
+
+#: The cells that come with the plugin, by the names of Keras's layers.
+CELLS: dict[str, type[Cell]] = {cell.name: cell for cell in (SimpleRNNCell, GRUCell, LSTMCell)}
+
+
+def variants(kinds: Iterable[str | Cell]) -> tuple[Cell, ...]:
+    """Return cells of some kinds: of a name with various options, the default first, and each cell as it is.
+
+    Raises
+    ------
+    ValueError
+        If there is no cell of a name.
+    """
+    kinds = tuple(kinds)
+    unknown = [kind for kind in kinds if not isinstance(kind, Cell) and kind not in CELLS]
+    if unknown or not kinds:
+        raise ValueError(f"cells must be some of {', '.join(CELLS)}, not {', '.join(map(repr, unknown)) or 'none'}")
+    return tuple(cell for kind in kinds for cell in ((kind,) if isinstance(kind, Cell) else CELLS[kind].variants()))

@@ -1,56 +1,253 @@
-"""The NumPy recurrence, as one would write it on a blackboard; and what is built of it."""
+"""The recurrence over time, and the walk through a model's calls and layers: both once, for all that is built of them.
+
+:class:`Walk` computes with NumPy's numbers. The oracle walks the same way with inexact numbers, and takes what an
+implementation has shown in the place of what it would compute (:mod:`~..judging.oracle`). A mistake walks it with a
+wrong :class:`~.wiring.Wiring`.
+"""
 
 from __future__ import annotations
 
-from typing import Any, overload
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.activations import Activation
-from ..cells.simple_rnn import CellWeights, SimpleRNN
-from .case import Case
-from .network import Layer
-from .network_case import NetworkCase
-from .trajectory import NetworkTrajectory, ShownCall, ShownLayer, Trajectory
+from ..arithmetic.inexact import choose
+from ..cells.cell import Cell, CellWeights
+from .case import Call, Case
+from .layers import RNN
+from .spec import Layer, Place
+from .trajectory import ShownLayer, Trajectory
+from .wiring import RIGHT, Unmade, Wiring
 
-__all__ = ["recurrence", "reference"]
+__all__ = ["Walk", "recurrence", "reference"]
 
 Array = npt.NDArray[Any]
+Bools = npt.NDArray[np.bool_]
 
 
 def recurrence(
-    x: Array, h: Array, mask: Array, w: CellWeights, act: Activation, cell: SimpleRNN
-) -> tuple[Array, Array]:
+    x: Array,
+    states: Sequence[Array],
+    mask: Bools,
+    w: CellWeights,
+    activation: Activation,
+    cell: Cell,
+    wiring: Wiring = RIGHT,
+) -> tuple[Array, ...]:
     """Compute the recurrence itself, step by step: ``h_t = act(x_t Wx + h_{t-1} Wh + bh)``.
 
     Parameters
     ----------
     x : (N, T, D) array
-    h : (N, M) array
-        The state before the first step.
+    states : sequence of (N, M) arrays
+        Before the first step.
     mask : (N, T) bool array
-        A False step holds the state. The output there is the one before, which is zeros before the first True step.
+        A False step holds the states.
 
     Returns
     -------
-    outputs, states : (N, T, M) arrays
+    tuple of (N, T, M) arrays
+        Each state after every step.
     """
-    outputs, states = np.empty((2, *mask.shape, h.shape[1]), h.dtype)
-    o = np.zeros_like(h)
-    for t in range(x.shape[1]):
-        on = mask[:, t, None]
-        new = cell.step(x[:, t], h, w, act)
-        outputs[:, t] = o = np.where(on, new, o)
-        states[:, t] = h = np.where(on, new, h)
-    return outputs, states
+    x, mask = wiring.cell_input(x, mask), wiring.state_mask(mask)
+    found = tuple(np.empty((*mask.shape, h.shape[1]), h.dtype) for h in states)
+    for t in range(mask.shape[1]):
+        new = cell.step(x[:, t], tuple(states), w, activation)
+        if not (on := mask[:, t, None]).all():
+            new = tuple(choose(on, one, wiring.held_state(h)) for one, h in zip(new, states, strict=True))
+        states = new
+        for whole, h in zip(found, states, strict=True):
+            whole[:, t] = h
+    return found
 
 
-@overload
-def reference(case: Case, dtype: Any = ...) -> Trajectory: ...
-@overload
-def reference(case: NetworkCase, dtype: Any = ...) -> NetworkTrajectory: ...
-def reference(case: Case | NetworkCase, dtype: Any = np.float64) -> Trajectory | NetworkTrajectory:
+class Walk:
+    """A walk through the calls and layers of a case, in some arithmetic.
+
+    Parameters
+    ----------
+    case : Case
+    wiring : Wiring
+        How the parts are put together.
+    """
+
+    def __init__(self, case: Case, wiring: Wiring = RIGHT) -> None:
+        self.case, self.wiring = case, wiring
+        #: The states that stateful layers have after the last call.
+        self.kept: dict[int, list[Any]] = {}
+
+    def calls(self) -> Trajectory:
+        """Make all calls.
+
+        Raises
+        ------
+        Unmade
+            If the parts do not fit together in the way of the wiring.
+        """
+        shown: dict[int, Trajectory] = {}
+        with np.errstate(all="ignore"):  # saturation, overflow and NaN are answers here, not accidents
+            for c in self.wiring.call_order(len(self.case.calls)):
+                shown[c] = self.call(c, self.case.calls[c])
+        return Trajectory.of_calls([shown[c] for c in range(len(shown))])
+
+    def call(self, c: int, call: Call) -> Trajectory:
+        """Make one call."""
+        case, spec, wiring = self.case, self.case.spec, self.wiring
+        x, mask = case.inputs(call, self.weight)
+        outputs, masks, shown = [x], [mask], []
+        given = iter(call.states)
+        below: list[Any] | None = None
+        one_step = not spec.layers[-1].return_sequences
+        for i, layer in enumerate(spec.layers):
+            x, mask = wiring.layer_input(i, outputs, one_step), wiring.layer_mask(i, masks)
+            units = [M for direction in layer.directions for M in direction.state_units]
+            own = [self.given_state(next(given)) for _ in units] if layer.initial_state else None
+            kept = None if call.reset else self.kept.get(i)
+            start = wiring.initial_states(own, kept, below)
+            start = [self.zeros(call.N, M) for M in units] if start is None else list(start)
+            if [h.shape for h in start] != [(call.N, M) for M in units] or mask.shape != x.shape[:2]:
+                raise Unmade
+            output, below, told, states = self.layer(i, layer, x, mask, start)
+            if layer.stateful:
+                self.kept[i] = below
+            shown.append(ShownLayer(output, states, tuple(told)))
+            if not isinstance(output, tuple):
+                outputs.append(output)
+                masks.append(wiring.passed_mask(layer, mask))
+        y = shown[-1].output
+        if spec.head is not None:
+            y = self.head(outputs[-1])
+        return Trajectory(y, layers=tuple(shown))
+
+    def layer(
+        self, i: int, layer: Layer, x: Any, mask: Bools, start: list[Any]
+    ) -> tuple[Any, list[Any], list[Any], Any]:
+        """Compute one layer.
+
+        Returns
+        -------
+        output : what it gives to the next one
+        finals, told : lists of (N, M)
+            Its final states, and the same as the layer returns them.
+        states : (N, T, M) or None
+            Of a layer of one recurrence, what it has put out of its state after every step.
+        """
+        wiring = self.wiring
+        finals: list[Any] = []
+        sequences: list[Any] = []
+        states: Any = None
+        for j, direction in enumerate(layer.directions):
+            y, on = wiring.direction_input(j, direction, x, mask)
+            for k, cell in enumerate(direction.kinds):
+                place = Place(i, j, k)
+                count = len(cell.states)
+                own = start[len(finals) : len(finals) + count]
+                w = self.case.cell_weights(place, self.weight)
+                if y.shape[-1] != len(w.Wx):
+                    raise Unmade
+                every, last = self.run(place, direction, cell, wiring.stacked_input(y) if k else y, own, on, w)
+                finals += last
+                y = cell.readout(wiring.cell_output(on, every), self.activation(direction.activation))
+                states = every
+            sequences.append(wiring.direction_output(direction, on, y))
+        ends = [wiring.last_output(j, y) for j, y in enumerate(sequences)]
+        output = wiring.merged(layer, sequences if layer.return_sequences else ends)
+        if not isinstance(output, tuple):
+            output = wiring.passed_on(i, output, x)
+        one = isinstance(layer, RNN) and len(layer.cells) == 1
+        told = wiring.final_states(layer, finals, sequences)
+        return self.stored(output), finals, told, states if one else None
+
+    # ---- the arithmetic: NumPy's, as it stands here ----
+
+    def weight(self, name: str, array: Array) -> Any:
+        """A weight, or the inputs (without a name), as it is computed with."""
+        return self.stored(array)
+
+    def given_state(self, array: Array) -> Any:
+        """An initial state, as it is computed with."""
+        return self.stored(array)
+
+    def zeros(self, N: int, M: int) -> Any:
+        """A state that nobody gives."""
+        raise NotImplementedError
+
+    def stored(self, a: Any) -> Any:
+        """A number, or a pair of these, as it is kept."""
+        raise NotImplementedError
+
+    def activation(self, f: Activation) -> Activation:
+        """An activation, as it is computed."""
+        return f
+
+    def run(
+        self, place: Place, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights
+    ) -> tuple[Any, list[Any]]:
+        """Run one recurrence: its first state after every step, and all its final states."""
+        raise NotImplementedError
+
+    def head(self, x: Any) -> Any:
+        """Outputs of the model."""
+        head = self.case.spec.head
+        assert head is not None
+        Wo, bo = self.case.head_weights(self.weight)
+        return self.stored(self.wiring.head_output(head, x @ Wo + bo))
+
+
+class Computed(Walk):
+    """A walk in NumPy's numbers of some dtype.
+
+    Parameters
+    ----------
+    dtype : dtype
+    rounding : callable, optional
+        Rounds everything that is stored, for an arithmetic that NumPy does not have.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        wiring: Wiring = RIGHT,
+        dtype: Any = np.float64,
+        rounding: Callable[[Array], Array] | None = None,
+    ) -> None:
+        super().__init__(case, wiring)
+        self.dtype, self.rounding = dtype, rounding
+
+    def zeros(self, N: int, M: int) -> Any:
+        """A state that nobody gives."""
+        return np.zeros((N, M), self.dtype)
+
+    def stored(self, a: Any) -> Any:
+        """A number, or a pair of these, as it is kept."""
+        if isinstance(a, tuple):
+            return tuple(map(self.stored, a))
+        a = a.astype(self.dtype)
+        return a if self.rounding is None else self.rounding(a)
+
+    def activation(self, f: Activation) -> Activation:
+        """An activation, as it is computed."""
+        return f if self.rounding is None else rounded(f, "fewer bits", self.rounding)
+
+    def run(
+        self, place: Place, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights
+    ) -> tuple[Any, list[Any]]:
+        """Run one recurrence, step by step."""
+        f = self.activation(direction.activation)
+        found = recurrence(x, start, mask, w, f, cell, self.wiring)
+        return found[0], [h[:, -1] for h in found]
+
+
+def rounded(f: Activation, name: str, rounding: Callable[[Array], Array]) -> Activation:
+    """Return the activation with its value rounded: the state is kept in fewer bits."""
+    return replace(f, name=f"{f.name} in {name}", function=lambda a: rounding(f.function(a)), slope=None)
+
+
+def reference(case: Case, dtype: Any = np.float64) -> Trajectory:
     """Compute a case with NumPy.
 
         h_t = act(x_t Wx + h_{t-1} Wh + bh)
@@ -58,107 +255,27 @@ def reference(case: Case | NetworkCase, dtype: Any = np.float64) -> Trajectory |
 
     Parameters
     ----------
-    case : Case or NetworkCase
+    case : Case
     dtype : dtype
         The numbers to compute in; float64 by default, whatever the case's own dtype is.
 
     Returns
     -------
     Trajectory
-        ``outputs (N, T, K)`` and ``states (N, T, M)`` of every step.
-    NetworkTrajectory
-        For a network's case: outputs and final states of each layer, in each call.
+        Outputs, and outputs and states of each layer. Of the notebook's model, ``outputs (N, T, K)`` and ``states (N,
+        T, M)`` of every step. Of a case of several calls, one for each.
     """
-    with np.errstate(all="ignore"):  # saturation, overflow and NaN are answers here, not accidents
-        if isinstance(case, NetworkCase):
-            return _network(case, dtype)
-        spec = case.spec
-        x, Wo, bo = (a.astype(dtype) for a in (case.x, case.Wo, case.bo))
-        w = CellWeights(*(a.astype(dtype) for a in case.cell_weights))
-        h0 = np.zeros((case.N, case.M), dtype) if case.h0 is None else case.h0.astype(dtype)
-        mask = np.ones((case.N, case.T), bool) if case.mask is None else case.mask
-        outputs, states = recurrence(x, h0, mask, w, spec.activation, spec.cell)
-        y = spec.head_activation(spec.cell.readout(outputs, spec.activation) @ Wo + bo)
-        return Trajectory(y.astype(dtype), states)
+    return shown_by(Computed(case.with_every_output(), dtype=dtype).calls(), case)
 
 
-def _network(case: NetworkCase, dtype: Any) -> NetworkTrajectory:
-    network, calls = case.network, []
-    kept: dict[int, list[Array]] = {}  # what stateful layers remember
-    for call in case.calls:
-        x, mask = case.inputs(call)
-        x, given, shown = x.astype(dtype), iter(call.states), []
-        for i, layer in enumerate(network.layers):
-            outputs: list[Array] = []
-            finals: list[Array] = []
-            for direction, cells in zip(layer.directions, case.cell_weights(i), strict=True):
-                zeros = [np.zeros((call.N, M), dtype) for M in direction.cells]
-                if layer.initial_state:
-                    h0 = [next(given).astype(dtype) for _ in direction.cells]
-                elif i in kept and not call.reset:
-                    h0 = kept[i][len(finals) : len(finals) + len(direction.cells)]
-                else:
-                    h0 = zeros
-                output, final = _layer(direction, x, mask, h0, cells)
-                outputs.append(output)
-                finals += final
-            if layer.stateful:
-                kept[i] = finals
-            merged = merge(layer, outputs)
-            shown.append(ShownLayer(merged, tuple(finals) if layer.return_state or layer.stateful else None))
-            if isinstance(merged, tuple):
-                continue  # two outputs: this is the last layer, without a head
-            x, mask = merged, mask_behind(layer, mask)
-        y = shown[-1].output
-        if network.head is not None:
-            Wo, bo = (a.astype(dtype) for a in case.head_weights())
-            y = network.head.activation(x @ Wo + bo)
-        calls.append(ShownCall(y, tuple(shown)))
-    return NetworkTrajectory(tuple(calls))
-
-
-def _layer(
-    layer: Layer, x: Array, mask: Array, h0: list[Array], weights: list[CellWeights]
-) -> tuple[Array, list[Array]]:
-    """One layer in one direction: its output, in the order of processing, and the final state of each cell."""
-    if layer.go_backwards:
-        x, mask = x[:, ::-1], mask[:, ::-1]
-    finals = []
-    for w, h in zip(weights, h0, strict=True):
-        w = CellWeights(*(a.astype(x.dtype) for a in w))
-        x, states = recurrence(x, h, mask, w, layer.activation, SimpleRNN())
-        finals.append(states[:, -1])
-    if layer.zero_output_for_mask:
-        x = np.where(mask[..., None], x, 0)
-    return (x if layer.return_sequences else x[:, -1]), finals
-
-
-def merge(layer: Any, outputs: list[Any]) -> Any:
-    """What a layer makes of the outputs of its directions: of a plain layer the only one.
-
-    Both are in the order of processing; the backward one is turned round where it is a sequence. Takes arrays, and
-    whatever adds and multiplies as they do.
-    """
-    if len(outputs) == 1:
-        return outputs[0]
-    forward, backward = outputs
-    if layer.return_sequences:
-        backward = backward[:, ::-1]
-    match layer.merge_mode:
-        case "concat":
-            return np.concatenate([forward, backward], axis=-1)
-        case "sum":
-            return forward + backward
-        case "ave":
-            return (forward + backward) / 2
-        case "mul":
-            return forward * backward
-        case _:
-            return forward, backward
-
-
-def mask_behind(layer: Any, mask: Array) -> Array:
-    """The mask that belongs to the outputs of a layer: in their order, and none behind a single output."""
-    if not layer.return_sequences:
-        return np.ones((len(mask), 1), bool)
-    return mask[:, ::-1] if getattr(layer, "go_backwards", False) else mask
+def shown_by(walked: Trajectory, case: Case) -> Trajectory:
+    """Leave of all that was computed what a model shows: final states only where its layers return or keep them."""
+    calls = []
+    for call in walked.each_call:
+        layers = tuple(
+            ShownLayer(seen.output, seen.states, seen.final_states if layer.return_state or layer.stateful else None)
+            for layer, seen in zip(case.spec.layers, call.layers, strict=True)
+            if seen is not None
+        )
+        calls.append(Trajectory(call.outputs, layers[0].states if case.spec.letters else None, layers))
+    return Trajectory.of_calls(calls)

@@ -39,7 +39,7 @@ def notebook_case(seed: int = 0) -> Case:
     rng = np.random.default_rng(seed)
     limit = np.sqrt(6 / (5 + 2))
     return Case(
-        Spec(D=3, M=5, K=2),
+        Spec.simple(D=3, M=5, K=2),
         x=rng.random((1, 10, 3)),
         Wo=rng.uniform(-limit, limit, (5, 2)),
         bo=np.zeros(2),

@@ -1,129 +1,488 @@
-"""What a model is: its shapes, its options, and the parameter law.
+"""What a model is: layers of cells, both directions, a head, a source of masks, a dtype; and the parameter law.
 
-The letters are those of the notebook it began with: ``N`` samples, ``T`` time steps, ``D`` input features, ``M``
-hidden units, ``K`` outputs.
+The notebook's model, ``Input(T, D) -> SimpleRNN(M) -> Dense(K)``, is the smallest one: :meth:`Spec.simple` makes it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..arithmetic.activations import Activation, activation
+from ..arithmetic.activations import Activation
 from ..arithmetic.precision import Precision
-from ..cells.simple_rnn import SimpleRNN
+from ..cells.cell import Cell
+from .layers import LAYERS, RNN, Bidirectional, Dense, SimpleRNN
+from .sizes import size
 
-__all__ = ["Spec", "param_count"]
+__all__ = ["OPTIONS", "POLICIES", "Place", "Spec"]
 
-#: The weights of ``SimpleRNN -> Dense``, in the order of ``model.get_weights()``.
-WEIGHT_NAMES = ("Wx", "Wh", "bh", "Wo", "bo")
+#: Keras's dtype policies: the numbers of the weights, and those that are computed with.
+POLICIES: dict[str, tuple[str, str]] = {
+    "float32": ("float32", "float32"),
+    "float64": ("float64", "float64"),
+    "float16": ("float16", "float16"),
+    "bfloat16": ("bfloat16", "bfloat16"),
+    "mixed_float16": ("float32", "float16"),
+    "mixed_bfloat16": ("float32", "bfloat16"),
+}
+#: Where the mask comes from: nowhere, ``Masking``, ``Embedding(mask_zero=True)``, the argument ``mask``; ``embedding``
+#: is one without a mask.
+SOURCES = ("input", "masking", "mask", "embedding", "embedding with mask")
+
+#: What a model may have beyond a plain layer and a plain head, by the names under which a port says that it heeds it.
+#: ``bidirectional`` is also ``merge_mode`` and ``backward_layer``, ``dropout`` is also ``recurrent_dropout``; said
+#: alone, a part brings only itself. ``T`` and ``N`` are sizes that a model says beforehand; ``unroll`` and
+#: ``stateful`` bring the one that they need.
+OPTIONS = (
+    "activation",
+    "use_bias",
+    "return_sequences",
+    "return_state",
+    "initial_state",
+    "go_backwards",
+    "stateful",
+    "unroll",
+    "zero_output_for_mask",
+    "dropout",
+    "trainable",
+    "cells",
+    "layers",
+    "bidirectional",
+    "head",
+    "masking",
+    "mask",
+    "embedding",
+    "recurrent_dropout",
+    "merge_mode",
+    "backward_layer",
+    "T",
+    "N",
+)
+
+Layer = RNN | Bidirectional
 
 
-def size(letter: str, value: Any, least: int = 1) -> int:
-    """Check one of the letters N, T, D, M, K and return it as an int.
+class Place(NamedTuple):
+    """Where one recurrence of a model is."""
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `value` is no whole number, or smaller than `least`.
-    """
-    try:
-        number = value.__index__()
-    except AttributeError:
-        raise TypeError(f"{letter} must be a whole number, not {value!r}") from None
-    if isinstance(value, bool) or number < least:
-        raise ValueError(f"{letter} must be at least {least}, not {value!r}")
-    return int(number)
-
-
-def param_count(D: int, M: int, K: int) -> int:
-    """Count the parameters of ``SimpleRNN(M) -> Dense(K)`` on `D` features: ``M*(D+M+1) + K*(M+1)``.
-
-    >>> param_count(D=3, M=5, K=2)
-    57
-    """
-    D, M, K = size("D", D), size("M", M), size("K", K)
-    return M * (D + M + 1) + K * (M + 1)
+    layer: int
+    direction: int
+    cell: int
 
 
 @dataclass(frozen=True)
 class Spec:
-    """An architecture: ``Input(T, D) -> SimpleRNN(M) -> Dense(K)``. Hashable.
+    """An architecture of one or more recurrent layers. Hashable.
 
     Parameters
     ----------
-    D, M, K : int
-        Input features, hidden units, outputs; each at least 1.
-    activation : str or Activation
-        Keras's name of the recurrent layer's activation, or an :class:`~.activations.Activation`.
-    dtype : {"float32", "float64"}
-        The numbers of weights, inputs and states.
-    head_activation : str or Activation
-        Activation of the dense head; Keras's default is none, ``"linear"``.
+    D : int
+        Input features; of an ``Embedding``, its ``output_dim``.
+    layers : sequence of RNN or Bidirectional
+        All but the last return sequences.
+    head : Dense, optional
+    source : {"input", "masking", "mask", "embedding", "embedding with mask"}
+        Where inputs and mask come from: the model's input; a ``Masking`` layer; the argument ``mask``; an ``Embedding``
+        of whole numbers, whose zeros may be masked.
+    dtype : str
+        A dtype policy of Keras.
+    mask_value : float
+        Of ``Masking``.
+    vocabulary : int
+        Of ``Embedding``: its ``input_dim``.
+    T, N : int, optional
+        Steps and samples where the model's input says how many; None leaves them open. ``unroll`` needs `T`, and
+        ``stateful`` needs `N`.
 
     Raises
     ------
     TypeError, ValueError
-        If a size is no positive whole number, or an activation or dtype is unknown.
+        If the parts do not fit together; the message says which.
     """
 
     D: int
-    M: int
-    K: int
-    activation: Activation = field(default="tanh")  # type: ignore[assignment]  # a name is looked up below
+    layers: tuple[Layer, ...]
+    head: Dense | None = None
+    source: str = "input"
     dtype: str = "float32"
-    head_activation: Activation = field(default="linear")  # type: ignore[assignment]
-    cell: SimpleRNN = field(default_factory=SimpleRNN)
+    mask_value: float = 0.0
+    vocabulary: int = 5
+    T: int | None = None
+    N: int | None = None
 
-    if TYPE_CHECKING:  # names are welcome where the attribute is an Activation
+    if TYPE_CHECKING:
 
         def __init__(
             self,
             D: int,
-            M: int,
-            K: int,
-            activation: str | Activation | None = "tanh",
+            layers: Layer | Sequence[Layer],
+            head: Dense | None = None,
+            source: str = "input",
             dtype: str = "float32",
-            head_activation: str | Activation | None = "linear",
-            cell: SimpleRNN = ...,
+            mask_value: float = 0.0,
+            vocabulary: int = 5,
+            T: int | None = None,
+            N: int | None = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        for letter in "DMK":
-            object.__setattr__(self, letter, size(letter, getattr(self, letter)))
-        for name in ("activation", "head_activation"):
-            object.__setattr__(self, name, activation(getattr(self, name)))
-        if self.dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype must be 'float32' or 'float64', not {self.dtype!r}")
+        object.__setattr__(self, "D", size("D", self.D))
+        layers = (self.layers,) if isinstance(self.layers, (RNN, Bidirectional)) else self.layers
+        if not isinstance(layers, (tuple, list)) or not layers or not all(isinstance(a, Layer) for a in layers):
+            raise TypeError(
+                f"layers must be one or more of SimpleRNN, RNN and Bidirectional, not {self.layers!r}; "
+                "the notebook's model is Spec.simple(D, M, K)"
+            )
+        layers = tuple(layers)
+        object.__setattr__(self, "layers", layers)
+        if self.source not in SOURCES:
+            raise ValueError(f"source must be one of {', '.join(SOURCES)}, not {self.source!r}")
+        if self.dtype not in POLICIES:
+            raise ValueError(f"dtype must be one of {', '.join(POLICIES)}, not {self.dtype!r}")
+        size("vocabulary", self.vocabulary)
+        for letter, least in (("T", 1), ("N", 0)):
+            if getattr(self, letter) is not None:
+                object.__setattr__(self, letter, size(letter, getattr(self, letter), least))
+        for layer in layers[:-1]:
+            if not layer.return_sequences or getattr(layer, "merge_mode", "concat") is None:
+                raise ValueError(f"another layer follows {layer}: it has to give one sequence (return_sequences=True)")
+        last = layers[-1]
+        if self.head is not None and getattr(last, "merge_mode", "concat") is None:
+            raise ValueError("a head needs one input: with merge_mode=None leave it out")
+        if self.head is not None and self.head.distributed and not last.return_sequences:
+            raise ValueError("TimeDistributed needs steps: the last layer must have return_sequences=True")
+        for layer in self.directions:
+            if layer.unroll and self.T is None:
+                raise ValueError(f"{layer} needs a fixed number of steps: give the spec its T")
+            if layer.stateful and self.N is None:
+                raise ValueError(f"{layer} needs a fixed number of samples: give the spec its N")
+
+    @classmethod
+    def simple(
+        cls,
+        D: int,
+        M: int,
+        K: int,
+        activation: str | Activation | None = "tanh",
+        dtype: str = "float32",
+        head_activation: str | Activation | None = "linear",
+        cell: str | Cell = "SimpleRNN",
+        **options: Any,
+    ) -> Spec:
+        """The notebook's model: ``Input(T, D) -> SimpleRNN(M) -> Dense(K)``, or the same with another layer.
+
+        Parameters
+        ----------
+        D, M, K : int
+            Input features, hidden units, outputs; each at least 1.
+        activation, head_activation : str or Activation
+            Keras's names, or an :class:`~.activations.Activation`; that of a dense head is ``"linear"`` by default.
+        dtype : str
+            A dtype policy of Keras.
+        cell : str or Cell
+            The layer by its name, ``"SimpleRNN"``, ``"GRU"`` or ``"LSTM"``; or what one step computes.
+        **options
+            Of the layer.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a size is no positive whole number, or an activation, dtype or option is unknown.
+        """
+        size("D", D)
+        if isinstance(cell, str) and cell not in LAYERS:
+            raise ValueError(f"cell must be one of {', '.join(LAYERS)}, or a Cell, not {cell!r}")
+        if isinstance(cell, str):
+            layer: RNN = LAYERS[cell](size("M", M), activation, **options)
+        else:
+            layer = LAYERS.get(cell.name, SimpleRNN)(size("M", M), activation, cell=cell, **options)
+        return cls(D, (layer,), Dense(K, head_activation), dtype=dtype)
+
+    # ---- the letters of a model of one recurrence ----
+
+    @cached_property
+    def letters(self) -> dict[str, str]:
+        """Full names of the weights by letter: ``{"Wx": "layer0/Wx", ..., "Wo": "head/Wo"}``.
+
+        Empty for a model of more than one recurrence.
+        """
+        if len(self.layers) > 1 or len(self.places) > 1:
+            return {}
+        return {name.rpartition("/")[2]: name for name in self.weight_shapes}
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether it is the notebook's model, with any activation and dtype; a state or a mask may be given with x."""
+        if not self.letters or self.head is None or self.source not in ("input", "mask"):
+            return False
+        layer, head = self.layer, self.head
+        if type(layer) is RNN or (self.T, self.N) != (None, None):
+            return False
+        like = type(layer)(layer.units, layer.activation, cell=layer.cell, initial_state=layer.initial_state)
+        return layer == like and head == Dense(head.K, head.activation)
 
     @property
-    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes by name, in the order of Keras's ``get_weights()``: ``(D,M) (M,M) (M,) (M,K) (K,)``."""
-        return {**self.cell.weight_shapes(self.D, self.M), "Wo": (self.M, self.K), "bo": (self.K,)}
+    def layer(self) -> RNN:
+        """The only layer of a model of one recurrence."""
+        self._needs_letters("layer")
+        only = self.layers[0]
+        assert isinstance(only, RNN)
+        return only
 
     @property
-    def param_count(self) -> int:
-        """The number of parameters; for the plain model ``M*(D+M+1) + K*(M+1)``, see :func:`param_count`."""
-        return sum(prod(shape) for shape in self.weight_shapes.values())
+    def M(self) -> int:
+        """Hidden units of a model of one recurrence."""
+        self._needs_letters("M")
+        return self.layer.features
+
+    @property
+    def K(self) -> int:
+        """Outputs: of the head, or of the last layer where there is none."""
+        return self.layers[-1].features if self.head is None else self.head.K
+
+    @property
+    def activation(self) -> Activation:
+        """Activation of the recurrence of a model that has only one."""
+        self._needs_letters("activation")
+        return self.layer.activation
+
+    @property
+    def head_activation(self) -> Activation:
+        """Activation of the head."""
+        if self.head is None:
+            raise AttributeError(f"{self} has no head")
+        return self.head.activation
+
+    @property
+    def cell(self) -> Cell:
+        """The cell of a model of one recurrence."""
+        self._needs_letters("cell")
+        return self.layer.kinds[0]
+
+    def _needs_letters(self, letter: str) -> None:
+        if not self.letters:
+            raise AttributeError(f"{self} has more than one recurrence: look into its layers for {letter}")
+
+    # ---- its parts ----
+
+    @cached_property
+    def directions(self) -> tuple[RNN, ...]:
+        """All layers that run over inputs, each direction by itself, in the order of the weights."""
+        return tuple(direction for layer in self.layers for direction in layer.directions)
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Where its recurrences are, in the order of the weights."""
+        return tuple(
+            Place(i, j, k)
+            for i, layer in enumerate(self.layers)
+            for j, direction in enumerate(layer.directions)
+            for k in range(len(direction.cells))
+        )
+
+    def direction(self, place: Place) -> RNN:
+        """The layer that a recurrence belongs to, in its direction."""
+        return self.layers[place.layer].directions[place.direction]
+
+    def prefix(self, place: Place) -> str:
+        """How the full names of the weights of a recurrence begin: ``"layer0/backward/cell1/"``."""
+        side = f"{SIDES[place.direction]}/" if isinstance(self.layers[place.layer], Bidirectional) else ""
+        return f"layer{place.layer}/{side}{self.direction(place).prefix(place.cell)}"
+
+    def address(self, place: Place, whole_direction: bool = False) -> list[str]:
+        """In words, where a recurrence is: layer, and direction and cell where there is more than one."""
+        address = [f"layer{place.layer}"]
+        if isinstance(self.layers[place.layer], Bidirectional):
+            address.append(SIDES[place.direction])
+        if len(self.direction(place).cells) > 1 and not whole_direction:
+            address.append(f"cell{place.cell}")
+        return address
+
+    @cached_property
+    def options(self) -> frozenset[str]:
+        """The options that it has beyond a plain layer and a plain head, of :data:`OPTIONS`."""
+        last = self.layers[-1]
+        pairs = [layer for layer in self.layers if isinstance(layer, Bidirectional)]
+        found = {
+            "layers": len(self.layers) > 1,
+            "return_sequences": last.return_sequences,
+            "bidirectional": bool(pairs),
+            "merge_mode": any(pair.merge_mode != "concat" for pair in pairs),
+            "backward_layer": any(pair.backward is not None for pair in pairs),
+            "go_backwards": any(isinstance(layer, RNN) and layer.go_backwards for layer in self.layers),
+            "cells": any(type(layer) is RNN for layer in self.directions),
+            "use_bias": any(not layer.use_bias for layer in self.directions),
+            "trainable": any(not layer.trainable for layer in self.layers),
+            "head": self.head is None or self.head != Dense(self.head.K, self.head.activation),
+            "masking": self.source == "masking",
+            "mask": self.source == "mask",
+            "embedding": self.embedded,
+        }
+        for name in ("return_state", "initial_state", "stateful", "unroll", "dropout", "recurrent_dropout"):
+            found[name] = any(getattr(layer, name) for layer in self.directions)
+        own = [one for layer in self.layers for one in ((layer,) if isinstance(layer, RNN) else layer.given)]
+        found["zero_output_for_mask"] = any(layer.zero_output_for_mask for layer in own)
+        found["T"] = self.T is not None and not found["unroll"]
+        found["N"] = self.N is not None and not found["stateful"]
+        return frozenset(name for name, there in found.items() if there)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the inputs are whole numbers that an ``Embedding`` looks up."""
+        return self.source.startswith("embedding")
+
+    @property
+    def masked(self) -> bool:
+        """Whether there is a mask."""
+        return self.source in ("masking", "mask", "embedding with mask")
+
+    @property
+    def stateful(self) -> bool:
+        """Whether a call may depend on the calls before it."""
+        return any(layer.stateful for layer in self.directions)
+
+    @property
+    def two_outputs(self) -> bool:
+        """Whether the model returns a pair: its last layer has ``merge_mode=None``."""
+        last = self.layers[-1]
+        return self.head is None and isinstance(last, Bidirectional) and last.merge_mode is None
+
+    @property
+    def variable_dtype(self) -> str:
+        """Numbers of the weights."""
+        return POLICIES[self.dtype][0]
+
+    @property
+    def compute_dtype(self) -> str:
+        """Numbers that are computed with, and shown."""
+        return POLICIES[self.dtype][1]
 
     @property
     def precision(self) -> Precision:
-        """The arithmetic that the dtype promises, unless an implementation declares another."""
-        return Precision.of(self.dtype)
+        """The arithmetic that the policy promises, unless an implementation declares another."""
+        return Precision.of(self.compute_dtype)
+
+    # ---- its weights, and how many ----
+
+    @cached_property
+    def parts(self) -> dict[str, dict[str, tuple[int, ...]]]:
+        """Shapes of the weights of every part that has some, in the model's order: ``parts["layer0"]["Wx"]``."""
+        parts: dict[str, dict[str, tuple[int, ...]]] = {}
+        if self.embedded:
+            parts["embedding"] = {"E": (self.vocabulary, self.D)}
+        F = self.D
+        for i, layer in enumerate(self.layers):
+            parts[f"layer{i}"] = layer.weight_shapes(F)
+            F = layer.features
+        if self.head is not None:
+            parts["head"] = self.head.weight_shapes(F)
+        return parts
+
+    @cached_property
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes by full name, ``"layer0/Wx"``, in the order of ``model.get_weights()``."""
+        return {f"{part}/{name}": shape for part, shapes in self.parts.items() for name, shape in shapes.items()}
+
+    @property
+    def param_counts(self) -> dict[str, int]:
+        """Parameters of each part, by the law of :mod:`.layers`; an ``Embedding`` has ``vocabulary*D``."""
+        return {part: sum(map(prod, shapes.values())) for part, shapes in self.parts.items()}
+
+    @property
+    def param_count(self) -> int:
+        """Parameters in all, trainable or not; of the notebook's model ``M*(D+M+1) + K*(M+1)``."""
+        return sum(self.param_counts.values())
+
+    @property
+    def trainable_count(self) -> int:
+        """Parameters that training changes: those of the parts that are ``trainable``."""
+        frozen = {f"layer{i}" for i, layer in enumerate(self.layers) if not layer.trainable}
+        if self.head is not None and not self.head.trainable:
+            frozen.add("head")
+        return sum(count for part, count in self.param_counts.items() if part not in frozen)
+
+    def state_shapes(self, N: int) -> list[tuple[int, int]]:
+        """Shapes of the initial states that a call on `N` samples is given, in their order."""
+        given = (direction for layer in self.layers if layer.initial_state for direction in layer.directions)
+        return [(N, M) for direction in given for M in direction.state_units]
+
+    # ---- changed copies ----
 
     def replace(self, **changes: Any) -> Spec:
-        """Return a copy with some fields changed."""
-        return replace(self, **changes)
+        """Return a copy with some parts changed.
+
+        Of a model of one recurrence, `M`, `activation` and `cell` are those of its layer; `K` and `head_activation` are
+        those of the head.
+        """
+        layer = {_LAYER_LETTERS[name]: changes.pop(name) for name in _LAYER_LETTERS if name in changes}
+        head = {_HEAD_LETTERS[name]: changes.pop(name) for name in _HEAD_LETTERS if name in changes}
+        changed = replace(self, **changes) if changes else self
+        if layer:
+            changed = changed.with_layer(0, changed.layer.replace(**layer))
+        if head:
+            if changed.head is None:
+                raise AttributeError(f"{self} has no head")
+            changed = replace(changed, head=changed.head.replace(**head))
+        return changed
+
+    def with_layer(self, i: int, layer: Layer) -> Spec:
+        """Return a copy with layer `i` changed."""
+        return replace(self, layers=(*self.layers[:i], layer, *self.layers[i + 1 :]))
+
+    def with_direction(self, place: Place, **changes: Any) -> Spec:
+        """Return a copy with options of one direction of one layer changed."""
+        layer = self.layers[place.layer]
+        if isinstance(layer, RNN):
+            return self.with_layer(place.layer, layer.replace(**changes))
+        both = [layer.forward, layer.backward or layer.forward]
+        both[place.direction] = both[place.direction].replace(**changes)
+        return self.with_layer(place.layer, layer.replace(forward=both[0], backward=both[1]))
+
+    def with_every_output(self) -> Spec:
+        """Return the model that gives the outputs of every step, where it has one direction at the end."""
+        return self._every_output
+
+    @cached_property
+    def _every_output(self) -> Spec:
+        last = self.layers[-1]
+        assert isinstance(last, RNN)
+        return self.with_layer(len(self.layers) - 1, last.replace(return_sequences=True))
 
     def __str__(self) -> str:
+        if self.plain and self.source == "input" and not self.layer.initial_state:
+            return self._plainly()
+        more = [f"{n}={getattr(self, n)!r}" for n in ("dtype", "T", "N") if getattr(self, n) != _default(n)]
+        start = {
+            "masking": f"Masking({self.mask_value!r})",
+            "embedding": f"Embedding({self.vocabulary}, {self.D})",
+            "embedding with mask": f"Embedding({self.vocabulary}, {self.D}, mask_zero=True)",
+            "mask": "a mask",
+        }
+        chain = [f"D={self.D}", *([start[self.source]] if self.source in start else []), *map(str, self.layers)]
+        return " -> ".join(chain + ([str(self.head)] if self.head else [])) + (f" [{', '.join(more)}]" if more else "")
+
+    def _plainly(self) -> str:
         options = "".join(
             f", {name}={value}"
             for name, value, default in (
                 ("activation", str(self.activation), "tanh"),
                 ("head_activation", str(self.head_activation), "linear"),
                 ("dtype", self.dtype, "float32"),
+                *self.cell.said(),
             )
             if value != default
         )
         return f"{self.cell.name}(D={self.D}, M={self.M}, K={self.K}{options})"
+
+
+#: Names of the two directions of a ``Bidirectional``.
+SIDES = ("forward", "backward")
+_LAYER_LETTERS = {"M": "units", "activation": "activation", "cell": "cell"}
+_HEAD_LETTERS = {"K": "K", "head_activation": "activation"}
+
+
+def _default(name: str) -> Any:
+    return Spec.__dataclass_fields__[name].default

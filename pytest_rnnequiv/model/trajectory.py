@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..wording import told
 
-__all__ = ["BadAnswer", "NetworkTrajectory", "ShownCall", "ShownLayer", "Trajectory"]
+__all__ = ["Assembled", "BadAnswer", "ShownLayer", "Trajectory", "floats", "shape_of"]
 
 
 class BadAnswer(ValueError):
@@ -20,92 +20,68 @@ class BadAnswer(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectory:
-    """The visible part of one run.
-
-    Parameters
-    ----------
-    outputs : (N, K) or (N, T, K) array
-        The outputs of the last step, as ``model.predict`` returns them, or of every step.
-    states : (N, T, M) array, optional
-        The hidden state *after* every step. Whoever shows it is judged step by step, with no room for chaos.
-    through_head : bool
-        The states are outputs under an identity head; a head that rounds its factors has rounded them.
-    separate_runs : bool
-        Each state is from a run of its own, in which those before it may have been rounded in another way.
-    """
-
-    outputs: Any
-    states: Any = None
-    through_head: bool = False
-    separate_runs: bool = False
-
-    def checked(self, N: int, T: int, M: int, K: int) -> CheckedTrajectory:
-        """Return the arrays as float64, after checking kind and shape.
-
-        Raises
-        ------
-        BadAnswer
-            If something is no array of floats or has another shape than the case asks for.
-        """
-        outputs = _floats("the outputs", self.outputs)
-        if outputs.shape not in ((N, K), (N, T, K)):
-            raise BadAnswer(
-                f"the outputs have shape {outputs.shape}, expected (N, K) = {(N, K)} (the last step) "
-                f"or (N, T, K) = {(N, T, K)} (every step)" + _shape_hint(outputs.shape, (N, T, K))
-            )
-        states = None
-        if self.states is not None:
-            states = _floats("the states", self.states)
-            if states.shape != (N, T, M):
-                raise BadAnswer(
-                    f"the states have shape {states.shape}, expected (N, T, M) = {(N, T, M)}"
-                    + _shape_hint(states.shape, (N, T, M))
-                )
-        return CheckedTrajectory(outputs, states)
-
-
-@dataclass(frozen=True, eq=False)
 class ShownLayer:
-    """What was seen of one layer of a network in one call.
+    """What was seen of one layer in one call: its output, its states, or both.
 
     Parameters
     ----------
     output : array, or pair of arrays
         What the layer gives to the next one: ``(N, T, F)`` or ``(N, F)``; a pair with ``merge_mode=None``.
-    states : sequence of (N, M) arrays, optional
-        The states after the last step, of each direction and each cell, where the layer returns or keeps them.
+    states : (N, T, M) array
+        Of a layer of one recurrence: the state *after* every step, in the order of processing.
+    final_states : sequence of (N, M) arrays
+        The states after the last step, of each direction and each cell, as the layer returns or keeps them.
     """
 
     output: Any = None
     states: Any = None
+    final_states: Any = None
+
+    def numbers(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+        """Yield all arrays, by name."""
+        if self.output is not None:
+            yield from ((f"output {j}", np.asarray(a)) for j, a in enumerate(_pair(self.output)))
+        if self.states is not None:
+            yield "states", np.asarray(self.states)
+        yield from ((f"final state {j}", np.asarray(a)) for j, a in enumerate(self.final_states or ()))
+
+
+def _pair(output: Any) -> Sequence[Any]:
+    """The two outputs of ``merge_mode=None``, or the only one."""
+    return output if isinstance(output, (tuple, list)) else (output,)
 
 
 @dataclass(frozen=True, eq=False)
-class ShownCall:
-    """What was seen of one call of a network.
+class Trajectory:
+    """The visible part of a run.
 
     Parameters
     ----------
     outputs : array, or pair of arrays
-        What the model returns: of the head, or of the last layer where there is no head.
+        What the model returns: ``(N, K)`` of the last step, or ``(N, T, K)`` of every step, which may be shown also
+        where the model returns only the last. A pair where the last layer has ``merge_mode=None``.
+    states : (N, T, M) array, optional
+        Of a model of one recurrence: the hidden state *after* every step. Whoever shows it is judged step by step, with
+        no room for chaos. Beside `layers`, it stands for the states and the outputs of the only one.
     layers : sequence of ShownLayer or None
-        Of each layer; empty where only the outputs are seen.
+        What was seen of each layer; left out where only the outputs are seen.
+    calls : sequence of Trajectory
+        For a case of several calls, that of each one, in the place of all else.
     """
 
-    outputs: Any
-    layers: tuple[ShownLayer | None, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class NetworkTrajectory:
-    """The visible part of a network's calls, one after the other."""
-
-    calls: tuple[ShownCall, ...]
+    outputs: Any = None
+    states: Any = None
+    layers: Sequence[ShownLayer | None] = ()
+    calls: tuple[Trajectory, ...] = ()
 
     @classmethod
-    def of(cls, answer: Any) -> NetworkTrajectory:
-        """Wrap the outputs of a single call; what is a trajectory stays one.
+    def of(cls, answer: Any, two_outputs: bool = False) -> Trajectory:
+        """Wrap what a port returned; a bare array is its outputs.
+
+        Parameters
+        ----------
+        two_outputs : bool
+            Whether the model returns a pair.
 
         Raises
         ------
@@ -114,39 +90,69 @@ class NetworkTrajectory:
         """
         if answer is None:
             raise BadAnswer(
-                "the implementation returned None, expected an array of outputs or a NetworkTrajectory "
+                "the implementation returned None, expected an array of outputs or a Trajectory "
                 "(is a `return` missing?)"
             )
-        if isinstance(answer, Trajectory):
-            answer = answer.outputs
-        return answer if isinstance(answer, NetworkTrajectory) else cls((ShownCall(answer),))
+        pair = isinstance(answer, tuple) and len(answer) == 2 and all(isinstance(part, np.ndarray) for part in answer)
+        if pair and not two_outputs:
+            raise BadAnswer(
+                "the implementation returned a pair; to show outputs and states, return Trajectory(outputs=y, states=h)"
+            )
+        return answer if isinstance(answer, Trajectory) else cls(answer)
+
+    @classmethod
+    def of_calls(cls, calls: Sequence[Trajectory]) -> Trajectory:
+        """Put those of several calls together; that of one is itself."""
+        return calls[0] if len(calls) == 1 else cls(calls=tuple(calls))
+
+    @property
+    def each_call(self) -> tuple[Trajectory, ...]:
+        """Those of its calls; of one call, itself."""
+        return self.calls or (self,)
+
+    @property
+    def shown_layers(self) -> Sequence[ShownLayer | None]:
+        """What was seen of each layer of one call, `states` among it."""
+        first = self.layers[0] if self.layers else None
+        if self.states is None or (first is not None and first.states is self.states):
+            return self.layers
+        return (ShownLayer(states=self.states, final_states=first and first.final_states), *self.layers[1:])
+
+    def numbers(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+        """Yield all arrays, by name."""
+        for c, call in enumerate(self.each_call):
+            for i, layer in enumerate(call.shown_layers):
+                if layer is not None:
+                    yield from ((f"call {c}: layer{i}: {what}", a) for what, a in layer.numbers())
+            yield from ((f"call {c}: output {j}", np.asarray(a)) for j, a in enumerate(_pair(call.outputs)))
+
+    def replace(self, **changes: Any) -> Trajectory:
+        """Return a copy with some parts changed."""
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True, eq=False)
-class CheckedTrajectory:
-    """A trajectory whose arrays are float64 and have the shapes of their case."""
+class Assembled(Trajectory):
+    """A trajectory that was put together of several runs, by asking in other ways (:mod:`~..judging.observing`).
 
-    outputs: npt.NDArray[np.float64]
-    states: npt.NDArray[np.float64] | None
-
-
-def as_trajectory(answer: Any) -> Trajectory:
-    """Wrap what a port returned; a bare array is its outputs.
-
-    Raises
-    ------
-    BadAnswer
-        If there is nothing in it.
+    Attributes
+    ----------
+    through_head : bool
+        The states are outputs under an identity head; a head that rounds its factors has rounded them.
+    separate_runs : bool
+        Each state is from a run of its own, in which those before it may have been rounded in another way.
     """
-    if answer is None:
-        raise BadAnswer(
-            "the implementation returned None, expected an array of outputs or a Trajectory (is a `return` missing?)"
-        )
-    if isinstance(answer, tuple) and len(answer) == 2 and all(isinstance(part, np.ndarray) for part in answer):
-        raise BadAnswer(
-            "the implementation returned a pair; to show outputs and states, return Trajectory(outputs=y, states=h)"
-        )
-    return answer if isinstance(answer, Trajectory) else Trajectory(answer)
+
+    through_head: bool = True
+    separate_runs: bool = False
+
+
+def shape_of(answer: Any) -> tuple[int, ...]:
+    """The shape of an answer as an array; that of a number if it cannot be made one."""
+    try:
+        return np.shape(answer)
+    except Exception:  # whatever a foreign object raises
+        return ()
 
 
 def _floats(what: str, answer: Any) -> npt.NDArray[np.float64]:
@@ -190,17 +196,37 @@ def no_array(what: str, answer: Any) -> str:
     return f"{what} are {kind}, expected an array of floats{hint}"
 
 
-def floats(what: str, answer: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+def floats(
+    what: str, answer: Any, shape: tuple[int, ...], letters: str = "", every: int | None = None
+) -> npt.NDArray[np.float64]:
     """Return an answer as float64, after checking kind and shape; an empty one where there are no samples.
+
+    Parameters
+    ----------
+    what : str
+        What the answer is, for the message.
+    shape : tuple of int
+        What it has to be.
+    letters : str
+        The shape in letters, such as ``"(N, T, M)"``.
+    every : int, optional
+        The number of steps, where an answer for each of them is welcome beside that of shape `shape`.
 
     Raises
     ------
     BadAnswer
         If it is no array of floats, or has another shape.
     """
-    array = np.zeros(shape) if 0 in shape and np.shape(answer) == shape else _floats(what, answer)
-    if array.shape != shape:
-        raise BadAnswer(f"{what} have shape {array.shape}, expected {shape}")
+    full = shape if every is None else (shape[0], every, *shape[1:])
+    allowed = (shape, full)
+    got = shape_of(answer) if 0 in shape else ()
+    array = np.zeros(got) if 0 in got and got in allowed else _floats(what, answer)
+    if array.shape not in allowed:
+        expected = f"{letters} = {shape}" if letters else str(shape)
+        if every is not None:
+            expected += f" (the last step) or {letters.replace(', ', ', T, ', 1)} = {full} (every step)"
+        hint = _shape_hint(array.shape, full) if len(full) == 3 else ""
+        raise BadAnswer(f"{what} have shape {array.shape}, expected {expected}{hint}")
     return array
 
 
@@ -209,7 +235,7 @@ def _called(answer: Any) -> str:
     return "an array" if isinstance(answer, np.ndarray) else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
-def _shape_hint(got: tuple[int, ...], full: tuple[int, int, int]) -> str:
+def _shape_hint(got: tuple[int, ...], full: tuple[int, ...]) -> str:
     """Name the most common reasons of a wrong shape."""
     N, T, last = full
     if any(got[:i] + got[i + 1 :] in ((N, last), full) for i, size in enumerate(got) if size == 1):

@@ -1,0 +1,58 @@
+"""The GRU cell, as Keras's ``GRU`` computes it (Cho et al., 2014), in both of its forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..arithmetic.activations import Activation, activation
+from .cell import Cell, CellWeights
+
+__all__ = ["GRUCell"]
+
+
+class GRUCell(Cell):
+    """Gates ``z`` (update), ``r`` (reset) and ``h`` (candidate); ``h_t = z_t h_{t-1} + (1 - z_t) candidate``.
+
+    Weights ``Wx (F, 3M)``, ``Wh (M, 3M)``, by gate ``z, r, h``; ``bh`` is ``(2, 3M)`` with `reset_after`, the biases of
+    inputs and of state, and ``(3M,)`` without.
+
+    Parameters
+    ----------
+    recurrent_activation : str or Activation
+        Of the gates ``z`` and ``r``.
+    reset_after : bool
+        Whether the reset gate is applied after the product with ``Wh``, as cuDNN and PyTorch do it, or to the state
+        before it.
+    """
+
+    name = "GRU"
+    gates = ("z", "r", "h")
+
+    def __init__(self, recurrent_activation: str | Activation = "sigmoid", reset_after: bool = True) -> None:
+        self.recurrent_activation = activation(recurrent_activation)
+        self.reset_after = bool(reset_after)
+
+    @classmethod
+    def variants(cls) -> tuple[Cell, ...]:
+        """Return the cell with various options, the default first."""
+        return cls(), cls(reset_after=False), cls("hard_sigmoid")
+
+    def weight_shapes(self, F: int, M: int) -> dict[str, tuple[int, ...]]:
+        """Shapes of the weights of `M` units on `F` features, in Keras's order."""
+        shapes = super().weight_shapes(F, M)
+        return shapes | {"bh": (2, *shapes["bh"])} if self.reset_after else shapes
+
+    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
+        """One time step, as in :class:`~.cell.Cell`."""
+        (h,) = states
+        gate = self.recurrent_activation
+        if self.reset_after:
+            xz, xr, xh = self.split(x @ w.Wx + w.bh[0])
+            hz, hr, hh = self.split(h @ w.Wh + w.bh[1])
+            z, r = gate(xz + hz), gate(xr + hr)
+            candidate = activation(xh + r * hh)
+        else:
+            (Wz, Wr, Wh), (xz, xr, xh) = self.split(w.Wh), self.split(x @ w.Wx + w.bh)
+            z, r = gate(xz + h @ Wz), gate(xr + h @ Wr)
+            candidate = activation(xh + (r * h) @ Wh)
+        return (z * h + (1 - z) * candidate,)

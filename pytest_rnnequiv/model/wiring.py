@@ -1,0 +1,162 @@
+"""How the recurrences of a model are put together: all that is between them, as Keras does it.
+
+Each rule is a method, so that a wrong wiring, which is a mistake, is an heir that gets one of them wrong. The rules
+take arrays, and inexact numbers just as well: only indexing, :func:`~..arithmetic.inexact.choose` and
+:func:`~..arithmetic.inexact.joined` are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arithmetic.inexact import choose, joined
+from .layers import RNN, Bidirectional, Dense
+from .spec import Layer
+
+__all__ = ["RIGHT", "Unmade", "Wiring", "held", "layer_output"]
+
+Bools = npt.NDArray[np.bool_]
+
+
+class Unmade(Exception):
+    """The parts do not fit together in this way."""
+
+
+class Wiring:
+    """The rules, right as they stand here.
+
+    Attributes
+    ----------
+    shows_states : bool
+        Whether what a layer puts out is, where it is not masked, the state that it goes on with: then states can be
+        read off the outputs.
+    """
+
+    shows_states = True
+
+    def call_order(self, calls: int) -> Sequence[int]:
+        """The order in which the calls are made."""
+        return range(calls)
+
+    def layer_input(self, i: int, outputs: list[Any], one_step: bool) -> Any:
+        """What layer `i` gets, of the features and the outputs of the layers before it.
+
+        `one_step` says that the last layer returns its last output only.
+        """
+        return outputs[-1]
+
+    def layer_mask(self, i: int, masks: list[Bools]) -> Bools:
+        """The mask that layer `i` goes by."""
+        return masks[-1]
+
+    def initial_states(self, given: list[Any] | None, kept: list[Any] | None, below: list[Any] | None) -> Any:
+        """The states that a layer starts from: given, kept of the call before, or (None) zeros.
+
+        `below` are the final states of the layer before, in this call.
+        """
+        return kept if given is None else given
+
+    def direction_input(self, j: int, direction: RNN, x: Any, mask: Bools) -> tuple[Any, Bools]:
+        """Inputs and mask of direction `j`, in the order of processing."""
+        return (x[:, ::-1], mask[:, ::-1]) if direction.go_backwards else (x, mask)
+
+    def stacked_input(self, x: Any) -> Any:
+        """What a stacked cell gets of the outputs of the one below."""
+        return x
+
+    def cell_input(self, x: Any, mask: Bools) -> Any:
+        """What a cell gets at each step, of which some are masked."""
+        return x
+
+    def state_mask(self, mask: Bools) -> Bools:
+        """At which steps the state is updated."""
+        return mask
+
+    def held_state(self, h: Any) -> Any:
+        """The state after a masked step, of the one before."""
+        return h
+
+    def cell_output(self, mask: Bools, states: Any) -> Any:
+        """What a cell puts out at each step, of its states."""
+        return layer_output(mask, states)
+
+    def direction_output(self, direction: RNN, mask: Bools, outputs: Any) -> Any:
+        """The sequence of outputs of one direction, in the order of processing."""
+        return choose(mask[..., None], outputs, 0.0) if direction.zero_output_for_mask else outputs
+
+    def last_output(self, j: int, outputs: Any) -> Any:
+        """The one output of direction `j`, which returns no sequence."""
+        return outputs[:, -1]
+
+    def merged(self, layer: Layer, outputs: list[Any]) -> Any:
+        """The output of a layer, of its directions' outputs: sequences, in the order of processing, or last ones."""
+        if isinstance(layer, RNN):
+            return outputs[0]
+        forward, backward = outputs
+        if layer.return_sequences:
+            backward = backward[:, ::-1]
+        match layer.merge_mode:
+            case "concat":
+                return joined([forward, backward])
+            case "sum":
+                return forward + backward
+            case "ave":
+                return halved(forward + backward)
+            case "mul":
+                return forward * backward
+            case _:
+                return forward, backward
+
+    def passed_on(self, i: int, output: Any, x: Any) -> Any:
+        """What is passed on of layer `i`, which got `x`."""
+        return output
+
+    def passed_mask(self, layer: Layer, mask: Bools) -> Bools:
+        """The mask that belongs to the outputs of a layer: in their order, and none behind a single output."""
+        if not layer.return_sequences:
+            return np.ones((len(mask), 1), bool)
+        return mask[:, ::-1] if not isinstance(layer, Bidirectional) and layer.go_backwards else mask
+
+    def final_states(self, layer: Layer, finals: list[Any], outputs: list[Any]) -> list[Any]:
+        """The final states as they are shown, of those that there are and of the sequences of outputs."""
+        return finals
+
+    def head_output(self, head: Dense, a: Any) -> Any:
+        """What the head makes of its sums."""
+        return head.activation(a)
+
+
+RIGHT = Wiring()
+
+
+def layer_output(mask: Bools, states: Any) -> Any:
+    """What a layer puts out where it has these states ``(N, T, M)``.
+
+    That of a masked step is the output of the step before, which is zeros before the first step that is not masked,
+    whatever the initial state is.
+    """
+    if mask.all():
+        return states
+    return choose(np.logical_or.accumulate(mask, axis=1)[..., None], states, 0.0)
+
+
+def held(mask: Bools, numbers: Any, before: Any = 0.0) -> Any:
+    """Put in the place of masked steps the numbers of the last step that was not; `before` the first of these.
+
+    Parameters
+    ----------
+    numbers : (N, T, M)
+    before : (N, M), or 0
+    """
+    last = np.maximum.accumulate(np.where(mask, np.arange(mask.shape[1]), -1), axis=1)
+    found = numbers[np.arange(len(mask))[:, None], np.maximum(last, 0)]
+    return choose(last[..., None] >= 0, found, before if isinstance(before, float) else before[:, None])
+
+
+def halved(total: Any) -> Any:
+    """Divide by 2, which is exact but for what it may lose near zero."""
+    return total * 0.5
