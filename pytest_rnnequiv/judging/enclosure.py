@@ -1,26 +1,34 @@
 """One recurrence with its bounds: what a layer is once its options are taken off.
 
-A :class:`Chain` has an input, exact or not, weights, a state to begin with and a mask, in the order of processing. Two
-things can be asked of it: what each state should be, given the states that were shown before it
-(:func:`induction`), and, where no states are shown, what they should be at all (:func:`free_run`).
+A :class:`Chain` has an input, exact or not, weights, states to begin with and a mask, in the order of processing. Two
+things can be asked of it: what each state should be, given the states that were shown before it (:func:`induction`),
+and, where no states are shown, what they should be at all (:func:`free_run`). An :class:`Enclosure` does the second for
+all recurrences of a case.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.activations import Activation
-from ..arithmetic.inexact import Inexact, Radius
+from ..arithmetic.affine import Affine
+from ..arithmetic.inexact import Inexact, Radius, choose
 from ..arithmetic.precision import Precision
-from ..arithmetic.zonotope import Zonotope, extent
-from ..cells.simple_rnn import CellWeights, SimpleRNN
+from ..arithmetic.zonotope import Zonotope
+from ..cells.cell import Cell, CellWeights
+from ..model.case import Call, Case
+from ..model.forward import Walk
+from ..model.layers import RNN, Bidirectional
+from ..model.spec import Place
+from ..model.trajectory import Trajectory
+from ..model.wiring import RIGHT, Wiring
 from .verdict import telling
 
-__all__ = ["Chain", "free_run", "induction", "layer_output", "lost_when_shown", "zero_of_nan"]
+__all__ = ["Chain", "Enclosure", "Run", "free_run", "induction", "keeping_nan", "lost_when_shown", "zero_of_nan"]
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -34,18 +42,21 @@ class Chain:
     ----------
     x : Inexact, (N, T, D)
     w : CellWeights of Inexact
-    h0 : Inexact, (N, M)
+    start : tuple of Inexact, (N, M)
+        Its states before the first step.
     mask : (N, T) bool array
     activation : Activation
-    cell : SimpleRNN
+    cell : Cell
+    wiring : Wiring
     """
 
     x: Inexact
     w: CellWeights
-    h0: Inexact
+    start: tuple[Inexact, ...]
     mask: Bools
     activation: Activation
-    cell: SimpleRNN
+    cell: Cell
+    wiring: Wiring = RIGHT
 
     @property
     def precision(self) -> Precision:
@@ -53,45 +64,57 @@ class Chain:
         return self.x.precision
 
 
-def layer_output(mask: Bools, states: npt.NDArray[Any], zero_output: bool = False) -> npt.NDArray[Any]:
-    """What a layer puts out where it has these states ``(N, T, M)``, or bounds of them.
+def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[Inexact, ...]]:
+    """Base and induction step: every state from its own predecessor.
 
-    That of a masked step is the output of the step before, which is zeros before the first step that is not masked,
-    whatever the initial state is; or it is zeros at every masked step.
-    """
-    shown = mask if zero_output else np.logical_or.accumulate(mask, axis=1)
-    return np.where(shown[..., None], states, np.zeros((), states.dtype))
-
-
-def induction(chain: Chain, states: Array) -> tuple[Array, Array, Bools]:
-    """Base and induction step, all at once: every state from its own predecessor.
+    States that the cell has beside the shown one (an LSTM's ``c``) are enclosed on the way: what the step needs of the
+    shown one is known, so no error of it travels.
 
     Parameters
     ----------
-    states : (N, T, M) array
-        What was shown.
+    shown : (N, T, M) array
+        The first state after every step.
 
     Returns
     -------
     expected, radius : (N, T, M) arrays
-        A masked step holds its own number to the bit; a masked first step that of `h0`.
+        A masked step holds its own number to the bit; a masked first step that of the initial state.
     certain_nan : (N, T, M) bool array
         Where NaN, and nothing else, is right.
+    unseen : tuple of Inexact, (N, M)
+        The other states after the last step.
     """
-    h0, x = chain.h0.closed(), chain.x.closed()
-    previous = np.concatenate([h0.value[:, None], states[:, :-1]], axis=1)
+    wiring = chain.wiring
+    h0, x = chain.start[0].closed(), wiring.cell_input(chain.x.closed(), chain.mask).closed()
+    previous = np.concatenate([h0.value[:, None], shown[:, :-1]], axis=1)
     before = Inexact(previous, x.precision, _before(h0, lost_when_shown(previous, x.precision), previous))
-    h = chain.cell.step(x, before, chain.w, chain.activation).closed()
+    if len(chain.cell.states) == 1:
+        (h,) = chain.cell.step(x, (before,), chain.w, chain.activation)
+        h, unseen = h.closed(), tuple[Inexact, ...]()
+    else:
+        h, unseen = _enclosed(chain, x, before)
     certain_nan = np.asarray(x.nan.any(-1, keepdims=True) | before.nan.any(-1, keepdims=True) | h.nan)
-    zeroed = zero_of_nan(chain.activation, certain_nan, states)
-    held = ~chain.mask[..., None]
-    shown = telling(states, h.value, h.radius, chain.activation.span)
-    expected = np.where(held, previous, np.where(zeroed, 0.0, h.value))
+    zeroed = zero_of_nan(chain.activation, certain_nan, shown)
+    hold, kept = ~wiring.state_mask(chain.mask)[..., None], wiring.held_state(previous)
+    told = telling(shown, h.value, h.radius, chain.activation.span)
+    expected = np.where(hold, kept, np.where(zeroed, 0.0, h.value))
     # A held state is its predecessor to the bit; the first one is what is given, as well as that is known.
-    bound = np.where(held, _before(h0, 0.0, previous), np.where(zeroed, 0.0, shown))
+    bound = np.where(hold, _before(h0, 0.0, previous), np.where(zeroed, 0.0, told))
     certain_nan = certain_nan & ~zeroed
-    certain_nan = np.where(held, np.isnan(previous), certain_nan)
-    return expected, bound, np.broadcast_to(certain_nan, states.shape)
+    certain_nan = np.where(hold, np.isnan(kept), certain_nan)
+    return expected, bound, np.broadcast_to(certain_nan, shown.shape), unseen
+
+
+def _enclosed(chain: Chain, x: Inexact, before: Inexact) -> tuple[Inexact, tuple[Inexact, ...]]:
+    """Enclose the first state of each step, on the one shown before it; and the other states after the last step."""
+    others = tuple(state.closed() for state in chain.start[1:])
+    value, radius = np.empty(before.shape), np.empty(before.shape)
+    for t in range(chain.mask.shape[1]):
+        h, *new = chain.cell.step(x[:, t], (before[:, t], *others), chain.w, chain.activation)
+        value[:, t], radius[:, t] = h.closed().value, h.bound
+        on = chain.mask[:, t, None]
+        others = tuple(choose(on, one, old) for one, old in zip(new, others, strict=True))
+    return Inexact(value, chain.precision, radius), others
 
 
 def _before(h0: Inexact, of_shown: Radius, previous: Array) -> Radius:
@@ -121,85 +144,218 @@ def zero_of_nan(activation: Activation, certain_nan: Bools, got: Array) -> Bools
 Head = tuple[Inexact, Inexact, Activation]
 
 
-def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> tuple[Array, Array, Array]:
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a recurrence gives that is not seen.
+
+    Attributes
+    ----------
+    states : Inexact, (N, T, M)
+        Its first state after every step.
+    finals : list of Inexact, (N, M)
+        All its states after the last step.
+    outputs : Inexact, (N, T - first, K), or None
+        What the head makes of its output, where one was given.
+    scale : array of that shape
+        The sum of the absolute terms of each output: the size that an error has to be compared with.
+    """
+
+    states: Inexact
+    finals: list[Inexact]
+    outputs: Inexact | None = None
+    scale: Any = None
+
+
+def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> Run:
     """States of the recurrence or outputs of its head, and how far a correct implementation's may be from them.
 
-    An implementation's state is off by ``e_t = act(a_t + Wh' e_{t-1} + d_t) - act(a_t)``, where ``d_t`` is the
-    rounding of one step. Linearised, ``e_t = slope_t (Wh' e_{t-1} + d_t) + r_t``: every step is the source of an
-    error that travels on through the *signed* product of the following steps' matrices, so that a contracting
-    recurrence forgets it. The remainder ``r_t`` of the linearisation (Taylor, with the largest second derivative)
-    enters as one more source; it depends on earlier errors only, so the bound is rigorous, not first order. Chaos
-    makes it wide, never wrong. The errors are kept as a :class:`~.zonotope.Zonotope`, so that time is linear in the
-    number of steps.
+    Every step is the source of an error that travels on, through the *signed* product of the following steps' matrices,
+    so that a contracting recurrence forgets it: the step is made on :class:`~.affine.Affine` numbers, whose generators
+    are those of a :class:`~.zonotope.Zonotope` over all states of the cell. So time is linear in the number of steps.
+    Chaos makes the bound wide, never wrong.
 
     Parameters
     ----------
     head : (Wo, bo, activation), optional
-        Without it the states themselves are returned, with it what it makes of the layer's outputs.
+        Gives the outputs beside the states.
     first : int
-        The step to begin with.
-
-    Returns
-    -------
-    expected, radius, scale : (N, T - first, M or K) arrays
-        The numbers, the bound, and the sum of the absolute terms of each, which is the size that an error has to be
-        compared with.
+        The step whose output is the first.
     """
-    cell, act, p, w = chain.cell, chain.activation, chain.precision, chain.w
-    all_x, h0 = chain.x.closed(), chain.h0.closed()
-    h, E = h0.value, np.array(np.broadcast_to(h0.radius, h0.value.shape))
-    sharp = type(cell) is SimpleRNN
-    errors = Zonotope(E)
-    expected, radius, scale = [], [], []
-    for t in range(chain.mask.shape[1]):
-        on = chain.mask[:, t, None]
-        if sharp:
-            a = cell.preactivation(all_x[:, t], Inexact(h, p), w).off_by(E, w.Wh).closed()
-            travelled = errors.image(w.Wh.value)
-            carried = extent(travelled)
-            delta = carried + a.radius
-            spread = act.spread(a.value, delta)
-            slope, remainder = act.linearise(a.value, delta, spread)
-            # the activation's own error; its argument's error is counted above
-            new = act.function(a.value)
-            own = act.error(p, a.value, new, delta, spread)
-            source = np.where(np.isfinite(delta), np.abs(slope) * a.radius + remainder + own, np.inf)
-            if (nan := a.nan & act.keeps_nan).any():  # no error changes that
-                slope, source = np.where(nan, 0.0, slope), np.where(nan, 0.0, source)
-            travelled *= slope[:, None]
-            new_E = carried * np.abs(slope) + source
-            if not on.all():
-                travelled = np.where(on[:, None], travelled, errors.generators)
-                source = np.where(on, source, 0.0)
-            errors.become(travelled)
-            errors.add(source)
-        else:
-            step = cell.step(all_x[:, t], Inexact(h, p, E), w, act).closed()
-            new, new_E = step.value, step.bound
-        h, E = np.where(on, new, h), np.where(on, new_E, E)
-        E = np.where(np.isnan(E), np.inf, E)
-        if t < first:
+    cell, p, wiring = chain.cell, chain.precision, chain.wiring
+    x = wiring.cell_input(chain.x.closed(), chain.mask)
+    on_at = wiring.state_mask(chain.mask)
+    states = [state.closed() for state in chain.start]
+    errors = Zonotope(np.concatenate([np.broadcast_to(h.radius, h.shape) for h in states], axis=-1))
+    shown: list[Inexact] = []
+    outputs: list[Inexact] = []
+    scale: list[Array] = []
+    for t in range(on_at.shape[1]):
+        on = on_at[:, t, None]
+        before = _with_errors(states, errors, p)
+        after = cell.step(Affine(x[:, t].closed()), before, chain.w, chain.activation)
+        if not on.all():
+            pairs = zip(after, before, strict=True)
+            after = tuple(choose(on, new, wiring.held_state(old)) for new, old in pairs)
+        states = _carried_on([new.closed() for new in after], errors)
+        shown.append(states[0])
+        if head is None or t < first:
             continue
-        if head is None:
-            y, size = Inexact(h, p, E), np.abs(h)
-        else:
-            # A layer puts out zeros as long as all is masked, whatever its state is.
-            begun = np.asarray(chain.mask[:, : t + 1].any(1, keepdims=True))
-            arriving = np.where(begun, extent(errors.image(head[0].value)), 0.0) if sharp else None
-            y, size = _headed(chain, head, np.where(begun, h, 0.0), np.where(begun, E, 0.0), arriving)
-        expected.append(y.value)
-        radius.append(y.bound)
+        # A layer puts out zeros as long as all is masked, whatever its state is.
+        begun = np.asarray(chain.mask[:, : t + 1].any(1, keepdims=True))
+        y, size = _headed(choose(begun, _with_errors(states, errors, p)[0], 0.0), head)
+        outputs.append(y)
         scale.append(size)
-    return np.stack(expected, 1), np.stack(radius, 1), np.stack(scale, 1)
+    whole = _stacked(shown)
+    return Run(whole, states) if head is None else Run(whole, states, _stacked(outputs), np.stack(scale, 1))
 
 
-def _headed(chain: Chain, head: Head, h: Array, E: Array, arriving: Array | None) -> tuple[Inexact, Array]:
-    """Outputs of one step, and their size; `arriving` is what travels, which keeps its sign through the head."""
+def _stacked(steps: list[Inexact]) -> Inexact:
+    values, radii = (np.stack(each, 1) for each in ([h.value for h in steps], [h.bound for h in steps]))
+    return Inexact(values, steps[0].precision, radii)
+
+
+def _with_errors(states: list[Inexact], errors: Zonotope, p: Precision) -> tuple[Affine, ...]:
+    """States, and how the errors that travel are in each of them."""
+    generators = np.split(errors.generators, len(states), axis=-1) if len(states) > 1 else [errors.generators]
+    return tuple(Affine(Inexact(h.value, p), g) for h, g in zip(states, generators, strict=True))
+
+
+def _carried_on(after: list[Affine], errors: Zonotope) -> list[Inexact]:
+    """Let the errors travel on by one step, add what the step adds, and return the states with all of it."""
+    local = [np.broadcast_to(new.centre.radius, new.shape) for new in after]
+    generators = [
+        np.zeros((*errors.generators.shape[:2], new.shape[-1])) if new.generators is None else new.generators
+        for new in after
+    ]
+    errors.become(np.concatenate(generators, axis=-1))
+    errors.add(np.concatenate(local, axis=-1))
+    known = []
+    for new, source in zip(after, local, strict=True):
+        radius = new.extent + source
+        known.append(Inexact(new.centre.value, new.centre.precision, np.where(np.isnan(radius), np.inf, radius)))
+    return known
+
+
+def _headed(h: Affine, head: Head) -> tuple[Inexact, Array]:
+    """Outputs of one step, and their size."""
     Wo, bo, activation = head
-    p = chain.precision
-    if arriving is None:
-        y = (chain.cell.readout(Inexact(h, p, E), chain.activation) @ Wo + bo).closed()
-    else:
-        y = (Inexact(h, p) @ Wo + bo).off_by(E, Wo).closed()
-        y = Inexact(y.value, p, y.radius + arriving)
-    return activation(y).closed(), np.abs(h) @ np.abs(Wo.value) + np.abs(bo.value)
+    total = h @ Wo + bo
+    c = total.closed().centre
+    y = activation(Inexact(c.value, c.precision, c.radius + total.extent)).closed()
+    return y, np.abs(h.centre.value) @ np.abs(Wo.value) + np.abs(bo.value)
+
+
+def keeping_nan(case: Case) -> Case:
+    """Return the case whose functions all make NaN of NaN; itself if they do so anyway."""
+    spec, head = case.spec, case.spec.head
+    for place in spec.places:
+        f = spec.direction(place).activation
+        if not f.keeps_nan:
+            spec = spec.with_direction(place, activation=replace(f, keeps_nan=True))
+    if head is not None and not head.activation.keeps_nan:
+        spec = spec.replace(head_activation=replace(head.activation, keeps_nan=True))
+    return case if spec is case.spec else case.under(spec)
+
+
+#: The rules of a wiring that stand between a recurrence and the head behind it.
+_BEFORE_HEAD = ("cell_output", "direction_output", "last_output", "merged", "passed_on", "layer_mask", "head_output")
+
+
+class Enclosure(Walk):
+    """A walk with inexact numbers: what each should be, and how far a correct implementation's may be from it.
+
+    Parameters
+    ----------
+    case : Case
+    p : Precision
+        The arithmetic of the implementation.
+    wiring : Wiring
+        How the parts are put together.
+
+    Attributes
+    ----------
+    coarser : bool
+        Whether the case's numbers are rounded when they enter.
+    """
+
+    def __init__(self, case: Case, p: Precision, wiring: Wiring = RIGHT) -> None:
+        super().__init__(case, wiring)
+        self.coarser = p.unit > Precision.of(case.spec.variable_dtype).unit
+        self.p = replace(p, operand=max(p.operand, p.unit)) if self.coarser else p
+        #: Outputs and their size, where the head was computed together with the recurrence before it.
+        self._headed: tuple[Inexact, Any] | None = None
+
+    def call(self, c: int, call: Call) -> Trajectory:
+        """Make one call."""
+        self._headed = None
+        return super().call(c, call)
+
+    def run(
+        self, place: Place, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights
+    ) -> tuple[Any, list[Any]]:
+        """Compute one recurrence with its bound."""
+        chain = self._chain(direction, cell, x, start, mask, w)
+        head = self._head_behind(place, direction, mask)
+        run = free_run(chain, head, 0 if direction.return_sequences else mask.shape[1] - 1)
+        if head is not None:
+            assert run.outputs is not None
+            self._headed = run.outputs, run.scale
+        return run.states, run.finals
+
+    def _chain(self, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights) -> Chain:
+        return Chain(x.closed(), w, tuple(start), mask, direction.activation, cell, self.wiring)
+
+    def _head_behind(self, place: Place, direction: RNN, mask: Bools) -> Any:
+        """The head, where it is right behind a recurrence: then what travels keeps its sign through it."""
+        spec, wiring = self.case.spec, type(self.wiring)
+        if spec.head is None or place.layer < len(spec.layers) - 1 or place.cell < len(direction.cells) - 1:
+            return None
+        if isinstance(spec.layers[-1], Bidirectional) or (direction.zero_output_for_mask and not mask.all()):
+            return None
+        if any(getattr(wiring, rule) is not getattr(Wiring, rule) for rule in _BEFORE_HEAD):
+            return None
+        if type(direction.kinds[place.cell]).readout is not Cell.readout:
+            return None
+        return (*self.case.head_weights(self.weight), spec.head.activation)
+
+    def head(self, x: Any) -> Any:
+        """Compute the outputs of the head, ``(N, steps, K)``."""
+        return self._head_of(x)[0]
+
+    def _head_of(self, x: Any) -> tuple[Inexact, Array, Bools]:
+        """Outputs of the head, their size (the sum of the absolute terms), and where NaN goes into it for certain."""
+        if self._headed is not None:
+            y, scale = self._headed
+            return y, scale, y.nan
+        Wo, bo = self.case.head_weights(self.weight)
+        total = x @ Wo + bo
+        assert self.case.spec.head is not None
+        y, scale = self.wiring.head_output(self.case.spec.head, total).closed(), total.magnitude
+        nan = total.nan | y.nan
+        return (y, scale, nan) if y.ndim == 3 else (y[:, None], scale[:, None], nan[:, None])
+
+    # ---- the arithmetic ----
+
+    def weight(self, name: str, array: Any) -> Inexact:
+        """A weight, or the inputs."""
+        return Inexact.weight(name, array, self.p)
+
+    def given_state(self, array: Any) -> Inexact:
+        """An initial state, as the implementation holds it."""
+        return self._entering(array.astype(np.float64))
+
+    def _entering(self, value: Array, radius: Radius = 0.0) -> Inexact:
+        """A number that is given, and known as well as that, as the implementation holds it."""
+        if not self.coarser:
+            return Inexact(value, self.p, radius)
+        size = np.abs(value) + radius
+        rounding = self.p.operand * size + np.where(size == 0, 0.0, self.p.tiny)
+        return Inexact(value, self.p, np.where(size * (1 + self.p.unit) > self.p.largest, np.inf, radius + rounding))
+
+    def zeros(self, N: int, M: int) -> Inexact:
+        """A state that nobody gives."""
+        return Inexact(np.zeros((N, M)), self.p)
+
+    def stored(self, a: Any) -> Any:
+        """A number, or a pair of these, whose sum is rounded."""
+        return tuple(each.closed() for each in a) if isinstance(a, tuple) else a.closed()

@@ -15,11 +15,12 @@ import numpy as np
 
 from ..arithmetic.precision import Precision
 from ..model.case import Case
-from ..model.network_case import NetworkCase
-from ..model.trajectory import BadAnswer, NetworkTrajectory, Trajectory, as_trajectory
-from .oracle import INDUCTION, Verdict, judge
+from ..model.layers import RNN
+from ..model.spec import Layer
+from ..model.trajectory import Assembled, BadAnswer, ShownLayer, Trajectory, shape_of
+from .oracle import INDUCTION, LAYER_BY_LAYER, Verdict, inspection, judge
 
-__all__ = ["PREFIXES", "Observation", "observe"]
+__all__ = ["PREFIXES", "Asking", "Observation", "observe"]
 
 #: The way of an implementation that shows outputs only and was run on every prefix.
 PREFIXES = "prefixes"
@@ -31,8 +32,8 @@ class Observation:
 
     Attributes
     ----------
-    case : Case or NetworkCase
-    trajectory : Trajectory or NetworkTrajectory
+    case : Case
+    trajectory : Trajectory
         With states wherever they could be had.
     way : str or None
         ``"prefixes"`` where the states were had by prefixes.
@@ -40,32 +41,75 @@ class Observation:
         The runs that were really made; a mistake has to explain each of them.
     """
 
-    case: Any
-    trajectory: Any
+    case: Case
+    trajectory: Trajectory
     way: str | None
-    runs: tuple[tuple[Any, Any], ...]
+    runs: tuple[tuple[Case, Trajectory], ...]
 
     @classmethod
-    def of(cls, case: Case | NetworkCase, trajectory: Trajectory | NetworkTrajectory) -> Observation:
+    def of(cls, case: Case, trajectory: Trajectory) -> Observation:
         """What one run showed, as it is."""
         return cls(case, trajectory, None, ((case, trajectory),))
 
     def judge(self, precision: Precision | None = None) -> Verdict:
         """Judge it in the strongest way."""
         verdict = judge(self.case, self.trajectory, precision)
-        return replace(verdict, way=self.way) if self.way and verdict.way == INDUCTION else verdict
+        if not self.way or verdict.way not in (INDUCTION, LAYER_BY_LAYER):
+            return verdict
+        if verdict.different and not self.case.spec.plain:
+            verdict = self._unless_in_no_run(verdict, precision)
+        return replace(verdict, way=self.way)
+
+    def _unless_in_no_run(self, verdict: Verdict, precision: Precision | None) -> Verdict:
+        """Keep what was found wrong only if one of the runs is different by itself.
+
+        A layer that was seen in a run of its own may have rounded otherwise than in that of the layer behind it.
+        """
+        each = [judge(case, shown, precision) for case, shown in self.runs]
+        if any(one.different for one in each):
+            return verdict
+        return Verdict(
+            "inconclusive",
+            error_over_bound=max(one.error_over_bound for one in each),
+            steps=verdict.steps,
+            undetermined=verdict.undetermined,
+            problem="each run by itself may be right, and no layer follows from what another run has shown",
+        )
 
 
 #: Longer cases are not run on every prefix: that many runs would take too long.
 LONGEST = 64
 
 
+@dataclass(frozen=True)
+class Asking:
+    """What an implementation can be asked, beside the case itself.
+
+    Parameters
+    ----------
+    any_weights : bool
+        Whether it takes any weights.
+    any_length : bool
+        Whether it takes any number of time steps.
+    takes : callable
+        Whether it takes a case of another model: with other outputs, of some of the layers, with the outputs of every
+        step.
+    """
+
+    any_weights: bool = True
+    any_length: bool = True
+    takes: Callable[[Case], bool] = lambda case: case.spec.plain
+
+
+#: What an implementation can be asked that takes any plain case.
+ANYTHING = Asking()
+
+
 def observe(
     run: Callable[[Case], Any],
     case: Case,
+    asking: Asking = ANYTHING,
     *,
-    any_weights: bool = True,
-    any_length: bool = True,
     first: Trajectory | None = None,
     precision: Precision | None = None,
 ) -> Observation:
@@ -75,10 +119,8 @@ def observe(
     ----------
     run : callable
         Case -> outputs or Trajectory.
-    any_weights : bool
-        Whether it takes any weights, and as many outputs as it has units.
-    any_length : bool
-        Whether it takes any number of time steps.
+    asking : Asking
+        What else it can be asked.
     first : Trajectory, optional
         What it showed of the case itself, if it has already been run.
     precision : Precision, optional
@@ -91,17 +133,21 @@ def observe(
     """
     first = _shown(run(case)) if first is None else first
     plain = Observation.of(case, first)
-    identity = any_weights and (precision is None or precision.keeps_identity)
-    if first.states is not None or not identity or not _outputs_only(first, case):
+    identity = asking.any_weights and (precision is None or precision.keeps_identity)
+    if not identity or len(case.calls) > 1 or first.shown_layers or not _fits(first, case):
         return plain
+    if not case.spec.plain:
+        return _by_layers(run, case, asking, plain)
     bare = case.with_identity_head()
+    if not asking.takes(bare):
+        return plain
     if np.ndim(first.outputs) == 3:
         shown = _shown(run(bare))
         if not _fits(shown, bare, 3):
             return Observation.of(bare, shown)
-        states = Trajectory(first.outputs, shown.outputs, through_head=True)
+        states = Assembled(first.outputs, shown.outputs)
         return _under_own_head(run, Observation(case, states, PREFIXES, (*plain.runs, (bare, shown))), precision)
-    if not any_length or case.T > LONGEST:
+    if not asking.any_length or case.T > LONGEST:
         return plain
     runs = [(case, first)]
     last = []
@@ -112,7 +158,7 @@ def observe(
         if not _fits(shown, prefix, 2):
             return Observation.of(prefix, shown)
         last.append(np.asarray(shown.outputs))
-    shown = Trajectory(first.outputs, np.stack(last, axis=1), through_head=True, separate_runs=True)
+    shown = Assembled(first.outputs, np.stack(last, axis=1), separate_runs=True)
     return _under_own_head(run, Observation(case, shown, PREFIXES, tuple(runs)), precision)
 
 
@@ -122,7 +168,7 @@ def _under_own_head(run: Callable[[Case], Any], seen: Observation, precision: Pr
     Whoever compiles recurrence and head as a whole may round the states otherwise where there are other outputs. So the
     states that the outputs came of are seen only where there are as many: K units at a time.
     """
-    case: Case = seen.case
+    case = seen.case
     verdict = seen.judge(precision)
     if verdict.place is None or verdict.place.what != "output" or case.K == case.M:
         return seen
@@ -138,23 +184,60 @@ def _under_own_head(run: Callable[[Case], Any], seen: Observation, precision: Pr
     again = np.concatenate(units, axis=-1)[..., : case.M]
     states = np.asarray(seen.trajectory.states)
     states = again if np.ndim(outputs) == 3 else np.concatenate([states[:, :-1], again[:, None]], axis=1)
-    return replace(seen, trajectory=replace(seen.trajectory, states=states), runs=tuple(runs))
+    return replace(seen, trajectory=seen.trajectory.replace(states=states), runs=tuple(runs))
+
+
+def _by_layers(run: Callable[[Case], Any], case: Case, asking: Asking, plain: Observation) -> Observation:
+    """Have the output of each layer shown, by the model that ends there."""
+    runs, layers = list(plain.runs), list[ShownLayer | None]()
+    for i in range(len(case.spec.layers)):
+        asked = _ending_at(case, i)
+        if asked is None or not asking.takes(asked):
+            layers.append(None)
+            continue
+        shown = _shown(run(asked))
+        runs.append((asked, shown))
+        if not _fits(shown, asked):
+            return Observation.of(asked, shown)
+        layers.append(_shown_layer(case.spec.layers[i], np.asarray(shown.outputs)))
+    if not any(layers):
+        return plain
+    trajectory = Assembled(plain.trajectory.outputs, layers=tuple(layers), separate_runs=True)
+    return Observation(case, trajectory, PREFIXES, tuple(runs))
+
+
+def _shown_layer(layer: Layer, output: Any) -> ShownLayer:
+    """What the outputs of every step show of a layer."""
+    one = isinstance(layer, RNN) and len(layer.cells) == 1 and not layer.zero_output_for_mask
+    return ShownLayer(output if layer.return_sequences else None, output if one else None)
+
+
+def _ending_at(case: Case, i: int) -> Case | None:
+    """The model that ends with layer `i`, under an identity head; None where nothing would be seen by it."""
+    layer = case.spec.layers[i]
+    if isinstance(layer, RNN):
+        layer = layer.replace(return_sequences=True)
+    elif not layer.return_sequences or layer.merge_mode is None:
+        return None
+    spec = replace(case.spec, layers=(*case.spec.layers[:i], layer), head=None)
+    (call,) = case.calls
+    call = call.replace(states=call.states[: len(spec.state_shapes(call.N))])
+    return Case(spec, weights=case.weights[: len(spec.weight_shapes)], calls=(call,)).with_identity_head()
 
 
 def _shown(answer: Any) -> Trajectory:
     try:
-        return as_trajectory(answer)
+        return Trajectory.of(answer)
     except BadAnswer:
         return Trajectory(None)
 
 
-def _outputs_only(trajectory: Trajectory, case: Case) -> bool:
+def _fits(trajectory: Trajectory, case: Case, ndim: int | None = None) -> bool:
+    """Whether it is an answer to the case; and if asked for, one with outputs of the last or of every step."""
+    if ndim is not None and len(shape_of(trajectory.outputs)) != ndim:
+        return False
     try:
-        trajectory.checked(case.N, case.T, case.M, case.K)
+        inspection(case, trajectory).check()
     except BadAnswer:
         return False
     return True
-
-
-def _fits(trajectory: Trajectory, case: Case, ndim: int) -> bool:
-    return _outputs_only(trajectory, case) and np.ndim(trajectory.outputs) == ndim

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,13 @@ import numpy.typing as npt
 
 from ..arithmetic.precision import Precision
 
-__all__ = ["Finding", "Place", "Verdict", "sharp_enough", "telling"]
+__all__ = ["Broken", "Finding", "Verdict", "sharp_enough", "telling"]
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Place:
+class Broken:
     """Where a trajectory first breaks, and how it looks there. Indices count from 0, as NumPy's do."""
 
     what: str
@@ -52,7 +53,7 @@ class Verdict:
         show), ``"every output"``, ``"last output"``; empty where the answer was no trajectory at all.
     error_over_bound : float
         The worst error of all numbers judged, as a fraction of its bound; more than 1 is different.
-    place : Place or None
+    place : Broken or None
         The first broken step, and the worst unit of it.
     broken, steps : int
         Of how many (sample, step) pairs judged how many are broken.
@@ -65,7 +66,7 @@ class Verdict:
     status: str
     way: str = ""
     error_over_bound: float = 0.0
-    place: Place | None = None
+    place: Broken | None = None
     broken: int = 0
     steps: int = 0
     undetermined: int = 0
@@ -166,13 +167,13 @@ class Finding:
         hidden = np.broadcast_to(hidden, self.got.shape)
         return replace(self, radius=np.where(hidden, np.inf, self.radius), certain_nan=self.certain_nan & ~hidden)
 
-    @property
+    @cached_property
     def broken(self) -> npt.NDArray[np.bool_]:
         """Which steps are broken, ``(N, T - first)``."""
         return np.asarray((self.ratio()[0] > 1).any(-1))
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Broken:
         """The first broken step, and the worst unit of it."""
         ratio, broken = self.ratio()[0], self.broken
         t = int(broken.any(0).argmax())
@@ -181,10 +182,14 @@ class Finding:
         got, expected, radius = (float(a[n, t, unit]) for a in (self.got, self.expected, self.radius))
         if self.certain_nan[n, t, unit]:
             expected = float("nan")
-        return Place(self.what, n, t + self.first, unit, got, expected, radius)
+        return Broken(self.what, n, t + self.first, unit, got, expected, radius)
 
     def ratio(self) -> tuple[Array, npt.NDArray[np.bool_]]:
         """Return the error over its bound, and which numbers are undetermined."""
+        return self._ratio
+
+    @cached_property
+    def _ratio(self) -> tuple[Array, npt.NDArray[np.bool_]]:
         with np.errstate(all="ignore"):
             # A held state may be infinite, and inf - inf is no error.
             error = np.where(self.got == self.expected, 0.0, np.abs(self.got - self.expected))
@@ -216,9 +221,11 @@ def sharp_enough(p: Precision, got: Array, expected: Array, radius: Array, scale
     """Take away the bounds that are too wide to say "right": what they would acquit is undetermined.
 
     A bound that is wide beside the size of the numbers cannot tell right from wrong; what is outside of it is wrong all
-    the same.
+    the same. `scale` is that size: of a sum, its absolute terms; of all else, the numbers themselves.
     """
     u = max(p.unit, p.operand)
+    # beside the largest of its sample: a unit may well be silent
+    scale = np.nan_to_num(scale).max(axis=(1, 2), keepdims=True, initial=p.unit)
     # In bfloat16 a single step is uncertain by tenths; there that much is what can be told at all.
     resolution = max(np.sqrt(u), min(0.25, 64 * u))
     blunt = (radius > resolution * scale) & ~(np.abs(got - expected) > radius)
