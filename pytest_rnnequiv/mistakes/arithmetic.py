@@ -1,0 +1,125 @@
+"""The coarse arithmetics that are mistakes: how to compute in them, and the marks that they leave in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arithmetic.activations import Activation
+from ..arithmetic.precision import Precision, to_bfloat16
+from ..cells.cell import Cell, CellWeights
+from ..judging.oracle import inspect
+from ..model.case import Case
+from ..model.forward import Computed
+from ..model.trajectory import Assembled, Trajectory
+from ..model.wiring import RIGHT, Wiring
+
+__all__ = ["KEPT_IN", "has_marks", "to_float16", "to_tf32", "walk_in"]
+
+Array = npt.NDArray[Any]
+
+
+def to_float16(a: Array) -> Array:
+    """Round to float16."""
+    return a.astype(np.float16).astype(a.dtype)
+
+
+def _bfloat16(a: Array) -> Array:
+    return to_bfloat16(a.astype(np.float32)).astype(a.dtype)
+
+
+def to_tf32(a: Array) -> Array:
+    """Round to 11 bits with float32's range, ties to even; NaN and infinities stay."""
+    bits = np.asarray(a, np.float32).view(np.uint32)
+    rounded_bits = bits + (0x0FFF + ((bits >> 13) & 1)).astype(np.uint32)
+    result = (rounded_bits & np.uint32(0xFFFFE000)).view(np.float32)
+    return np.where(np.isfinite(a), result, a).astype(a.dtype)
+
+
+#: Arithmetics whose results can be told by their digits, the coarsest first: numbers that survive the rounding.
+KEPT_IN: dict[str, Callable[[Array], Array]] = {"bfloat16": _bfloat16, "float16": to_float16}
+
+
+def walk_in(p: Precision, case: Case, wiring: Wiring = RIGHT, dtype: Any = None) -> Computed:
+    """Return a walk that computes in an arithmetic; `dtype` says another one than NumPy's nearest."""
+    if dtype is not None:
+        return Computed(case, wiring, dtype)
+    if p.name in KEPT_IN:
+        return Computed(case, wiring, np.float32, KEPT_IN[p.name])
+    if p.name == Precision.tf32.name:
+        return _Tf32(case, wiring, np.float32)
+    return Computed(case, wiring, np.float64 if p.unit <= Precision.float64.unit else np.float32)
+
+
+class _Tf32(Computed):
+    """Products of factors that were rounded to 11 bits, summed in float32."""
+
+    def weight(self, name: str, array: Array) -> Any:
+        bias = name.endswith(("/bh", "/bo"))
+        return super().weight(name, array if bias else to_tf32(array))
+
+    def run(
+        self, place: Any, direction: Any, cell: Cell, x: Any, start: list[Any], mask: Any, w: CellWeights
+    ) -> tuple[Any, list[Any]]:
+        return super().run(place, direction, _RoundsFactors(cell), x, start, mask, w)
+
+    def head(self, x: Any) -> Any:
+        return super().head(to_tf32(x))
+
+
+class _RoundsFactors(Cell):
+    """A cell whose factors are rounded to TF32."""
+
+    name = "rounded factors"
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+
+    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
+        return self.cell.step(to_tf32(x), tuple(map(to_tf32, states)), w, activation)
+
+
+def has_marks(p: Precision, case: Case, shown: Trajectory) -> bool:
+    """Whether what is shown bears the marks of an arithmetic: its digits, or the rounding of its factors.
+
+    The bound of a coarse arithmetic is so wide that, without these, anything that is nearly right would fit it.
+    """
+    if (keep := KEPT_IN.get(p.name)) is None:
+        return _rounds_factors(case, shown)
+    with np.errstate(all="ignore"):
+        shown_numbers = [a for _, a in shown.numbers() if a.dtype != object]
+        return bool(shown_numbers) and all(np.array_equal(a, keep(a), equal_nan=True) for a in shown_numbers)
+
+
+def _rounds_factors(case: Case, trajectory: Trajectory) -> bool:
+    """Whether the states come, to the rounding of float32, from factors that were rounded to TF32's 11 bits.
+
+    True as well where no states are to be seen.
+    """
+    if not case.spec.plain or len(case.spec.cell.states) > 1:
+        return False
+    if trajectory.states is None:
+        return True
+    with np.errstate(all="ignore"):
+        states = np.asarray(trajectory.states).astype(np.float32)
+        if isinstance(trajectory, Assembled):  # through a head, which multiplies them, rounded, by 1
+            return np.array_equal(to_tf32(states), states, equal_nan=True)
+        N, T, M = states.shape
+        h0 = np.zeros((N, M), np.float32) if case.h0 is None else case.h0
+        previous = np.concatenate([h0[:, None], states[:, :-1]], axis=1).reshape(-1, M)
+        moved = np.ones(N * T, bool) if case.mask is None else case.mask.ravel()
+        if not moved.any():
+            return True
+        after = Trajectory(np.zeros((moved.sum(), case.K)), states.reshape(N * T, 1, M)[moved])
+        one = case.replace(
+            x=to_tf32(case.x.reshape(N * T, 1, -1)[moved]),
+            h0=to_tf32(previous[moved]),
+            Wx=to_tf32(case.Wx),
+            Wh=to_tf32(case.Wh),
+            mask=None,
+        )
+        steps, _ = inspect(one, after, Precision.float32).findings
+        return bool((steps.ratio()[0] <= 1).all())

@@ -1,0 +1,354 @@
+"""Which mistakes explain all that was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arithmetic.precision import Precision
+from ..judging.observing import Observation
+from ..judging.oracle import Inspection, judge
+from ..judging.verdict import Finding, Verdict
+from ..model.case import Case
+from ..model.spec import Place, Spec
+from ..model.trajectory import Trajectory
+from .arithmetic import KEPT_IN, has_marks
+from .catalogue import CATALOGUE, Mistake
+from .made import Made
+
+__all__ = ["COMMON", "Evidence", "Explanation"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One mistake, or two together, under which everything that was seen is the recurrence.
+
+    Attributes
+    ----------
+    mistakes : tuple of Mistake
+    within, steps : int
+        How many steps are within their bound with the mistake made on purpose, of how many.
+    within_before : int
+        How many are without it.
+    """
+
+    mistakes: tuple[Mistake, ...]
+    within: int
+    steps: int
+    within_before: int
+
+    @property
+    def name(self) -> str:
+        """The mistakes' names, joined by ``+``."""
+        return " + ".join(m.name for m in self.mistakes)
+
+    @property
+    def says(self) -> str:
+        """Completes "it is the recurrence ..."."""
+        return " and ".join(m.says for m in self.mistakes)
+
+    def __str__(self) -> str:
+        return (
+            f"it is the recurrence {self.says}: so, {self.within} of {self.steps} steps are within their bound; "
+            f"without, {self.within_before} of {self.steps}"
+        )
+
+
+#: Mistakes that are tried together, two at a time: those that people make side by side.
+COMMON = (
+    "Wh-transposed",
+    "Wx-memory-order",
+    "Wx-and-Wh-swapped",
+    "Wo-memory-order",
+    "weights-to-float16",
+    "weights-to-bfloat16",
+    "bh-dropped",
+    "bh-doubled",
+    "bh-and-bo-swapped",
+    "bh-after-activation",
+    "bo-dropped",
+    "bo-doubled",
+    "recurrent-term-dropped",
+    "state-overwritten",
+    "time-reversed",
+    "first-step-skipped",
+    "last-step-skipped",
+    "one-step-late",
+    "N-and-T-swapped",
+    "stride-wrong",
+    "leaks-between-samples",
+    "starts-at-one",
+    "activation-forgotten",
+    "activation-relu",
+    "activation-sigmoid",
+    "activation-tanh",
+    "activation-hard_tanh",
+    "activation-softsign",
+    "fast-tanh-rational",
+    "activation-twice",
+    "activation-on-head",
+    "Wh-negated",
+    "Wx-columns-reversed",
+    "Wh-rows-reversed",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was seen of one run, and what the oracle says of it.
+
+    Attributes
+    ----------
+    case : Case
+    shown : Trajectory
+    precision : Precision
+        The arithmetic that is declared.
+    verdict : Verdict
+    """
+
+    case: Case
+    shown: Trajectory
+    precision: Precision
+    verdict: Verdict
+
+    @cached_property
+    def zeros(self) -> bool:
+        """Whether nothing but zeros was seen."""
+        return not any(np.any(a) for _, a in self.shown.numbers() if a.dtype != object)
+
+    def blurred_by(self, mistakes: tuple[Mistake, ...], made: Made) -> bool:
+        """Whether zeros were seen, which several mistakes give too easily, as does one that changes several weights."""
+        if not self.zeros or len(mistakes) > 1:
+            return self.zeros
+        own = made.case.named_weights
+        changed = (n for n, a in self.case.named_weights.items() if n not in own or not np.array_equal(a, own[n]))
+        return len({name.rpartition("/")[2] for name in changed}) > 1
+
+    @property
+    def wrong_before_head(self) -> bool:
+        """Whether states are broken, and not only what the head makes of them."""
+        place = self.verdict.place
+        return place is not None and not place.what.endswith("output")
+
+    @cached_property
+    def of_outputs(self) -> Verdict:
+        """The verdict of the outputs alone."""
+        return judge(self.case, Trajectory(self.shown.outputs), self.precision)
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """What was seen beside what is right."""
+        return _findings(Made(self.case), self.shown, self.precision)
+
+    def told_by(self, made: Made) -> bool:
+        """Whether a mistake tells what is broken here, though it leaves other numbers undetermined.
+
+        At each number that is broken it must give what was seen, and exclude what is right. All together must say as
+        much as one number does that is known to its last bit: one wide bound fits much.
+        """
+        wrong = {finding.what: finding for finding in _findings(made, self.shown, self.precision)}
+        broken = [finding for finding in self.findings if finding.broken.any()]
+        bits = sum(_bits(wrong.get(right.what), right) for right in broken)
+        return bool(bits >= -np.log2(self.precision.unit))
+
+
+class _Wide(Inspection):
+    """An inspection that keeps bounds which are too wide to acquit."""
+
+    def _sharp(self, got: Array, expected: Array, radius: Array, scale: Array) -> Array:
+        return radius
+
+
+def _findings(made: Made, shown: Trajectory, precision: Precision) -> list[Finding]:
+    walk = _Wide(made.case, made.seen(shown), made.precision or precision, made.wiring)
+    walk.calls()
+    return walk.findings
+
+
+def _bits(wrong: Finding | None, right: Finding) -> float:
+    """How much a mistake says of the numbers that are broken: how narrow its bounds are beside what is wrong there.
+
+    Minus infinity where one of them is not determined, or the right number would do as well.
+    """
+    if wrong is None or wrong.got.shape != right.got.shape:
+        return -np.inf
+    at = right.ratio()[0] > 1
+    within, undetermined = wrong.ratio()
+    radius, off = wrong.radius[at], np.abs(right.expected - wrong.expected)[at]
+    if not ((within[at] <= 1) & ~undetermined[at] & (off > radius)).all():
+        return -np.inf
+    return float(np.log2(off / np.maximum(radius, off * np.finfo(float).eps)).sum())
+
+
+#: What was seen, what the mistakes make of its case, and what the oracle says of it under them.
+Judged = tuple[Seen, Made, Verdict]
+
+
+class Evidence:
+    """All that was seen, the most telling first.
+
+    Parameters
+    ----------
+    observations : sequence of Observation
+    precision : Precision, optional
+        The arithmetic that is declared; by default that of each case.
+    """
+
+    def __init__(self, observations: Sequence[Observation], precision: Precision | None) -> None:
+        self.precision = precision
+        self._firsts: dict[tuple[str, int], Made | None] = {}
+        #: What was put together of several runs, with the states that they show.
+        self.whole = self._judged((o.case, o.trajectory) for o in observations)
+        #: The runs as they were made. Each of them refutes a mistake; and one that shows differently in every prefix
+        #: (time reversed), or under another head (biases exchanged), explains them, and not what was put together.
+        self.runs = self.whole
+        if any(run != (o.case, o.trajectory) for o in observations for run in o.runs):
+            self.runs = self._judged(run for o in observations for run in o.runs)
+
+    def _judged(self, pairs: Iterable[tuple[Case, Trajectory]]) -> list[Seen]:
+        seen = [
+            Seen(case, shown, self.precision or case.spec.precision, judge(case, shown, self.precision))
+            for case, shown in pairs
+        ]
+        # Broken runs refute most mistakes; short ones are judged fastest and are nearly always conclusive.
+        return sorted(seen, key=lambda one: (not one.verdict.different, _size(one.case)))
+
+    def explanations(self, spec: Spec, what: str) -> list[Explanation]:
+        """Find the smallest sets of mistakes that explain everything, of which `what` broke first."""
+        for candidates in self._candidates(spec, what):
+            found = [e for e in map(self.try_out, candidates) if e is not None]
+            if found:
+                return self._ordered(found)
+        return []
+
+    def try_out(self, mistakes: tuple[Mistake, ...]) -> Explanation | None:
+        """Judge everything under the mistakes."""
+        of_runs = self._judged_under(self.runs, mistakes)
+        if of_runs is None:
+            return None
+        of_whole = of_runs if self.runs is self.whole else self._judged_under(self.whole, mistakes)
+        return (of_whole and self._explanation(mistakes, of_whole)) or self._explanation(mistakes, of_runs)
+
+    def _judged_under(self, seen: list[Seen], mistakes: tuple[Mistake, ...]) -> list[Judged] | None:
+        """Judge these under the mistakes; None as soon as one refutes them."""
+        found: list[Judged] = []
+        for one in seen:
+            made = self._make(mistakes, one.case)
+            if made is not None and made.head_only and one.wrong_before_head:
+                return None
+            verdict = None if made is None else made.judge(one.case, one.shown, self.precision)
+            if made is None or verdict is None:
+                # the mistake changes nothing here, so it explains nothing that is broken
+                if one.verdict.different:
+                    return None
+                continue
+            if verdict.different:
+                return None
+            found.append((one, made, verdict))
+        return found
+
+    def _explanation(self, mistakes: tuple[Mistake, ...], judged: list[Judged]) -> Explanation | None:
+        """What was judged under the mistakes as an explanation, if it tells enough to be one."""
+        broken = [(one, made, v) for one, made, v in judged if one.verdict.different]
+        if not any(self._told(one, made, v) for one, made, v in broken if not one.blurred_by(mistakes, made)):
+            return None
+        steps = sum(verdict.steps for _, _, verdict in judged)
+        before = 0
+        for one, _, verdict in judged:
+            own = one.verdict if one.verdict.steps == verdict.steps else one.of_outputs
+            before += own.steps - own.broken
+        return Explanation(mistakes, steps, steps, before)
+
+    def _make(self, mistakes: tuple[Mistake, ...], case: Case) -> Made | None:
+        """Make the mistakes one after the other, as far as each can be made; None if none can."""
+        first, *others = mistakes
+        if not others:
+            return first.made(case)
+        key = (first.name, id(case))
+        if key not in self._firsts:
+            self._firsts[key] = first.made(case)
+        made = self._firsts[key]
+        for mistake in others:
+            after = mistake.made(case if made is None else made.case)
+            made = after if made is None else made.then(after)
+        return made
+
+    def _told(self, one: Seen, made: Made, judged: Verdict) -> bool:
+        """Whether a mistake says of all that is broken what it should be, and the truth does not."""
+        if judged.equivalent:
+            return True
+        if made.precision is not None:
+            # What is computed in 16 bits is known by its digits, where its bound is too wide to say anything.
+            return not one.case.spec.plain
+        return one.told_by(made)
+
+    def _ordered(self, found: list[Explanation]) -> list[Explanation]:
+        """Keep one of several that make the same case of every run; put those last that come to the same numbers."""
+        kept: dict[Any, Explanation] = {}
+        for e in found:
+            made = [self._make(e.mistakes, one.case) for one in self.runs]
+            cases = tuple(b"" if each is None else each.case.fingerprint() for each in made)
+            how = tuple((type(m.wiring), m.precision) for m in e.mistakes)
+            kept.setdefault((cases, how), e)
+        first: list[Explanation] = []
+        again: list[Explanation] = []
+        met: set[bytes] = set()
+        for e in kept.values():
+            numbers = self._numbers(e)
+            (again if numbers in met else first).append(e)
+            met.add(numbers)
+        return [*first, *again]
+
+    def _numbers(self, e: Explanation) -> bytes:
+        """What comes of a mistake in exact arithmetic; of others, a key of their own."""
+        if len(e.mistakes) > 1 or e.mistakes[0].precision is not None:
+            return e.name.encode()
+        shown = (e.mistakes[0].run(one.case, np.float64) for one in self.runs[:KEPT_FOR_ORDER])
+        return b"".join(np.asarray(a).tobytes() for each in shown for _, a in each.numbers())
+
+    def _candidates(self, spec: Spec, what: str) -> Iterator[Iterable[tuple[Mistake, ...]]]:
+        """Yield the mistakes that may explain what first breaks in this place, the likeliest first."""
+
+        def here(place: Place | None) -> bool:
+            return place is not None and " ".join(spec.address(place, whole_direction=True)) in what
+
+        plain = [m for m in CATALOGUE if m.precision is None]
+        yield ((m,) for m in plain)
+        # Those that round what they store are tried first, the coarsest before the finer.
+        coarse = [m for m in CATALOGUE if m.precision is not None and self._bears_marks(m.precision)]
+        yield ((m,) for m in sorted(coarse, key=_coarseness))
+        placed = [one for m in plain for one in m.placed(spec)]
+        yield ((m,) for m in placed if here(m.where))
+        yield ((m,) for m in placed if not here(m.where))
+        # One that changes nothing here adds nothing to another.
+        common = [m for m in CATALOGUE if m.name in COMMON and any(m(one.case) is not None for one in self.runs)]
+        yield ((a, b) for i, a in enumerate(common) for b in common[i + 1 :] if _together(a, b))
+
+    def _bears_marks(self, precision: Precision) -> bool:
+        return all(has_marks(precision, one.case, one.shown) for one in self.whole)
+
+
+#: Runs whose numbers are compared, to see whether two mistakes come to the same.
+KEPT_FOR_ORDER = 4
+
+
+def _coarseness(mistake: Mistake) -> tuple[bool, float]:
+    p = mistake.precision
+    return (p.name not in KEPT_IN, -p.unit) if p else (True, 0.0)
+
+
+def _together(a: Mistake, b: Mistake) -> bool:
+    """Whether two mistakes are made side by side, and not the second in place of the first."""
+    return a.group != b.group or a.group not in ("activation", "numbers")
+
+
+def _size(case: Case) -> int:
+    """How many states a case has, which is what judging it costs."""
+    return sum(call.N * call.T for call in case.calls) * sum(M for d in case.spec.directions for M in d.cells)

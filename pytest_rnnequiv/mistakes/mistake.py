@@ -1,0 +1,403 @@
+"""What a mistake is.
+
+A mistake is a *case transformation followed by the correct recurrence*: whoever transposes ``Wh`` computes the right
+recurrence of the case in which ``Wh`` is transposed. So one catalogue serves twice. The oracle must tell every mistake
+from the truth (the selfcheck), and a port that differs is explained by the mistake under which it becomes equivalent
+(the diagnosis). Testers say mutation operator.
+
+- Most are made in *one recurrence*: in its weights, its activation, its step. Then they are made in all recurrences of
+  a model alike, and :meth:`Mistake.placed` makes them in one of several.
+- Some are made in the whole case: in its inputs, options, states, its head.
+- What is wrong *between* the recurrences is no case of any model: outputs that are not turned back, one layer's state
+  in another. That is a wrong :class:`~..model.wiring.Wiring`, walked by the same walk.
+- Where it is the arithmetic, the case is the same, and its numbers are coarser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arithmetic.activations import Activation
+from ..arithmetic.precision import Precision
+from ..cells.cell import Cell, CellWeights
+from ..judging.verdict import Verdict
+from ..model.case import Call, Case
+from ..model.forward import shown_by
+from ..model.spec import Place, Spec
+from ..model.trajectory import Trajectory
+from ..model.wiring import RIGHT, Unmade, Wiring
+from .arithmetic import walk_in
+from .made import Made, outputs_of, whole
+from .needs import Need, anywhere, of_group, of_wiring
+
+__all__ = ["CATALOGUE", "Mistake", "Recurrence", "in_case", "in_recurrence", "in_wiring"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Recurrence:
+    """One recurrence of a case: what a mistake in it is made of.
+
+    Attributes
+    ----------
+    Wx, Wh, bh : arrays
+        Its weights; a bias that is not there is zeros.
+    activation : Activation
+    cell : Cell
+    """
+
+    Wx: Array
+    Wh: Array
+    bh: Array
+    activation: Activation
+    cell: Cell
+
+    @property
+    def D(self) -> int:
+        """Its features."""
+        return int(self.Wx.shape[0])
+
+    @property
+    def M(self) -> int:
+        """Its units."""
+        return int(self.Wh.shape[0])
+
+    def replace(self, **changes: Any) -> Recurrence:
+        """Return a copy with some parts changed."""
+        return replace(self, **changes)
+
+    def map(self, change: Callable[[Array], Array]) -> Recurrence:
+        """Return a copy of whose weights each is changed."""
+        return self.replace(Wx=change(self.Wx), Wh=change(self.Wh), bh=change(self.bh))
+
+    def by_gate(self, kernel: Array, change: Callable[[Array], Array]) -> Array:
+        """Change the block of each gate of a kernel by itself."""
+        return np.concatenate([change(block) for block in np.split(kernel, len(self.cell.gates), axis=1)], axis=1)
+
+
+ChangeOfCase = Callable[[Case], "Case | None"]
+ChangeOfRecurrence = Callable[[Recurrence], "Recurrence | None"]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One well-known way to get it wrong.
+
+    Parameters
+    ----------
+    name : str
+        Short, without spaces: what tables and ``-k`` use.
+    says : str
+        Completes "it is the recurrence ...".
+    how : str
+        How people come to make it.
+    group : str
+        The part of the model that it is about.
+    change : callable, optional
+        Case -> case, or None where the mistake cannot be made (``Wx`` and ``Wh`` swapped needs ``D == M``).
+    recurrence : callable, optional
+        The same for one recurrence. Without `change`, it is made in every recurrence of a case.
+    wiring : Wiring
+        How the parts are put together, where that is the mistake.
+    precision : Precision, optional
+        The arithmetic, where that is the mistake.
+    head_only : bool
+        The states are right, though those of the changed case are not: only the outputs can show it.
+    needs : callable
+        Whether a case has what the mistake is about; where it has not, the mistake changes nothing.
+    where : Place, optional
+        The recurrence that it is made in; None is all.
+    """
+
+    name: str
+    says: str
+    how: str
+    group: str
+    change: ChangeOfCase | None = None
+    recurrence: ChangeOfRecurrence | None = None
+    wiring: Wiring = RIGHT
+    precision: Precision | None = None
+    head_only: bool = False
+    needs: Need = anywhere
+    where: Place | None = None
+
+    def __call__(self, case: Case) -> Case | None:
+        """Return the case as the mistaken implementation takes it, or None where that changes nothing."""
+        if not self.needs(case):
+            return None
+        with np.errstate(all="ignore"):  # what overflows is as wrong as it should be
+            changed = self._changed(case)
+        if changed is None or (self.wiring is RIGHT and self.precision is None and _same(changed, case)):
+            return None
+        return changed
+
+    def _changed(self, case: Case) -> Case | None:
+        if self.change is not None and self.where is None:
+            return self.change(case)
+        if self.recurrence is None:
+            return case
+        # a case of another model may lack the place
+        places = [place for place in case.spec.places if self.where in (None, place)]
+        for place in places:
+            case = _made_in(case, place, self.recurrence)
+        return case
+
+    def run(self, case: Case, dtype: Any = None) -> Trajectory:
+        """Compute what an implementation that makes this mistake shows.
+
+        Parameters
+        ----------
+        dtype : dtype, optional
+            The numbers to compute in; by default those of the case, or of the arithmetic that is the mistake. Where the
+            mistake cannot be made, it is the plain recurrence.
+        """
+        changed = self(case)
+        p = case.spec.precision if self.precision is None or changed is None else self.precision
+        right = walk_in(p, case.with_every_output(), dtype=dtype)
+        if changed is None:
+            return shown_by(right.calls(), case)
+        try:
+            walked = walk_in(p, whole(changed, self.wiring), self.wiring, dtype).calls()
+        except Unmade:
+            return shown_by(right.calls(), case)
+        shown = _as_of(case, changed, walked)
+        if self.head_only:
+            truth = shown_by(right.calls(), case)
+            pairs = zip(truth.each_call, shown.each_call, strict=True)
+            shown = Trajectory.of_calls([a.replace(outputs=b.outputs) for a, b in pairs])
+        return shown
+
+    def judge(self, case: Case, shown: Trajectory, precision: Precision | None = None) -> Verdict | None:
+        """Judge whether this is what an implementation with this mistake shows; None where it changes nothing."""
+        made = self.made(case)
+        return None if made is None else made.judge(case, shown, precision)
+
+    def made(self, case: Case) -> Made | None:
+        """Return what an implementation with this mistake makes of a case; None where it changes nothing."""
+        changed = self(case)
+        return None if changed is None else Made(changed, self.wiring, self.precision, self.head_only)
+
+    def placed(self, spec: Spec) -> Iterator[Mistake]:
+        """Yield the same mistake made in one recurrence, for each of several that a model has."""
+        if self.recurrence is None or len(spec.places) < 2:
+            return
+        # the cells of a layer have one activation in common
+        shared = self.group == "activation" or self.name.startswith("state-in-")
+        for place in spec.places:
+            if shared and place.cell:
+                continue
+            address = spec.address(place, shared)
+            name, says = ".".join([*address, self.name]), f"{self.says} (in {', '.join(address)})"
+            yield replace(self, name=name, says=says, where=place)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
+    """Make a mistake in one recurrence, if it can be made there."""
+    spec = case.spec
+    direction, prefix = spec.direction(place), spec.prefix(place)
+    kind = direction.kinds[place.cell]
+    own = Recurrence(**vars(case.cell_weights(place)), activation=direction.activation, cell=kind)
+    changed = change(own)
+    if changed is None or (changed.bh.any() and not direction.use_bias):
+        return case
+    options: dict[str, Any] = {}
+    if changed.activation is not own.activation and place.cell == 0:  # the cells have theirs in common
+        options["activation"] = changed.activation
+    if changed.cell is not kind:
+        kinds = list(direction.kinds)
+        kinds[place.cell] = changed.cell
+        options["cell"] = tuple(kinds) if isinstance(direction.units, tuple) else changed.cell
+    if options:
+        case = case.under(spec.with_direction(place, **options))
+    weights = {
+        f"{prefix}{name}": getattr(changed, name)
+        for name in ("Wx", "Wh", "bh")
+        if getattr(changed, name) is not getattr(own, name)
+    }
+    return case.with_weights(**weights) if weights else case
+
+
+def _same(a: Case, b: Case) -> bool:
+    """Whether two cases are the same to the bit."""
+    if a is b:
+        return True
+    if a.spec != b.spec or [call.reset for call in a.calls] != [call.reset for call in b.calls]:
+        return False
+    one, two = a.numbers().values(), b.numbers().values()
+    pairs = zip(one, two, strict=False)
+    return len(one) == len(two) and all(x.shape == y.shape and x.tobytes() == y.tobytes() for x, y in pairs)
+
+
+def _as_of(case: Case, changed: Case, walked: Trajectory) -> Trajectory:
+    """Show of a mistaken run what the model shows: states where it returns them, and layers of its own shapes."""
+    if len(changed.spec.layers) != len(case.spec.layers):
+        return outputs_of(walked)
+    shown = shown_by(walked, case)
+    pairs = zip(shown.each_call, case.calls, strict=True)
+    return Trajectory.of_calls([_with_every_step(each, case.spec, call.T) for each, call in pairs])
+
+
+def _with_every_step(shown: Trajectory, spec: Spec, T: int) -> Trajectory:
+    """Leave out what has lost steps on its way through the layers."""
+    layers = [
+        replace(
+            seen,
+            output=None if layer.return_sequences and _steps(seen.output) != T else seen.output,
+            states=None if seen.states is not None and _steps(seen.states) != T else seen.states,
+        )
+        for layer, seen in zip(spec.layers, shown.layers, strict=False)
+        if seen is not None
+    ]
+    return shown.replace(layers=tuple(layers)) if layers else shown
+
+
+def _steps(numbers: Any) -> int:
+    return int(np.shape(numbers[0] if isinstance(numbers, tuple) else numbers)[1])
+
+
+# ---- the registry ----
+
+CATALOGUE: list[Mistake] = []
+
+
+def in_case(
+    group: str, name: str, says: str, how: str, needs: Need | None = None, **more: Any
+) -> Callable[[ChangeOfCase], ChangeOfCase]:
+    """Register a mistake that makes another case."""
+
+    def register(change: ChangeOfCase) -> ChangeOfCase:
+        CATALOGUE.append(Mistake(name, says, how, group, change, needs=needs or of_group(group), **more))
+        return change
+
+    return register
+
+
+def in_recurrence(group: str, name: str, says: str, how: str) -> Callable[[ChangeOfRecurrence], ChangeOfRecurrence]:
+    """Register a mistake that is made in a recurrence."""
+
+    def register(change: ChangeOfRecurrence) -> ChangeOfRecurrence:
+        CATALOGUE.append(Mistake(name, says, how, group, recurrence=change))
+        return change
+
+    return register
+
+
+def in_wiring(
+    group: str, name: str, says: str, how: str, needs: Need | None = None
+) -> Callable[[type[Wiring]], type[Wiring]]:
+    """Register a wrong wiring."""
+
+    def register(kind: type[Wiring]) -> type[Wiring]:
+        wiring, of_what = kind(), needs or of_group(group)
+        rules = of_wiring(wiring)
+        made_in: Need = lambda case: of_what(case) and rules(case)  # noqa: E731
+        CATALOGUE.append(Mistake(name, says, how, group, wiring=wiring, needs=made_in))
+        return kind
+
+    return register
+
+
+# ---- what several of them need ----
+
+
+def each_layer(case: Case, change: Callable[[Any], Any]) -> Case:
+    """Return the case with each layer changed, in such a way that its weights and inputs still fit."""
+    return case.under(replace(case.spec, layers=tuple(map(change, case.spec.layers))))
+
+
+def with_mask(case: Case, mask: Callable[[Call, Array], Array | None]) -> Case:
+    """Return the same features under another mask, given as an argument; None is no mask.
+
+    Parameters
+    ----------
+    mask : callable
+        Of a call and its mask, ``(N, T)``.
+    """
+    spec = case.spec
+    calls = []
+    for call in case.calls:
+        _, own = case.inputs(call)
+        x = case.named_weights["embedding/E"][call.x] if spec.embedded else call.x
+        calls.append(call.replace(x=x, mask=mask(call, own)))
+    weights = case.weights[1:] if spec.embedded else case.weights
+    spec = replace(spec, source="input" if calls[0].mask is None else "mask")
+    return Case(spec, weights=weights, calls=calls)
+
+
+def one_step_late(case: Case) -> Case:
+    """Return the case in which every step gets the input of the step before, and the first one is skipped."""
+    late = case.map_calls(lambda call: call.replace(x=np.roll(call.x, 1, axis=1)))
+    return with_mask(late, lambda call, mask: mask & (np.arange(call.T) > 0))
+
+
+def with_states(case: Case, states: Callable[[Place, Call], Any]) -> Case | None:
+    """Return the case that starts, in every recurrence, from a state; other states of a cell start from zeros.
+
+    Parameters
+    ----------
+    states : callable
+        Of a place and a call, its first state, ``(N, M)``; None leaves the case as it is.
+    """
+    spec = case.spec
+    if spec.stateful:
+        return None
+
+    def given(layer: Any) -> Any:
+        if hasattr(layer, "forward"):
+            backward = layer.backward and layer.backward.replace(initial_state=True)
+            return layer.replace(forward=layer.forward.replace(initial_state=True), backward=backward)
+        return layer.replace(initial_state=True)
+
+    calls = []
+    for call in case.calls:
+        found: list[Array] = []
+        for place in spec.places:
+            kind, M = spec.direction(place).kinds[place.cell], spec.direction(place).cells[place.cell]
+            first = states(place, call)
+            if first is None:
+                return None
+            found += [first, *(np.zeros((call.N, M)) for _ in kind.states[1:])]
+        calls.append(call.replace(states=tuple(found)))
+    return Case(replace(spec, layers=tuple(map(given, spec.layers))), weights=case.weights, calls=calls)
+
+
+def started_at(case: Case, states: Callable[[Place, Call], Any]) -> Case | None:
+    """Return what :func:`with_states` does, unless it starts from these states as it is."""
+    moved = False
+
+    def noted(place: Place, call: Call) -> Any:
+        nonlocal moved
+        first = states(place, call)
+        moved |= first is not None and not np.array_equal(first, initial_state(case, place, call))
+        return first
+
+    started = with_states(case, noted)
+    return started if moved else None
+
+
+def initial_state(case: Case, place: Place, call: Call) -> Array:
+    """The first state that a recurrence starts from, as float64."""
+    spec, at = case.spec, 0
+    M = spec.direction(place).cells[place.cell]
+    for i, layer in enumerate(spec.layers):
+        for j, direction in enumerate(layer.directions):
+            for k, kind in enumerate(direction.kinds):
+                if (i, j, k) == tuple(place):
+                    given = layer.initial_state
+                    return call.states[at].astype(np.float64) if given else np.zeros((call.N, M))
+                at += len(kind.states) if layer.initial_state else 0
+    raise ValueError(f"there is no {place} in {spec}")
+
+
+def weights_of(case: Case, place: Place) -> CellWeights:
+    """The weights of a recurrence, as float64."""
+    return case.cell_weights(place, lambda name, array: array.astype(np.float64))

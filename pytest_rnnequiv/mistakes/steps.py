@@ -1,0 +1,193 @@
+"""Mistakes in the step of a recurrence: what is added, multiplied, activated, and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..arithmetic.activations import Activation
+from ..arithmetic.inexact import choose
+from ..cells.cell import CellWeights
+from ..cells.simple_rnn import SimpleRNNCell
+from ..model.case import Case
+from .mistake import Recurrence, in_case, in_recurrence
+
+__all__ = ["WrongCell"]
+
+
+class WrongCell(SimpleRNNCell):
+    """A cell whose step is wrong."""
+
+
+class BiasAfterActivation(WrongCell):
+    """``h = activation(x Wx + h Wh) + bh``."""
+
+    name = "SimpleRNN (bias after the activation)"
+
+    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
+        (h,) = states
+        return (activation(x @ w.Wx + h @ w.Wh) + w.bh,)
+
+
+class Multiplied(WrongCell):
+    """``h = activation((x Wx) * (h Wh) + bh)``."""
+
+    name = "SimpleRNN (terms multiplied)"
+
+    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
+        (h,) = states
+        return (activation((x @ w.Wx) * (h @ w.Wh) + w.bh),)
+
+
+class InputNotActivated(WrongCell):
+    """``h = x Wx + activation(h Wh + bh)``: the parenthesis closed too early."""
+
+    name = "SimpleRNN (input outside the activation)"
+
+    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
+        (h,) = states
+        return (x @ w.Wx + activation(h @ w.Wh + w.bh),)
+
+
+class RecurrenceNotActivated(WrongCell):
+    """``h = activation(x Wx + bh) + h Wh``: the recurrent term outside the activation."""
+
+    name = "SimpleRNN (recurrent term outside the activation)"
+
+    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
+        (h,) = states
+        return (activation(x @ w.Wx + w.bh) + h @ w.Wh,)
+
+
+class Unactivated(WrongCell):
+    """The state before activation is carried on; only the head sees the activated one."""
+
+    name = "SimpleRNN (state carried before the activation)"
+
+    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
+        (h,) = states
+        return (self.preactivation(x, h, w),)
+
+    def readout(self, h: Any, activation: Activation) -> Any:
+        return activation(h)
+
+
+class InPlace(WrongCell):
+    """The state is overwritten unit by unit while it is still being read."""
+
+    name = "SimpleRNN (state overwritten while it is read)"
+
+    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
+        (h,) = states
+        M = len(w.Wh)
+        for unit in range(M):
+            h = choose(np.arange(M) == unit, activation(self.preactivation(x, h, w)), h)
+        return (h,)
+
+
+def _register_cells() -> None:
+    for cell, name, says, how in (
+        (
+            BiasAfterActivation,
+            "bh-after-activation",
+            "with the bias `bh` added after the activation",
+            "a parenthesis closed too early",
+        ),
+        (
+            Multiplied,
+            "terms-multiplied",
+            "with the recurrent term multiplied where it is added",
+            "`*` for `+`",
+        ),
+        (
+            InputNotActivated,
+            "input-outside-activation",
+            "with the input term added after the activation",
+            "a parenthesis closed too early",
+        ),
+        (
+            RecurrenceNotActivated,
+            "recurrence-outside-activation",
+            "with the recurrent term added after the activation",
+            "a parenthesis closed too early",
+        ),
+        (
+            Unactivated,
+            "state-before-activation",
+            "with the state carried on before the activation",
+            "the pre-activation is stored as the state and the activation applied for the head only",
+        ),
+        (
+            InPlace,
+            "state-overwritten",
+            "with the state overwritten while it is still being read",
+            "one buffer for old and new state: unit 1 already sees the new unit 0",
+        ),
+    ):
+
+        def change(r: Recurrence, cell: type[WrongCell] = cell) -> Recurrence | None:
+            return r.replace(cell=cell()) if isinstance(r.cell, SimpleRNNCell) else None
+
+        in_recurrence("recurrence", name, says, how)(change)
+
+
+_register_cells()
+
+
+@in_recurrence(
+    "recurrence",
+    "recurrent-term-dropped",
+    "without the recurrent term `h Wh` (or with a state that is reset at every step)",
+    "a state that is never written back, or a Dense layer where the RNN should be",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    return r.replace(Wh=np.zeros_like(r.Wh))
+
+
+@in_recurrence(
+    "recurrence",
+    "input-term-dropped",
+    "without the input term `x Wx`",
+    "an input buffer that is never filled",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    return r.replace(Wx=np.zeros_like(r.Wx))
+
+
+@in_recurrence(
+    "recurrence",
+    "Wh-diagonal-only",
+    "with only the diagonal of `Wh`",
+    "`h * Wh` elementwise where a matrix product belongs",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    return r.replace(Wh=r.by_gate(r.Wh, lambda Wh: np.diag(np.diag(Wh))))
+
+
+@in_recurrence(
+    "recurrence",
+    "state-not-weighted",
+    "with `h` added without its weights `Wh`",
+    "`tanh(x Wx + h + bh)`",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    return r.replace(Wh=r.by_gate(r.Wh, lambda Wh: np.eye(r.M)))
+
+
+@in_case(
+    "recurrence",
+    "previous-input-for-state",
+    "with the previous input in the place of the previous state",
+    "the wrong variable kept from the last turn of the loop; only possible where D = M",
+)
+def _(case: Case) -> Case | None:
+    if not case.spec.plain or case.Wx.shape != case.Wh.shape:
+        return None
+    before = np.concatenate([np.zeros_like(case.x[:, :1]), case.x[:, :-1]], axis=1)
+    return case.replace(
+        spec=case.spec.replace(D=2 * case.D),
+        x=np.concatenate([case.x, before], axis=2),
+        Wx=np.concatenate([case.Wx, case.Wh]),
+        Wh=np.zeros_like(case.Wh),
+    )
