@@ -8,32 +8,21 @@
 Every argument is a keyword, and takes a plain value or a strategy of such values.
 """
 
-from .architectures import network_cases, network_packs, network_pool, networks
-from .cases import (
-    Shape,
-    activations,
-    cases,
-    generic_case,
-    inputs,
-    packs,
-    pool,
-    pooled_sizes,
-    shapes,
-    sizes,
-    specs,
-    weights,
-)
+from .architectures import architecture_pool, architectures
+from .cases import cases, inputs, packs, weights
+from .drawn_numbers import generic_case
+from .sizes import Shape, shapes, sizes
+from .specs import activations, cells, pool, pooled_sizes, specs
 
 __all__ = [
     "Shape",
     "activations",
+    "architecture_pool",
+    "architectures",
     "cases",
+    "cells",
     "generic_case",
     "inputs",
-    "network_cases",
-    "network_packs",
-    "network_pool",
-    "networks",
     "packs",
     "pool",
     "pooled_sizes",
