@@ -13,13 +13,11 @@ from typing import Any
 
 from .. import tally
 from ..arithmetic.precision import Precision
-from ..judging.network_oracle import LAYER_BY_LAYER
 from ..judging.observing import PREFIXES, Observation
-from ..judging.oracle import Verdict, judge
-from ..mistakes.diagnosis import Diagnosis, explain, explain_network
+from ..judging.oracle import LAYER_BY_LAYER, Verdict, judge
+from ..mistakes.diagnosis import Diagnosis, explain
 from ..model.case import Case
-from ..model.network_case import NetworkCase
-from ..model.trajectory import BadAnswer, NetworkTrajectory, Trajectory, as_trajectory
+from ..model.trajectory import BadAnswer, Trajectory
 from .script import READABLE, WAYS, script, shows
 
 __all__ = ["EquivalenceError", "assert_equivalent"]
@@ -30,10 +28,10 @@ class EquivalenceError(AssertionError):
 
     Attributes
     ----------
-    case : Case or NetworkCase
+    case : Case
         What it was asked; the smallest that Hypothesis found, where Hypothesis looked.
     verdict : Verdict
-    trajectory : Trajectory, NetworkTrajectory or None
+    trajectory : Trajectory or None
         What it showed, if it showed anything.
     how : str
         How it was called, for others to call it so: a way to run Keras, or ``module:attribute``; empty if not known.
@@ -47,11 +45,11 @@ class EquivalenceError(AssertionError):
 
     def __init__(
         self,
-        case: Case | NetworkCase,
+        case: Case,
         verdict: Verdict,
         explained: Callable[[], Diagnosis] | None = None,
         *,
-        trajectory: Trajectory | NetworkTrajectory | None = None,
+        trajectory: Trajectory | None = None,
         precision: Precision | None = None,
         name: str = "",
     ) -> None:
@@ -60,8 +58,7 @@ class EquivalenceError(AssertionError):
         self.verdict = verdict
         self.trajectory = trajectory
         self.name = name
-        model = case.network if isinstance(case, NetworkCase) else case.spec
-        self.precision = precision or model.precision
+        self.precision = precision or case.spec.precision
         self._explained = explained
         self._diagnosis: Diagnosis | None = None
         self._text: str | None = None
@@ -137,7 +134,7 @@ class EquivalenceError(AssertionError):
         large = sum(array.size for array in case.numbers().values()) > READABLE
         hint = ", where case.npz is the file that this failure leaves (or error.case.save)" if large else ""
         how = self.how if self.how in WAYS else ""  # of a port the message shows the numbers, and the file the call
-        tools = "Keras and numpy" if how or isinstance(case, NetworkCase) else "numpy"
+        tools = "Keras and numpy" if how or not case.spec.plain else "numpy"
         lines += ["", f"  to see it with {tools} alone{hint}:", ""]
         source = script(case, "case.npz" if large else None, how=how)
         lines += ["    " + line if line else "" for line in source.splitlines()]
@@ -185,34 +182,31 @@ def _by(way: str) -> str:
     return way if way == LAYER_BY_LAYER else f"by {way}"
 
 
-def _called(case: Case | NetworkCase) -> str:
+def _called(case: Case) -> str:
     """What a case is a case of, and its size."""
-    if isinstance(case, Case):
-        return f"{case.spec}, N={case.N}, T={case.T}"
     first = case.calls[0]
     calls = f", {len(case.calls)} calls" if len(case.calls) > 1 else ""
-    return f"{case.network}, N={first.N}, T={first.T}{calls}"
+    return f"{case.spec}, N={first.N}, T={first.T}{calls}"
 
 
-def _backwards(case: Case | NetworkCase, what: str) -> bool:
+def _backwards(case: Case, what: str) -> bool:
     """Whether the steps of what broke are those of a layer that is read backwards."""
-    layer_of = re.search(r"layer(\d+)( backward)?: (state|output)$", what)
-    if isinstance(case, Case) or layer_of is None:
+    kind = re.search(r"(?:layer(\d+)( backward)?: )?(?:state|output)$", what)
+    if kind is None or (kind[1] is None and (what.endswith("output") or not case.spec.letters)):
         return False
-    layer = case.network.layers[int(layer_of[1])]
-    return layer.return_sequences and layer.directions[layer_of[2] is not None].go_backwards
+    layer = case.spec.layers[int(kind[1] or 0)]
+    return layer.return_sequences and layer.directions[kind[2] is not None].go_backwards
 
 
-def assert_equivalent(case: Case | NetworkCase, actual: Any, precision: Precision | str | None = None) -> None:
+def assert_equivalent(case: Case, actual: Any, precision: Precision | str | None = None) -> None:
     """Assert that what an implementation gave for a case is the recurrence, up to the rounding of single steps.
 
     Parameters
     ----------
-    case : Case or NetworkCase
-    actual : array, Trajectory or NetworkTrajectory
+    case : Case
+    actual : array or Trajectory
         Outputs ``(N, K)`` of the last step, ``(N, T, K)`` of every step, or a Trajectory with states, which is judged
-        step by step. For a network's case, the outputs of its only call as the model returns them, or a
-        NetworkTrajectory of all calls, which is judged layer by layer where it shows the layers' outputs.
+        step by step, or with the outputs of each layer, which are judged layer by layer.
     precision : Precision or str, optional
         The arithmetic that the implementation declares; by default that of the case's dtype.
 
@@ -225,19 +219,18 @@ def assert_equivalent(case: Case | NetworkCase, actual: Any, precision: Precisio
         If the arguments are not a case and an answer.
     """
     __tracebackhide__ = True
-    if not isinstance(case, (Case, NetworkCase)):
-        hint = "; the case comes first" if isinstance(actual, (Case, NetworkCase)) else ""
+    if not isinstance(case, Case):
+        hint = "; the case comes first" if isinstance(actual, Case) else ""
         raise TypeError(f"assert_equivalent(case, actual) needs a Case, not {type(case).__name__}{hint}")
     if callable(actual) and not hasattr(actual, "__array__"):
-        how = "case.calls and case.weights" if isinstance(case, NetworkCase) else "case.x, *case.weights"
         raise TypeError(
             "assert_equivalent(case, actual) needs what the implementation gave for the case, not the implementation: "
-            f"call it with {how}"
+            f"call it with {_handed_to_ports(case)}"
         )
     p = None if precision is None else Precision.of(precision)
-    shown: Trajectory | NetworkTrajectory | None = None
+    shown: Trajectory | None = None
     try:
-        shown = as_trajectory(actual) if isinstance(case, Case) else NetworkTrajectory.of(actual)
+        shown = Trajectory.of(actual, case.spec.two_outputs)
         verdict = judge(case, shown, p)
     except BadAnswer as problem:
         verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
@@ -247,19 +240,18 @@ def assert_equivalent(case: Case | NetworkCase, actual: Any, precision: Precisio
         raise EquivalenceError(case, verdict, explained, trajectory=shown, precision=p) from None
 
 
-def _explaining(
-    case: Case | NetworkCase, shown: Trajectory | NetworkTrajectory, p: Precision | None
-) -> Callable[[], Diagnosis]:
+def _handed_to_ports(case: Case) -> str:
+    by_letter = case.spec.letters and len(case.calls) == 1
+    return "case.x, *case.weights" if by_letter else "case.calls and case.weights"
+
+
+def _explaining(case: Case, shown: Trajectory, p: Precision | None) -> Callable[[], Diagnosis]:
     """Put off the diagnosis of a failing case, beside those that the running test has shown before."""
-    seen = [(case, shown), *_remembered(case, shown)]
-    if isinstance(case, NetworkCase):
-        networks = [(c, t) for c, t in seen if isinstance(c, NetworkCase) and isinstance(t, NetworkTrajectory)]
-        return lambda: explain_network(networks, p)
-    plain = [Observation.of(c, t) for c, t in seen if isinstance(c, Case) and isinstance(t, Trajectory)]
-    return lambda: explain(plain, p)
+    seen = [Observation.of(*each) for each in ((case, shown), *_remembered(case, shown))]
+    return lambda: explain(seen, p)
 
 
-Seen = tuple[Case | NetworkCase, Trajectory | NetworkTrajectory]
+Seen = tuple[Case, Trajectory]
 
 #: How many failing cases of a test are kept for the diagnosis.
 KEPT = 6
@@ -267,7 +259,7 @@ _failing: list[Seen] = []
 _test: str | None = None
 
 
-def _remembered(case: Case | NetworkCase, shown: Trajectory | NetworkTrajectory) -> list[Seen]:
+def _remembered(case: Case, shown: Trajectory) -> list[Seen]:
     """Remember a failing case, and return those that the running test has shown before.
 
     By the time that Hypothesis is done, the failing case is so small that many mistakes fit it. The larger ones that it
@@ -284,9 +276,7 @@ def _remembered(case: Case | NetworkCase, shown: Trajectory | NetworkTrajectory)
     return earlier
 
 
-def _size(case: Case | NetworkCase) -> int:
+def _size(case: Case) -> int:
     """How many states a case has, which is what judging it costs."""
-    if isinstance(case, Case):
-        return case.N * case.T * case.M
     steps = sum(call.N * call.T for call in case.calls)
-    return steps * sum(M for layer in case.network.layers for each in layer.directions for M in each.cells)
+    return steps * sum(M for each in case.spec.directions for M in each.cells)

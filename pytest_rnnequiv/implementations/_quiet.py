@@ -1,4 +1,4 @@
-"""Import TensorFlow without its start-up chatter."""
+"""Import TensorFlow and Keras, without their start-up chatter."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from typing import Any
 
-__all__ = ["quiet_import"]
+__all__ = ["load", "quiet_import"]
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
@@ -65,3 +68,37 @@ def quiet_import() -> Iterator[None]:
             for line in held:
                 if failed or not CHATTER.match(line):
                     os.write(2, line)
+
+
+@cache
+def load() -> tuple[Any, Any]:
+    """Import TensorFlow and Keras, once and quietly.
+
+    Returns
+    -------
+    tensorflow, keras : modules
+        ``tensorflow`` is None where the user has chosen another backend (``KERAS_BACKEND``, ``keras.json``).
+
+    Raises
+    ------
+    ImportError
+        If one of them cannot be imported; the message says what to do.
+    """
+    wanted = "keras"
+    with quiet_import():
+        try:
+            keras = import_module(wanted)
+            if keras.config.backend() != "tensorflow":
+                return None, keras
+            wanted = "tensorflow"
+            tf = import_module(wanted)
+            tf.config.list_physical_devices()  # looks for a GPU, and complains where there is none
+        except Exception as error:  # a broken build raises anything: AttributeError, TypeError, SystemError
+            missing = getattr(error, "name", None) or wanted
+            raise ImportError(
+                f"the Keras implementations need keras and its backend, but importing {missing} failed "
+                f"({type(error).__name__}: {error}); try `pip install --upgrade tensorflow keras`, or set "
+                f"KERAS_BACKEND to a backend that is installed",
+                name=missing,
+            ) from error
+    return tf, keras

@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from ..model.case import Case
-from ..model.network_case import NetworkCase
-from ..model.trajectory import BadAnswer, NetworkTrajectory, ShownCall, ShownLayer, Trajectory, as_trajectory, no_array
+from ..model.trajectory import BadAnswer, ShownLayer, Trajectory, no_array
 from ..wording import cleaned, described, told
-from . import ImplementationError
-from .port import Declined, normalise
+from .declaration import normalize
+from .errors import Declined, ImplementationError
 
 __all__ = ["PortFailure", "compute"]
 
@@ -41,7 +40,7 @@ class PortFailure(Exception):
 
 def compute(
     implementation: Any,
-    cases: Sequence[Case | NetworkCase],
+    cases: Sequence[Case],
     not_its_own: Callable[[BaseException], bool] = lambda error: False,
 ) -> list[Any]:
     """Run cases here, on copies, and see that the inputs are left as they were.
@@ -49,7 +48,7 @@ def compute(
     Parameters
     ----------
     implementation
-    cases : sequence of Case or NetworkCase
+    cases : sequence of Case
     not_its_own : callable, optional
         Tells of an exception whether somebody else raised it into the port: it goes through as it is.
 
@@ -76,18 +75,15 @@ def compute(
     _end_copies(process)
     for case, given in zip(cases, handed, strict=True):
         _see_untouched(case, given)
-    return [
-        as_trajectory(answer) if isinstance(case, Case) else NetworkTrajectory.of(answer)
-        for case, answer in zip(cases, answers, strict=True)
-    ]
+    return [Trajectory.of(answer, case.spec.two_outputs) for case, answer in zip(cases, answers, strict=True)]
 
 
-def _answers(implementation: Any, handed: list[Any]) -> list[Any]:
+def _answers(implementation: Any, handed: list[Case]) -> list[Any]:
     accepts = getattr(implementation, "accepts", None)
     if callable(accepts):
         for case in handed:
             _see_accepted(accepts(case))
-    run, many = normalise(implementation)
+    run, many = normalize(implementation)
     if many is None:
         # One by one, an answer is taken out of its buffer at once: the next run may overwrite it.
         return [_kept(run(case)) for case in handed]
@@ -101,12 +97,22 @@ def _see_accepted(answer: Any) -> None:
         raise Declined("accepts(case) said no")
 
 
-def _see_untouched(case: Any, given: Any) -> None:
+def _see_untouched(case: Case, given: Case) -> None:
+    handed = given.numbers()
     for name, array in case.numbers().items():
-        if not np.array_equal(array, given.numbers()[name], equal_nan=array.dtype.kind == "f"):
+        if not np.array_equal(array, handed[name], equal_nan=array.dtype.kind == "f"):
             raise PortFailure(
-                f"the port writes into its input `{name}`; it must leave its inputs as they are (work on a copy)"
+                f"the port writes into its input `{_letter(case, name)}`; it must leave its inputs as they are "
+                "(work on a copy)"
             )
+
+
+def _letter(case: Case, name: str) -> str:
+    """Return the letter by which a port reads an array, where the case has one; else the full name."""
+    letters = {full: letter for letter, full in case.spec.letters.items()}
+    if letters and len(case.calls) == 1:
+        letters |= {"call0/x": "x", "call0/mask": "mask", "call0/state0": "h0"}
+    return letters.get(name, name)
 
 
 def _end_copies(process: int) -> None:
@@ -140,12 +146,11 @@ def _kept(answer: Any, what: str = "the outputs") -> Any:
     """
     if answer is None:
         return None
-    if isinstance(answer, Trajectory):
-        return Trajectory(_kept(answer.outputs), _kept(answer.states, "the states"))
-    if isinstance(answer, (NetworkTrajectory, ShownCall, ShownLayer)):
-        return type(answer)(
-            *(_kept(getattr(answer, each.name), f"the {each.name}") for each in fields(answer) if each.init)
-        )
+    if isinstance(answer, (Trajectory, ShownLayer)):
+        named = {each.name: getattr(answer, each.name) for each in fields(answer)}
+        return type(answer)(**{name: _kept(part, f"the {name.replace('_', ' ')}") for name, part in named.items()})
+    if isinstance(answer, tuple) and not answer:
+        return answer
     return _listed(answer, what) if isinstance(answer, (list, tuple)) else _array(answer, what)
 
 

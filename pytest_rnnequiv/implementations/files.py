@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..model.spec import Spec
-from . import ImplementationError
+from .errors import ImplementationError
 
 __all__ = ["Model", "assemble", "plain_layers", "read_file"]
 
@@ -195,14 +195,15 @@ def assemble(
     activations = [_activation(kind, config) for kind, config in (("SimpleRNN", rnn), ("Dense", dense))]
     try:
         D = kernel.shape[0] if kernel.ndim == 2 else 0
-        spec = Spec(D, rnn["units"], dense["units"], activations[0], str(kernel.dtype), activations[1])
+        spec = Spec.simple(D, rnn["units"], dense["units"], activations[0], str(kernel.dtype), activations[1])
     except (TypeError, ValueError) as error:
         raise ImplementationError(f"the model's layers are not covered: {error}") from None
-    for name, shape in spec.weight_shapes.items():
-        found.setdefault(name, np.zeros(shape, spec.dtype))
-        if found[name].shape != shape:
-            raise ImplementationError(f"the model's {name} has shape {found[name].shape}, expected {shape}")
-    return spec, tuple(found[name] for name in spec.weight_shapes)
+    for letter, name in spec.letters.items():
+        shape = spec.weight_shapes[name]
+        found.setdefault(letter, np.zeros(shape, spec.dtype))
+        if found[letter].shape != shape:
+            raise ImplementationError(f"the model's {letter} has shape {found[letter].shape}, expected {shape}")
+    return spec, tuple(found[letter] for letter in spec.letters)
 
 
 def _activation(kind: str, config: Mapping[str, Any]) -> Any:

@@ -6,9 +6,9 @@
 ``keras-graph``    ``model.stateless_call(weights, x)`` one ``tf.function`` for all weights and all ``N`` and ``T``
 =================  ===================================  ==========================================================
 
-All three show their states: they run ``Input(None, D) -> SimpleRNN(M, return_sequences=True) -> Dense(K)`` with the
-outputs ``[h, y]``. What ties it to the model that users build is :meth:`KerasImplementation.last_outputs`, which runs
-that one.
+All three show all that Keras can show: they run the model whose outputs are those of every layer, the states that
+layers return, and the head's. The notebook's model is run with ``return_sequences=True``, so that its outputs are its
+states. What ties it to the model that users build is :meth:`KerasImplementation.last_outputs`, which runs that one.
 
 Importing this module is cheap; TensorFlow and Keras come with the first call of :func:`load`.
 """
@@ -16,77 +16,40 @@ Importing this module is cheap; TensorFlow and Keras come with the first call of
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from importlib import import_module, metadata
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arithmetic.activations import ACTIVATIONS, Activation
+from ..arithmetic.activations import ACTIVATIONS
 from ..arithmetic.precision import Precision
-from ..cells.simple_rnn import SimpleRNN
+from ..cells import CELLS
 from ..model.case import Case
-from ..model.network import OPTIONS, POLICIES
-from ..model.network_case import NetworkCase
-from ..model.spec import Spec, size
-from ..model.trajectory import NetworkTrajectory, Trajectory
-from . import ImplementationError
-from ._quiet import quiet_import
+from ..model.sizes import size
+from ..model.spec import OPTIONS, POLICIES
+from ..model.trajectory import Trajectory
+from ._quiet import load
+from .declaration import Supports
+from .errors import ImplementationError
 from .files import Model, assemble, plain_layers, read_file
-from .keras_networks import build, graph
-from .port import Supports
+from .keras_models import Built, build, graph, no_graph, one_or_all, retracing
 
-__all__ = ["KerasCall", "KerasGraph", "KerasImplementation", "KerasPredict", "build_simple_rnn", "load"]
-
-#: Architectures whose models and graphs are kept; a graph takes about 1 MB.
-KEPT = 64
-
-#: From so many cases of one architecture on, packs go through ``tf.map_fn``. Measured on two CPU cores, in ms:
-#: tracing and first run 70 for one case, 120 more for the map; then each case 0.4 to 0.8 alone, 0.1 to 0.2 in a pack of
-#: 16 or more. ``tf.vectorized_map`` needs 0.02 to 0.06, but 800 to trace, and it rewrites the operations: what it
-#: runs is not what people run.
-MAPPED_FROM = 200
-
-
-@cache
-def load() -> tuple[Any, Any]:
-    """Import TensorFlow and Keras, once and quietly.
-
-    Returns
-    -------
-    tensorflow, keras : modules
-        ``tensorflow`` is None where the user has chosen another backend (``KERAS_BACKEND``, ``keras.json``).
-
-    Raises
-    ------
-    ImportError
-        If one of them cannot be imported; the message says what to do.
-    """
-    wanted = "keras"
-    with quiet_import():
-        try:
-            keras = import_module(wanted)
-            if keras.config.backend() != "tensorflow":
-                return None, keras
-            wanted = "tensorflow"
-            tf = import_module(wanted)
-            tf.config.list_physical_devices()  # looks for a GPU, and complains where there is none
-        except Exception as error:  # a broken build raises anything: AttributeError, TypeError, SystemError
-            missing = getattr(error, "name", None) or wanted
-            raise ImportError(
-                f"the Keras implementations need keras and its backend, but importing {missing} failed "
-                f"({type(error).__name__}: {error}); try `pip install --upgrade tensorflow keras`, or set "
-                f"KERAS_BACKEND to a backend that is installed",
-                name=missing,
-            ) from error
-    return tf, keras
+__all__ = [
+    "KerasCall",
+    "KerasGraph",
+    "KerasImplementation",
+    "KerasPredict",
+    "build_gru",
+    "build_lstm",
+    "build_simple_rnn",
+    "load",
+    "read_model",
+]
 
 
 def build_simple_rnn(
@@ -124,17 +87,54 @@ def build_simple_rnn(
     ImportError
         If Keras cannot be imported.
     """
+    return _plain_model("SimpleRNN", "build_simple_rnn", (T, D, M, K, N), head_activation, options)
+
+
+def build_gru(
+    T: int | None = 10,
+    D: int = 3,
+    M: int = 5,
+    K: int = 2,
+    *,
+    N: int | None = None,
+    head_activation: str | None = None,
+    **options: Any,
+) -> Any:
+    """Build ``Input(T, D) -> GRU(M) -> Dense(K)``; all else is as for :func:`build_simple_rnn`."""
+    return _plain_model("GRU", "build_gru", (T, D, M, K, N), head_activation, options)
+
+
+def build_lstm(
+    T: int | None = 10,
+    D: int = 3,
+    M: int = 5,
+    K: int = 2,
+    *,
+    N: int | None = None,
+    head_activation: str | None = None,
+    **options: Any,
+) -> Any:
+    """Build ``Input(T, D) -> LSTM(M) -> Dense(K)``; all else is as for :func:`build_simple_rnn`."""
+    return _plain_model("LSTM", "build_lstm", (T, D, M, K, N), head_activation, options)
+
+
+def _plain_model(
+    kind: str, builder: str, sizes: Sequence[Any], head_activation: str | None, options: dict[str, Any]
+) -> Any:
+    """Build the model of a layer and a head."""
     _, keras = load()
-    known = _options(keras)
+    layer = getattr(keras.layers, kind)
+    known = _options(layer)
     unknown = [name for name in options if name not in known]
     if unknown:
         raise TypeError(
-            f"build_simple_rnn has no option {', '.join(map(repr, unknown))}: expected T, D, M, K, N, "
-            f"head_activation, or one of SimpleRNN's {', '.join(known)}"
+            f"{builder} has no option {', '.join(map(repr, unknown))}: expected T, D, M, K, N, "
+            f"head_activation, or one of {kind}'s {', '.join(known)}"
         )
+    T, D, M, K, N = sizes
     D, M, K = size("D", D), size("M", M), size("K", K)
     T, N = (None if value is None else size(letter, value) for letter, value in (("T", T), ("N", N)))
-    rnn = keras.layers.SimpleRNN(M, **options)
+    rnn = layer(M, **options)
     return keras.Sequential(
         [
             # the inputs keep the weights' precision: a narrower Input would round what a wider layer gets
@@ -178,70 +178,11 @@ def read_model(model: Any) -> Model:
 
 
 @cache
-def _options(keras: Any) -> tuple[str, ...]:
-    """Names of the options of SimpleRNN that leave it a layer with one output."""
-    named = inspect.signature(keras.layers.SimpleRNN).parameters.values()
+def _options(layer: Any) -> tuple[str, ...]:
+    """Names of the options of a recurrent layer that leave it one output."""
+    named = inspect.signature(layer).parameters.values()
     own = [p.name for p in named if p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in ("units", "return_state")]
     return (*own, "zero_output_for_mask", "dtype", "name", "trainable")
-
-
-def keras_name(activation: Activation) -> str:
-    known = ACTIVATIONS.get(activation.name)
-    if known is None or known.function is not activation.function:
-        raise NotImplementedError(
-            f"Keras is run with its own activations only, and {activation.name!r} is none of them"
-        )
-    return activation.name
-
-
-def _check(case: Case) -> None:
-    """Refuse what Keras has no layer for."""
-    if type(case.spec.cell) is not SimpleRNN:
-        raise NotImplementedError(f"Keras is run with SimpleRNN only, not with the cell {case.spec.cell!r}")
-    if case.h0 is not None and case.mask is not None and case.h0[~case.mask[:, 0]].any():
-        raise NotImplementedError(
-            "Keras does not show the state of a sample whose first step is masked: it puts out zeros there, "
-            "while the state stays at h0"
-        )
-
-
-@lru_cache(maxsize=KEPT)
-def _model(spec: Spec, every: bool, with_h0: bool, with_mask: bool) -> Any:
-    """Build the model that shows its states, ``[h, y]`` of every step, or the users' own, ``y`` of the last step.
-
-    Its inputs are x, or the list of x and those of h0 and mask that it has.
-    """
-    _, keras = load()
-    model = build_simple_rnn(
-        None,
-        spec.D,
-        spec.M,
-        spec.K,
-        activation=keras_name(spec.activation),
-        head_activation=keras_name(spec.head_activation),
-        return_sequences=every,
-        dtype=spec.dtype,
-    )
-    inputs = model.inputs[0]
-    rnn, dense = model.layers
-    h, y = rnn.output, dense.output
-    more = {}
-    if with_h0:
-        more["initial_state"] = keras.Input((spec.M,), dtype=spec.dtype)
-    if with_mask:
-        more["mask"] = keras.Input((None,), dtype="bool")
-    if more:
-        h = rnn(inputs, **more)
-        y = dense(h)
-        inputs = [inputs, *more.values()]
-    elif not every:
-        return model
-    return keras.Model(inputs, [h, y] if every else y)
-
-
-def _inputs(case: Case) -> Any:
-    more = [a for a in (case.h0, case.mask) if a is not None]
-    return [case.x, *more] if more else case.x
 
 
 class KerasImplementation:
@@ -259,7 +200,7 @@ class KerasImplementation:
         """What the installed Keras can be asked: it has learned activations over the years."""
         _, keras = load()
         known = tuple(name for name in ACTIVATIONS if hasattr(keras.activations, name))
-        return Supports(activations=known, dtypes=self.dtypes, initial_state=True, masks=True, options=OPTIONS)
+        return Supports(cells=tuple(CELLS), activations=known, dtypes=self.dtypes, options=OPTIONS)
 
     @property
     def precision(self) -> Precision | None:
@@ -277,42 +218,53 @@ class KerasImplementation:
         backend_version = tf.__version__ if tf is not None else _version(backend)
         return {"keras": keras.__version__, backend: backend_version, "numpy": np.__version__, **device}
 
-    def run(self, case: Case | NetworkCase) -> Trajectory | NetworkTrajectory:
-        """Run the model that shows its states, ``(N, T, M)``, or all layers of a network; outputs ``(N, T, K)``."""
-        if isinstance(case, NetworkCase):
-            return self._run_network(case)
-        _check(case)
-        states, outputs = self._answer(case, every=True)
-        return Trajectory(outputs, states)
+    def run(self, case: Case) -> Trajectory:
+        """Run the model that shows everything: of the notebook's, outputs and states of every step."""
+        return _with_states(case, self._run(self._showing_states(case), everything=True))
 
-    def run_many(self, cases: Sequence[Case | NetworkCase]) -> list[Any]:
+    def run_many(self, cases: Sequence[Case]) -> list[Any]:
         """Run several cases, in the order given."""
         return [self.run(case) for case in cases]
 
     def last_outputs(self, case: Case) -> npt.NDArray[Any]:
-        """Run the model that users build, without ``return_sequences``: outputs ``(N, K)`` of the last step."""
-        _check(case)
-        outputs: npt.NDArray[Any] = self._answer(case, every=False)
+        """Run the model that users build, with no other outputs than its own: of the last step, ``(N, K)``."""
+        self._refuse(case)
+        outputs: npt.NDArray[Any] = self._run(case, everything=False).outputs
         return outputs
 
-    def _answer(self, case: Case, every: bool) -> Any:
+    def _showing_states(self, case: Case) -> Case:
+        """The case of the model that shows its states."""
+        self._refuse(case)
+        return case.with_every_output()
+
+    def _refuse(self, case: Case) -> None:
+        """Refuse what Keras does not show of the notebook's model."""
+        for call in case.calls if case.spec.plain else ():
+            if call.states and call.mask is not None and any(h[~call.mask[:, 0]].any() for h in call.states):
+                raise NotImplementedError(
+                    "Keras does not show the state of a sample whose first step is masked: it puts out zeros there, "
+                    "while the state stays at h0"
+                )
+
+    def _run(self, case: Case, everything: bool) -> Trajectory:
+        built = build(case.spec, everything)
+        return built.run(case, lambda entered: self._ask(built, entered))
+
+    def _ask(self, built: Built, entered: list[Any]) -> Any:
+        """Call a model."""
         raise NotImplementedError
-
-    def _run_network(self, case: NetworkCase) -> NetworkTrajectory:
-        _, keras = load()
-        built = build(case.network)
-        return built.run(case, lambda inputs: self._ask(built.model, inputs), keras.ops.convert_to_numpy)
-
-    def _ask(self, model: Any, inputs: Any) -> Any:
-        raise NotImplementedError
-
-    def _loaded(self, case: Case, every: bool) -> Any:
-        model = _model(case.spec, every, case.h0 is not None, case.mask is not None)
-        model.set_weights(case.weights)
-        return model
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
+
+
+def _with_states(case: Case, shown: Trajectory) -> Trajectory:
+    """Say of the notebook's model that the outputs of its layer are its states."""
+    if not case.spec.plain:
+        return shown
+    # without the outputs of the layer, which are the same: what is shown twice is judged twice
+    calls = [Trajectory(call.outputs, layer.output) for call in shown.each_call for layer in call.layers if layer]
+    return Trajectory.of_calls(calls)
 
 
 def _device(tf: Any) -> str:
@@ -331,54 +283,38 @@ class KerasCall(KerasImplementation):
 
     name = "keras-call"
 
-    def _answer(self, case: Case, every: bool) -> Any:
-        _, keras = load()
-        return _to_numpy(keras, self._loaded(case, every)(_inputs(case)))
-
-    def _ask(self, model: Any, inputs: Any) -> Any:
-        return model(inputs)
+    def _ask(self, built: Built, entered: list[Any]) -> Any:
+        return built.model(one_or_all(entered))
 
 
 class KerasPredict(KerasImplementation):
     """``model.predict(x, verbose=0)``: what the notebook does.
 
     ``predict`` rounds its inputs to ``keras.config.floatx()``, float32 unless the user has changed it, whatever the
-    model's dtype; so float64 is not among what it supports, and raises ``NotImplementedError``.
+    model's dtype; so float64 is not among what it supports, and of the notebook's model it raises
+    ``NotImplementedError``. Other models of float64 show it, as the known divergence that it is.
     """
 
     name = "keras-predict"
     dtypes: ClassVar[tuple[str, ...]] = tuple(policy for policy in POLICIES if policy != "float64")
 
-    def _answer(self, case: Case, every: bool) -> Any:
+    def _refuse(self, case: Case) -> None:
+        super()._refuse(case)
         _, keras = load()
-        if keras.config.floatx() not in (case.spec.dtype, "float64"):
+        floatx, dtype = keras.config.floatx(), case.spec.variable_dtype
+        if case.spec.plain and Precision.of(floatx).unit > Precision.of(dtype).unit:
             raise NotImplementedError(
-                f"model.predict rounds its inputs to keras.config.floatx(), {keras.config.floatx()}, "
-                f"so that it cannot run a {case.spec.dtype} case as it is"
+                f"model.predict rounds its inputs to keras.config.floatx(), {floatx}, "
+                f"so that it cannot run a {dtype} case as it is"
             )
-        with _retracing():
-            return self._loaded(case, every).predict(_inputs(case), verbose=0)
 
-    def _ask(self, model: Any, inputs: Any) -> Any:
-        with _retracing():
-            # one batch: a stateful layer has one state for each of its samples
-            samples = len(inputs[0] if isinstance(inputs, list) else inputs)
-            return model.predict(inputs, batch_size=samples, verbose=0)
+    def _run(self, case: Case, everything: bool) -> Trajectory:
+        with retracing():
+            return super()._run(case, everything)
 
-
-@contextmanager
-def _retracing() -> Iterator[None]:
-    """Trace on purpose: one function for each architecture is what the caches are for, and no reason for a warning."""
-    logger = logging.getLogger("tensorflow")
-
-    def other(record: logging.LogRecord) -> bool:
-        return "triggered tf.function retracing" not in record.getMessage()
-
-    logger.addFilter(other)
-    try:
-        yield
-    finally:
-        logger.removeFilter(other)
+    def _ask(self, built: Built, entered: list[Any]) -> Any:
+        # one batch: a stateful layer has one state for each of its samples
+        return built.model.predict(one_or_all(entered), batch_size=len(entered[0]), verbose=0)
 
 
 class KerasGraph(KerasImplementation):
@@ -394,105 +330,21 @@ class KerasGraph(KerasImplementation):
 
     def __init__(self) -> None:
         if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-            raise _no_graph(os.environ["KERAS_BACKEND"])
+            raise no_graph(os.environ["KERAS_BACKEND"])
 
-    def _run_network(self, case: NetworkCase) -> NetworkTrajectory:
-        with _retracing():
-            return graph(case.network)(case)
-
-    def run_many(self, cases: Sequence[Case | NetworkCase]) -> list[Any]:
+    def run_many(self, cases: Sequence[Case]) -> list[Any]:
         """Run several cases, in the order given; those that share spec, N and T, and are many, in one call."""
-        plain = [case for case in cases if isinstance(case, Case)]
-        if len(plain) < len(cases):
-            return super().run_many(cases)
         groups: dict[Any, list[int]] = {}
-        for i, case in enumerate(plain):
-            _check(case)
-            key = case.spec, case.h0 is not None, case.mask is not None, case.N, case.T
+        for i, case in enumerate(cases):
+            one = len(case.calls) == 1 and not case.spec.stateful
+            key = (case.spec, case.calls[0].N, case.calls[0].T) if one else i
             groups.setdefault(key, []).append(i)
         answers: dict[int, Trajectory] = {}
-        for (spec, with_h0, with_mask, _, _), members in groups.items():
-            graph = _graph(spec, True, with_h0, with_mask)
-            results = graph.many([_arguments(plain[i]) for i in members])
-            answers.update((i, Trajectory(y, h)) for i, (h, y) in zip(members, results, strict=True))
-        return [answers[i] for i in range(len(plain))]
+        for members in groups.values():
+            asked = [self._showing_states(cases[i]) for i in members]
+            shown = graph(asked[0].spec).run_many(asked)
+            answers.update((i, _with_states(cases[i], each)) for i, each in zip(members, shown, strict=True))
+        return [answers[i] for i in range(len(cases))]
 
-    def _answer(self, case: Case, every: bool) -> Any:
-        graph = _graph(case.spec, every, case.h0 is not None, case.mask is not None)
-        result = graph.single(_arguments(case))
-        return result if every else result[0]
-
-
-def _no_graph(backend: str) -> ImportError:
-    return ImportError(
-        f"keras-graph needs Keras on TensorFlow, and Keras runs on {backend} here: "
-        f"use keras-call or keras-predict, or set KERAS_BACKEND=tensorflow"
-    )
-
-
-def _arguments(case: Case) -> list[npt.NDArray[Any]]:
-    """Weights and inputs, in the order of a graph's arguments."""
-    return [*case.weights, *(a for a in (case.x, case.h0, case.mask) if a is not None)]
-
-
-def _to_numpy(keras: Any, answer: Any) -> Any:
-    if isinstance(answer, (list, tuple)):
-        return [_to_numpy(keras, a) for a in answer]
-    return keras.ops.convert_to_numpy(answer)
-
-
-@lru_cache(maxsize=2 * KEPT)
-def _graph(spec: Spec, every: bool, with_h0: bool, with_mask: bool) -> _Graph:
-    return _Graph(_model(spec, every, with_h0, with_mask))
-
-
-@dataclass
-class _Graph:
-    """The compiled forms of one model: for a single case, and for a pack of them. Traced when first used."""
-
-    model: Any
-    asked: int = 0
-    one: Any = field(init=False)
-    pack: Any = field(init=False)
-
-    def __post_init__(self) -> None:
-        tf, keras = load()
-        if tf is None:
-            raise _no_graph(keras.config.backend())
-        model = self.model
-        count = len(model.trainable_variables)
-        # the seed of a dropout that is not used, but that stateless_call wants
-        rest = [tf.constant(v.numpy()) for v in model.non_trainable_variables]
-
-        def one(*arguments: Any) -> Any:
-            inputs = arguments[count:]
-            answer, _ = model.stateless_call(arguments[:count], rest, list(inputs) if len(inputs) > 1 else inputs[0])
-            return tuple(answer) if isinstance(answer, (list, tuple)) else (answer,)
-
-        def pack(*arguments: Any) -> Any:
-            types = tuple(output.dtype for output in model.outputs)
-            return tf.map_fn(lambda a: one(*a), arguments, fn_output_signature=types)
-
-        variables = [*model.trainable_variables, *model.inputs]
-        single = [tf.TensorSpec(v.shape, v.dtype) for v in variables]
-        stacked = [tf.TensorSpec((None, *v.shape), v.dtype) for v in variables]
-        self.one = tf.function(one, input_signature=single, autograph=False)
-        self.pack = tf.function(pack, input_signature=stacked, autograph=False)
-
-    def single(self, arguments: Sequence[Any]) -> list[Any]:
-        """Run one case; returns the model's outputs."""
-        tf, _ = load()
-        self.asked += 1
-        with _retracing():
-            return [a.numpy() for a in self.one(*map(tf.constant, arguments))]
-
-    def many(self, packs: Sequence[Sequence[Any]]) -> list[list[Any]]:
-        """Run several cases of equal shapes; returns the model's outputs of each."""
-        tf, _ = load()
-        if len(packs) == 1 or self.asked + len(packs) < MAPPED_FROM:
-            return [self.single(arguments) for arguments in packs]
-        self.asked += len(packs)
-        with _retracing():
-            answer = self.pack(*(tf.constant(np.stack(column)) for column in zip(*packs, strict=True)))
-        columns = [a.numpy() for a in answer]
-        return [[column[i] for column in columns] for i in range(len(packs))]
+    def _run(self, case: Case, everything: bool) -> Trajectory:
+        return graph(case.spec, everything).run(case)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..arithmetic.activations import ACTIVATIONS
+from ..cells import CELLS
 from ..model.case import Case
 from ..model.forward import reference
-from ..model.network import OPTIONS
-from ..model.network_case import NetworkCase
-from ..model.trajectory import NetworkTrajectory, Trajectory
-from .port import Supports
+from ..model.spec import OPTIONS
+from ..model.trajectory import Trajectory
+from .declaration import Supports
 
 __all__ = ["NumpyLoop"]
 
@@ -20,19 +20,13 @@ class NumpyLoop:
 
     name = "numpy"
     supports = Supports(
-        activations=tuple(ACTIVATIONS),
-        dtypes=("float32", "float64"),
-        initial_state=True,
-        masks=True,
-        options=OPTIONS,
+        cells=tuple(CELLS), activations=tuple(ACTIVATIONS), dtypes=("float32", "float64"), options=OPTIONS
     )
 
     def versions(self) -> dict[str, str]:
         """Name what takes part."""
         return {"numpy": np.__version__}
 
-    def run(self, case: Case | NetworkCase) -> Trajectory | NetworkTrajectory:
-        """Show outputs and states of every step; of a network, outputs and final states of every layer."""
-        if isinstance(case, NetworkCase):
-            return reference(case, case.network.compute_dtype)
-        return reference(case, case.spec.dtype)
+    def run(self, case: Case) -> Trajectory:
+        """Show outputs and states of every step, and of each layer its output."""
+        return reference(case, case.spec.compute_dtype)

@@ -20,10 +20,11 @@ from typing import Any
 from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
 from ..wording import told
-from . import ImplementationError, measured, process
+from . import measured, process
 from .alarm import Guard, TimeIsUp
 from .answering import PortFailure, compute
-from .port import Declaration, Declined, declare, made
+from .declaration import Declaration, declare, made
+from .errors import Declined, ImplementationError
 
 __all__ = ["Forked", "InProcess", "PortFailure", "Spawned", "can_fork"]
 

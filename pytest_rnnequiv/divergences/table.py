@@ -1,0 +1,249 @@
+"""The table of known divergences: what an entry says, and which of them a spec or a case would meet.
+
+A divergence says which specs it concerns, in which versions and ways of running Keras, what happens in one sentence,
+what to do instead, and where it was reported. The suite steers around them everywhere (``concerning``), and has one
+item for each that shows it by its smallest case: an expected failure, and a strict one, so that its repair is noticed.
+What is no matter of a case (a seed that is lost, a reset that raises) has a demonstration in the place of the case, and
+concerns no spec, or only what is counted of it. Some have both, since layers called one after the other do not show
+what a model does.
+
+:mod:`.keras` fills the table.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, wraps
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from ..judging.oracle import judge
+from ..model.case import Call, Case
+from ..model.spec import Spec
+
+__all__ = [
+    "DIVERGENCES",
+    "WAYS",
+    "Divergence",
+    "adding",
+    "as_list",
+    "concerning",
+    "counting",
+    "demonstrated",
+    "divergence",
+    "expect",
+    "installed",
+    "leaving_nothing",
+    "ordered",
+]
+
+#: The ways to run Keras.
+WAYS = ("keras-graph", "keras-call", "keras-predict")
+
+
+@dataclass(frozen=True, eq=False)
+class Divergence:
+    """Something that Keras does otherwise.
+
+    Parameters
+    ----------
+    name : str
+        Short, without spaces.
+    says : str
+        What happens, in one sentence for users of Keras.
+    instead : str
+        What to do about it.
+    concerns : callable
+        Spec -> bool: whether it happens there, whatever the numbers.
+    in_case : callable, optional
+        Case -> bool: whether it happens there, where the spec alone does not say.
+    smallest : callable, optional
+        The smallest case that shows it.
+    demonstration : callable, optional
+        What shows it by a few lines of Keras, where the layers of a case do not: it is given the module ``keras``, and
+        raises an AssertionError that says what was expected and what came. It leaves nothing changed behind.
+    silent : bool
+        Wrong values without a word; otherwise an exception.
+    since : str
+        The first version in which it was seen, of those that were tried.
+    until : str, optional
+        The first version that is right again, of those that were tried.
+    ways : tuple of str
+        The ways to run Keras that have it.
+    report : str, optional
+        Where it was reported upstream.
+    """
+
+    name: str
+    says: str
+    instead: str
+    concerns: Callable[[Spec], bool]
+    in_case: Callable[[Case], bool] | None = None
+    smallest: Callable[[], Case] | None = None
+    demonstration: Callable[[Any], None] | None = None
+    silent: bool = True
+    since: str = "3.1.1"
+    until: str | None = None
+    ways: tuple[str, ...] = WAYS
+    report: str | None = None
+
+    def exists(self, way: str, keras: str) -> bool:
+        """Whether that way of running that version of Keras has it."""
+        return way in self.ways and ordered(self.since) <= ordered(keras) < ordered(self.until or "999")
+
+    def hidden(self, way: str, keras: str) -> bool:
+        """Whether its case tells nothing about it there, since only other divergences meet that case."""
+        case = None if self.smallest is None else self.smallest()
+        return case is not None and not self.exists(way, keras) and bool(concerning(case, way, keras))
+
+    def meets(self, what: Spec | Case) -> bool:
+        """Whether it happens in models of a spec, whatever the numbers, or in a case."""
+        if isinstance(what, Spec):
+            return self.concerns(what)
+        return self.concerns(what.spec) or (self.in_case is not None and self.in_case(what))
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The names of the activations in its case, which not every version has."""
+        return () if self.smallest is None else tuple(each.activation.name for each in self.smallest().spec.directions)
+
+    def outcome(self, keras: Any, run: Callable[[Case], Any]) -> str:
+        """Try it, whatever the version.
+
+        Parameters
+        ----------
+        keras : module
+        run : callable
+            Runs a case on that Keras, in one of the ways.
+
+        Returns
+        -------
+        str
+            ``"right"``, ``"wrong"`` (values), ``"raises"``, or ``"not applicable"`` where that Keras lacks what it
+            takes.
+
+        Raises
+        ------
+        Exception
+            If a demonstration fails by anything but its AssertionError.
+        """
+        if self.smallest is None:
+            assert self.demonstration is not None
+            try:
+                self.demonstration(keras)
+            except AssertionError:
+                return "wrong" if self.silent else "raises"
+            return "right"
+        if not all(hasattr(keras.activations, name) for name in self.activations):
+            return "not applicable"
+        case = self.smallest()
+        try:
+            answer = run(case)
+        except Exception:
+            return "raises"
+        return "right" if judge(case, answer).equivalent else "wrong"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@cache
+def ordered(numbers: str) -> tuple[int, ...]:
+    """Return a version as numbers, which can be compared."""
+    return tuple(int(part) for part in numbers.split(".") if part.isdigit())
+
+
+@cache
+def installed() -> str:
+    """The version of Keras that would be imported; empty if there is none."""
+    try:
+        return version("keras")
+    except PackageNotFoundError:
+        return ""
+
+
+def concerning(what: Spec | Case, way: str, keras: str | None = None) -> list[Divergence]:
+    """Return the divergences that a spec, or a case, would meet in one of Keras's ways; none for others.
+
+    A spec meets those that depend on it alone; a case meets also those that depend on its numbers and their shapes.
+    """
+    if way not in WAYS:
+        return []
+    keras = installed() if keras is None else keras
+    return [each for each in DIVERGENCES if each.exists(way, keras) and each.meets(what)]
+
+
+#: All of them, in the order in which they were registered.
+DIVERGENCES: list[Divergence] = []
+
+
+def divergence(**what: object) -> Callable[[Callable[[Spec], bool]], Callable[[Spec], bool]]:
+    """Register one that is a matter of specs, by a function that says of which."""
+
+    def register(concerns: Callable[[Spec], bool]) -> Callable[[Spec], bool]:
+        DIVERGENCES.append(Divergence(concerns=concerns, **what))  # type: ignore[arg-type]
+        return concerns
+
+    return register
+
+
+def _nowhere(spec: Spec) -> bool:
+    return False
+
+
+def demonstrated(
+    concerns: Callable[[Spec], bool] = _nowhere, **what: object
+) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+    """Register one that is no matter of a case, by a function that shows it."""
+
+    def register(function: Callable[[Any], None]) -> Callable[[Any], None]:
+        shows = leaving_nothing(function)
+        DIVERGENCES.append(Divergence(concerns=concerns, demonstration=shows, **what))  # type: ignore[arg-type]
+        return shows
+
+    return register
+
+
+def leaving_nothing(function: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Have a demonstration leave Keras as it was."""
+
+    @wraps(function)
+    def demonstration(keras: Any) -> None:
+        # Keras draws the seeds of layers that are given none from the generator that all share.
+        state, policy = random.getstate(), keras.config.dtype_policy()
+        try:
+            function(keras)
+        finally:
+            keras.config.set_dtype_policy(policy)
+            random.setstate(state)
+
+    return demonstration
+
+
+def counting(spec: Spec, x: object, **call: object) -> Case:
+    """A case whose numbers one can follow: all weights are 1, biases 0, so that linear layers count and add."""
+    shapes = spec.weight_shapes
+    weights = tuple(np.zeros(s) if name.endswith(("bh", "bo")) else np.ones(s) for name, s in shapes.items())
+    return Case(spec, weights=weights, calls=(Call(np.asarray(x), **call),))  # type: ignore[arg-type]
+
+
+def expect(what: str, expected: object, got: object) -> None:
+    """Raise an AssertionError if something else came than was expected."""
+    if got != expected:
+        raise AssertionError(f"{what}: expected {expected}, got {got}")
+
+
+def adding(keras: Any, units: int = 1, **options: Any) -> Any:
+    """A layer whose units all add up what they have been given so far."""
+    return keras.layers.SimpleRNN(
+        units, activation=None, kernel_initializer="ones", recurrent_initializer="ones", **options
+    )
+
+
+def as_list(keras: Any, tensor: Any) -> Any:
+    """Return the numbers in a tensor."""
+    return keras.ops.convert_to_numpy(tensor).tolist()

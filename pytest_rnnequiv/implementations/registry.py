@@ -1,0 +1,233 @@
+"""What can be checked: the implementations that come with the plugin, and the user's own, by name.
+
+This module imports no runtime: pytest's start-up may read it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import invalidate_caches
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import MissingRuntime, UnknownImplementation
+
+if TYPE_CHECKING:
+    from .port import Port
+
+__all__ = [
+    "BUILT_IN",
+    "DEFAULT",
+    "GROUPS",
+    "Runtime",
+    "check_available",
+    "expand",
+    "importable",
+    "resolve",
+]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """An implementation that comes with the plugin, and what it declares before it is loaded.
+
+    The checks ask this declaration, and never a name: a port may call itself what it likes.
+
+    Parameters
+    ----------
+    name : str
+        By which it is asked for.
+    module, attribute : str
+        Where it is, in this package.
+    libraries : tuple of str
+        What it needs: names to import, which are those of the distributions too.
+    group : str
+        The name of all that share its arithmetic.
+    secondary : bool
+        Whether it differs from another of its group in who calls the layer, not in what is computed: it gets the checks
+        that show that, and leaves the volume to the other.
+    builds_models : bool
+        Whether every spec costs a model to build.
+    """
+
+    name: str
+    module: str
+    attribute: str
+    libraries: tuple[str, ...]
+    group: str
+    secondary: bool = False
+    builds_models: bool = False
+
+
+def _keras(way: str, attribute: str, *, secondary: bool = False) -> Runtime:
+    libraries = ("tensorflow", "keras")
+    return Runtime(f"keras-{way}", "keras", attribute, libraries, "keras", secondary=secondary, builds_models=True)
+
+
+#: The implementations that come with the plugin, by the names by which they are asked for.
+BUILT_IN: dict[str, Runtime] = {
+    runtime.name: runtime
+    for runtime in (
+        _keras("graph", "KerasGraph"),
+        _keras("call", "KerasCall", secondary=True),
+        _keras("predict", "KerasPredict", secondary=True),
+        Runtime("numpy", "numpy_loop", "NumpyLoop", ("numpy",), "numpy"),
+    )
+}
+
+#: Names for several at once. ``keras`` is Keras as installed, run in each of the ways that people run it.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "keras": tuple(name for name, runtime in BUILT_IN.items() if runtime.group == "keras")
+}
+
+#: What is checked where nothing is asked for.
+DEFAULT = "keras"
+
+
+def expand(names: list[str]) -> list[str]:
+    """Replace the names of groups by their members; keep ``module:attribute`` as it is; drop repetitions.
+
+    Raises
+    ------
+    UnknownImplementation
+        If a name is neither built in nor of the form ``module:attribute``.
+    """
+    expanded: dict[str, None] = {}
+    for name in names:
+        if name in GROUPS:
+            expanded.update(dict.fromkeys(GROUPS[name]))
+        elif name in BUILT_IN or _is_path(name):
+            expanded[name] = None
+        else:
+            known = ", ".join([*GROUPS, *BUILT_IN])
+            raise UnknownImplementation(f"unknown implementation {name!r}: expected module:attribute or one of {known}")
+    return list(expanded)
+
+
+def check_available(names: list[str]) -> None:
+    """See, without importing a runtime, that all of these could be run.
+
+    Raises
+    ------
+    UnknownImplementation, MissingRuntime
+        With one sentence that says what is wrong and what to do.
+    """
+    for name in expand(names):
+        if name in BUILT_IN:
+            for library in BUILT_IN[name].libraries:
+                if find_spec(library) is None:
+                    raise MissingRuntime(
+                        f"the implementation {name!r} needs {library}, which is not installed here: "
+                        f"pip install {library}, or choose another with --rnn-equiv-impl"
+                    )
+        else:
+            module = name.partition(":")[0]
+            if not _is_there(module):
+                raise UnknownImplementation(
+                    f"implementation {name!r}: there is no module {module!r} on the path "
+                    "(expected module:attribute; is the directory on pytest's `pythonpath`?)"
+                )
+
+
+def _is_there(module: str) -> bool:
+    """Whether a module can be found; a package around it that fails to import says so later, when it is loaded."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError as error:
+        return not (error.name and f"{module}.".startswith(f"{error.name}."))
+    except ValueError:
+        return False
+    except Exception:
+        return True
+
+
+def importable(name: str, folders: Sequence[Path]) -> str:
+    """Return ``module:attribute`` for what was asked for, and have the module found.
+
+    A module that is not on the path is looked for in `folders`, as ``python -m`` does in the current one; then the
+    folder is put at the end of `sys.path`. A file is what it is: ``my_rnn.py:run`` becomes ``my_rnn:run``, and its
+    folder (that of its outermost package, if it lies in one) is put first, as pytest does with test files.
+
+    Raises
+    ------
+    UnknownImplementation
+        If there is no such file, or another module comes in its place.
+    """
+    place, _, attribute = name.rpartition(":")
+    if place.endswith(".py"):
+        # else a module that is called so, in a package
+        if Path(place).is_file() or not _is_there(Path(place).name):
+            return f"{_module_of(Path(place))}:{attribute}"
+        return f"{Path(place).name}:{attribute}"
+    if name not in BUILT_IN and name not in GROUPS and _is_path(name):
+        module = name.partition(":")[0]
+        for folder in folders:
+            if not _is_there(module) and str(folder) not in sys.path:
+                sys.path.append(str(folder))
+                invalidate_caches()
+    return name
+
+
+def _module_of(file: Path) -> str:
+    """Return the module that a file is, and see that it is the one that will be imported."""
+    file = Path(os.path.abspath(file))
+    if not file.is_file():
+        raise UnknownImplementation(f"there is no file {file}")
+    parts, folder = [file.stem], file.parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    module = ".".join(parts)
+    if not all(part.isidentifier() for part in parts):
+        raise UnknownImplementation(f"{file} cannot be imported: {module!r} is not the name of a module")
+    if not _is_file_of(module, file):
+        sys.path.insert(0, str(folder))
+        invalidate_caches()
+        if not _is_file_of(module, file):
+            raise UnknownImplementation(
+                f"{file} cannot be imported: another module is called {module!r}; give the file another name"
+            )
+    return module
+
+
+def _is_file_of(module: str, file: Path) -> bool:
+    try:
+        found = find_spec(module)
+    except Exception:  # a package around it that does not load: told when it is loaded
+        return module.partition(".")[0] in sys.modules or _is_there(module)
+    origin = None if found is None else found.origin
+    return origin is not None and os.path.exists(origin) and os.path.samefile(origin, file)
+
+
+def resolve(name: str) -> Port:
+    """Load one implementation, ready to run.
+
+    Raises
+    ------
+    ImplementationError
+        If it cannot be had; the message says why.
+    """
+    from .port import Port
+
+    if name in GROUPS:
+        raise UnknownImplementation(f"{name!r} stands for several: {', '.join(GROUPS[name])}")
+    (name,) = expand([name])
+    if name not in BUILT_IN:
+        return Port.from_path(name)
+    from importlib import import_module
+
+    runtime = BUILT_IN[name]
+    try:
+        built_in: Any = getattr(import_module(f".{runtime.module}", __package__), runtime.attribute)()
+    except ImportError as error:
+        raise MissingRuntime(f"the implementation {name!r} cannot be loaded: {error}") from error
+    return Port(built_in, name=name, identity=name, runtime=runtime)
+
+
+def _is_path(name: str) -> bool:
+    module, colon, attribute = name.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in f"{module}.{attribute}".split("."))
