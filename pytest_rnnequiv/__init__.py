@@ -13,24 +13,23 @@ if TYPE_CHECKING:
     from .arithmetic.precision import Precision as Precision
     from .failures.assertion import EquivalenceError as EquivalenceError
     from .failures.assertion import assert_equivalent as assert_equivalent
-    from .implementations.port import Declined as Declined
-    from .implementations.port import Supports as Supports
+    from .implementations.declaration import Supports as Supports
+    from .implementations.errors import Declined as Declined
     from .judging.oracle import judge as judge
     from .judging.verdict import Verdict as Verdict
     from .mistakes.diagnosis import Diagnosis as Diagnosis
     from .mistakes.diagnosis import diagnose as diagnose
+    from .model.case import Call as Call
     from .model.case import Case as Case
     from .model.forward import reference as reference
-    from .model.network import Bidirectional as Bidirectional
-    from .model.network import Head as Head
-    from .model.network import Layer as Layer
-    from .model.network import Network as Network
-    from .model.network_case import Call as Call
-    from .model.network_case import NetworkCase as NetworkCase
+    from .model.layers import GRU as GRU
+    from .model.layers import LSTM as LSTM
+    from .model.layers import RNN as RNN
+    from .model.layers import Bidirectional as Bidirectional
+    from .model.layers import Dense as Dense
+    from .model.layers import SimpleRNN as SimpleRNN
+    from .model.sizes import param_count as param_count
     from .model.spec import Spec as Spec
-    from .model.spec import param_count as param_count
-    from .model.trajectory import NetworkTrajectory as NetworkTrajectory
-    from .model.trajectory import ShownCall as ShownCall
     from .model.trajectory import ShownLayer as ShownLayer
     from .model.trajectory import Trajectory as Trajectory
     from .suite.equivalence import EquivalenceSuite as EquivalenceSuite
@@ -38,29 +37,28 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Bidirectional": "model.network",
-    "Call": "model.network_case",
+    "Bidirectional": "model.layers",
+    "Call": "model.case",
     "Case": "model.case",
-    "Declined": "implementations.port",
+    "Declined": "implementations.errors",
+    "Dense": "model.layers",
     "Diagnosis": "mistakes.diagnosis",
     "EquivalenceError": "failures.assertion",
     "EquivalenceSuite": "suite.equivalence",
-    "Head": "model.network",
-    "Layer": "model.network",
-    "Network": "model.network",
-    "NetworkCase": "model.network_case",
-    "NetworkTrajectory": "model.trajectory",
     "Precision": "arithmetic.precision",
-    "ShownCall": "model.trajectory",
+    "GRU": "model.layers",
+    "LSTM": "model.layers",
+    "RNN": "model.layers",
     "ShownLayer": "model.trajectory",
+    "SimpleRNN": "model.layers",
     "Spec": "model.spec",
-    "Supports": "implementations.port",
+    "Supports": "implementations.declaration",
     "Trajectory": "model.trajectory",
     "Verdict": "judging.verdict",
     "assert_equivalent": "failures.assertion",
     "diagnose": "mistakes.diagnosis",
     "judge": "judging.oracle",
-    "param_count": "model.spec",
+    "param_count": "model.sizes",
     "reference": "model.forward",
 }
 

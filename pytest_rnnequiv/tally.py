@@ -6,7 +6,7 @@ A check writes::
 
     tally.current().record(verdict)
 
-and the plugin carries what was counted into the item's report. The module knows the standard library only, so
+and the plugin carries what was counted into the item's report. It knows the standard library only, so
 that anything may import it. Outside of pytest the counting works too, and nobody reads it.
 """
 
@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
 from typing import Any, Protocol
+
+from .run_state import state
 
 __all__ = ["CHECK", "IDENTITY", "PREFIX", "Tally", "VerdictLike", "close", "current", "take", "watch"]
 
@@ -207,10 +209,14 @@ def _unpacked(text: str) -> dict[tuple[str, str], int]:
     return {(one, two): cases for one, (two, cases) in zip(ones, pairs, strict=True) if cases is not None}
 
 
-# A plain variable and not a context variable: pytest runs one item at a time in a process, and what an item
-# does in threads of its own (as TensorFlow's callbacks do) should count for it as well.
-_current: Tally | None = None
-_watcher: Callable[[Tally], None] | None = None
+# Not a context variable: pytest runs one item at a time in a process, and what an item does in threads of its own (as
+# TensorFlow's callbacks do) should count for it as well.
+@dataclass
+class _Counting:
+    """What counts at the moment, and who looks on."""
+
+    tally: Tally | None = None
+    watcher: Callable[[Tally], None] | None = None
 
 
 def current() -> Tally:
@@ -218,28 +224,27 @@ def current() -> Tally:
 
     It is opened by whoever counts first, so that a run in which nobody counts pays nothing.
     """
-    global _current
-    if _current is None:
-        _current = Tally()
-    return _current
+    counting = state().part(_Counting)
+    if counting.tally is None:
+        counting.tally = Tally()
+    return counting.tally
 
 
 def take() -> Tally | None:
     """Return the tally that is open, and close it; None if nothing was counted."""
-    global _current
-    tally, _current = _current, None
+    counting = state().part(_Counting)
+    tally, counting.tally = counting.tally, None
     return tally
 
 
 def watch(watcher: Callable[[Tally], None] | None) -> None:
     """Have `watcher` called after each case, to show that something happens; None ends it."""
-    global _watcher
-    _watcher = watcher
+    state().part(_Counting).watcher = watcher
 
 
 def _notify(tally: Tally) -> None:
-    if _watcher is not None:
-        _watcher(tally)
+    if (watcher := state().part(_Counting).watcher) is not None:
+        watcher(tally)
 
 
 class ItemLike(Protocol):

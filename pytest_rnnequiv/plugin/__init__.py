@@ -17,10 +17,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from pytest_rnnequiv.plugin.fixtures import _rnn_equiv_port, build_simple_rnn, rnn_implementation
+from pytest_rnnequiv.plugin.fixtures import (
+    _rnn_equiv_port,
+    build_gru,
+    build_lstm,
+    build_simple_rnn,
+    rnn_implementation,
+)
 
 if TYPE_CHECKING:
     from pytest_rnnequiv.plugin.report import Ledger
+    from pytest_rnnequiv.run_state import RunState
 
 __all__ = [
     "DEFAULT_IMPLEMENTATION",
@@ -28,6 +35,8 @@ __all__ = [
     "SUITE_FILE",
     "Settings",
     "_rnn_equiv_port",
+    "build_gru",
+    "build_lstm",
     "build_simple_rnn",
     "rnn_implementation",
     "settings",
@@ -42,10 +51,19 @@ SUITE_FILE = "rnn_equiv.py"
 
 PROFILES = ("quick", "default", "thorough")
 
+CELL_NAMES = ("SimpleRNN", "GRU", "LSTM")
+"""The cells that come with the plugin; a test holds it to `cells.CELLS`, which is too much to import here."""
+
 
 def _profile(text: str) -> str:
     if text not in PROFILES:
         raise ValueError(f"{text!r} is not a profile; choose one of {', '.join(PROFILES)}.")
+    return text
+
+
+def _cell(text: str) -> str:
+    if text not in CELL_NAMES:
+        raise ValueError(f"{text!r} is not a cell; choose some of {', '.join(CELL_NAMES)}.")
     return text
 
 
@@ -119,6 +137,17 @@ class Settings:
             implies=True,
         ),
     )
+    cells: tuple[str, ...] = field(
+        default=(),
+        metadata=_option(
+            "--rnn-equiv-cell",
+            f"Which cells to check, of {', '.join(CELL_NAMES)}; may be given several times (default: all that an "
+            "implementation declares).",
+            metavar="NAME",
+            parse=_cell,
+            implies=True,
+        ),
+    )
     profile: str = field(
         default="default",
         metadata=_option(
@@ -167,6 +196,7 @@ class Settings:
 
 
 _SETTINGS = pytest.StashKey[Settings]()
+_RUN: pytest.StashKey[RunState] = pytest.StashKey()
 
 
 def settings(config: pytest.Config) -> Settings:
@@ -267,9 +297,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
     Not at configure time: a bad ini value should not take ``pytest --help`` away.
     """
+    from pytest_rnnequiv import run_state
     from pytest_rnnequiv.plugin.report import LEDGER, Ledger
 
     config = session.config
+    config.stash[_RUN] = run = run_state.begin()
+    config.add_cleanup(lambda: run_state.end(run))
     config.stash[LEDGER] = ledger = Ledger()
     config.pluginmanager.register(ledger, "rnn_equiv_ledger")
     chosen = settings(config)
@@ -308,7 +341,8 @@ def _found(config: pytest.Config, chosen: Settings) -> Settings:
     pytest.UsageError
         If a file that was named is not there, or cannot be imported.
     """
-    from pytest_rnnequiv.implementations import ImplementationError, importable
+    from pytest_rnnequiv.implementations.errors import ImplementationError
+    from pytest_rnnequiv.implementations.registry import importable
 
     folders = [config.invocation_params.dir, config.rootpath]
     try:
@@ -351,7 +385,8 @@ def to_check(config: pytest.Config, chosen: Settings) -> list[str]:
 
 def _check_available(config: pytest.Config, chosen: Settings) -> None:
     """Raise a usage error if an implementation is unknown, or what it needs is not installed."""
-    from pytest_rnnequiv.implementations import ImplementationError, check_available
+    from pytest_rnnequiv.implementations.errors import ImplementationError
+    from pytest_rnnequiv.implementations.registry import check_available
     from pytest_rnnequiv.plugin.collection import OVERRIDE
 
     try:

@@ -35,8 +35,8 @@ from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, SUITE_FILE, Settings
 
 __all__ = ["OVERRIDE", "SUITE_MODULE", "RnnEquiv", "Suite", "SuiteCollection", "SuiteId", "parse_suite_id"]
 
-SUITE_MODULE = "pytest_rnnequiv.suite.checks"
-"""The module that holds the checks, and a function ``configure(profile, selfcheck)`` that says what they do."""
+SUITE_MODULE = "pytest_rnnequiv.plugin.suite_items"
+"""The module that holds the items, and a function ``configure(profile, selfcheck)`` that says what they do."""
 
 OVERRIDE = "rnn_implementation"
 """The fixture by which a ``conftest.py`` says what to check."""

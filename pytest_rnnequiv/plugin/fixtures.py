@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["_rnn_equiv_port", "build_simple_rnn", "rnn_implementation"]
+__all__ = ["_rnn_equiv_port", "build_gru", "build_lstm", "build_simple_rnn", "rnn_implementation"]
 
 #: What ``rnn_implementation`` is unless a project says otherwise.
 DEFAULT = "keras-graph"
@@ -25,6 +25,22 @@ def build_simple_rnn() -> Callable[..., Any]:
     from ..implementations.keras import build_simple_rnn
 
     return build_simple_rnn
+
+
+@pytest.fixture(scope="session")
+def build_gru() -> Callable[..., Any]:
+    """A factory of ``Input(T, D) -> GRU(M) -> Dense(K)``, as ``build_simple_rnn`` is of its model."""
+    from ..implementations.keras import build_gru
+
+    return build_gru
+
+
+@pytest.fixture(scope="session")
+def build_lstm() -> Callable[..., Any]:
+    """A factory of ``Input(T, D) -> LSTM(M) -> Dense(K)``, as ``build_simple_rnn`` is of its model."""
+    from ..implementations.keras import build_lstm
+
+    return build_lstm
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +68,7 @@ class _WhenUsed:
 
     @cached_property
     def _port(self) -> Any:
-        from ..implementations import resolve
+        from ..implementations.registry import resolve
 
         return resolve(self.name)
 
@@ -66,7 +82,7 @@ class _WhenUsed:
 @pytest.fixture(scope="class")
 def _rnn_equiv_port(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The implementation that an ``EquivalenceSuite`` describes."""
-    from ..implementations import ImplementationError
+    from ..implementations.errors import ImplementationError
     from ..suite.equivalence import port_of
 
     try:

@@ -10,24 +10,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import pytest
 
 from ..failures.assertion import EquivalenceError
-from ..implementations import ImplementationError
+from ..implementations.errors import ImplementationError
 from ..implementations.port import Port
 from ..implementations.runner import Forked, PortFailure, Spawned
 from ..judging.observing import Observation
 from ..model.case import Case
-from ..model.network_case import NetworkCase
-from ..model.trajectory import BadAnswer, NetworkTrajectory, as_trajectory
+from ..model.trajectory import BadAnswer
+from ..run_state import state
 
 __all__ = ["prepare", "prepare_whole", "remember"]
-
-AnyCase = Case | NetworkCase
 
 #: How often a failing case is asked again, and in which batch.
 TIMES, BATCHES = 5, 2
@@ -45,27 +43,31 @@ class _Memory:
 
     Attributes
     ----------
-    right : Case or NetworkCase
+    right : Case
         The first that it had right.
-    last : Case or NetworkCase
+    last : Case
         The last that it was asked.
     fresh : bool or None
         Whether a fresh process was right where the old one was wrong; None if none was tried.
     """
 
-    right: AnyCase | None = None
-    last: AnyCase | None = None
+    right: Case | None = None
+    last: Case | None = None
     fresh: bool | None = None
 
 
-_memories: WeakKeyDictionary[Port, _Memory] = WeakKeyDictionary()
+@dataclass
+class _Memories:
+    """What is known of each port of the run."""
+
+    of: WeakKeyDictionary[Port, _Memory] = field(default_factory=WeakKeyDictionary)
 
 
 def _memory(port: Port) -> _Memory:
-    return _memories.setdefault(port, _Memory())
+    return state().part(_Memories).of.setdefault(port, _Memory())
 
 
-def remember(port: Port, case: AnyCase, right: bool) -> None:
+def remember(port: Port, case: Case, right: bool) -> None:
     """Keep the last case of a port, and the first that it has right, to see later whether it still has."""
     memory = _memory(port)
     memory.last = case
@@ -73,9 +75,7 @@ def remember(port: Port, case: AnyCase, right: bool) -> None:
         memory.right = case
 
 
-def prepare(
-    failure: EquivalenceError, port: Port, cases: Sequence[AnyCase], number: int, in_batch: bool = False
-) -> None:
+def prepare(failure: EquivalenceError, port: Port, cases: Sequence[Case], number: int, in_batch: bool = False) -> None:
     """Tell a failure how its port was called, and how to ask again; nothing is asked yet.
 
     Parameters
@@ -120,7 +120,7 @@ def _surely(ask: Callable[[], str]) -> str:
         return ""
 
 
-def _unsteady(port: Port, case: AnyCase) -> str:
+def _unsteady(port: Port, case: Case) -> str:
     """Say how often one call alone is wrong; empty if it is each time, or never."""
     wrong = _tried(lambda: _plainly_wrong(port, case))
     return _differing(wrong) if any(wrong) else ""
@@ -131,14 +131,14 @@ class _Failed:
     """What failed, and what came before."""
 
     port: Port
-    cases: tuple[AnyCase, ...]
+    cases: tuple[Case, ...]
     number: int
     in_batch: bool
-    before: AnyCase | None
+    before: Case | None
     calls: int
 
     @property
-    def case(self) -> AnyCase:
+    def case(self) -> Case:
         return self.cases[self.number]
 
 
@@ -177,12 +177,12 @@ def _differing(wrong: list[bool]) -> str:
     return "" if all(wrong) else f"its answers differ when it is asked again: wrong in {sum(wrong)} of {len(wrong)}"
 
 
-def _plainly_wrong(port: Port, case: AnyCase) -> bool:
+def _plainly_wrong(port: Port, case: Case) -> bool:
     """Whether the answer to one call is wrong, by what it shows itself."""
-    return _asked(lambda: _judged(port, case, port.run(case) if isinstance(case, Case) else port.run_network(case)))
+    return _asked(lambda: _judged(port, case, port.run(case)))
 
 
-def _wrong(port: Port, case: AnyCase) -> bool:
+def _wrong(port: Port, case: Case) -> bool:
     """Whether it is wrong when it is asked in the strongest way, which may be many calls."""
     return _asked(lambda: port.observe(case).judge(port.precision).different)
 
@@ -194,9 +194,8 @@ def _asked(ask: Callable[[], bool]) -> bool:
         return True
 
 
-def _judged(port: Port, case: AnyCase, answer: Any) -> bool:
-    shown = as_trajectory(answer) if isinstance(case, Case) else NetworkTrajectory.of(answer)
-    return Observation.of(case, shown).judge(port.precision).different
+def _judged(port: Port, case: Case, answer: Any) -> bool:
+    return Observation.of(case, answer).judge(port.precision).different
 
 
 # ---- together with others ----
@@ -221,7 +220,7 @@ def _in_batch(failed: _Failed) -> str:
     return ""
 
 
-def _bad(port: Port, case: AnyCase, answer: Any) -> bool:
+def _bad(port: Port, case: Case, answer: Any) -> bool:
     return _asked(lambda: _judged(port, case, answer))
 
 
@@ -237,20 +236,20 @@ def _after_another(failed: _Failed) -> str:
     return ""
 
 
-def _wrong_after(failed: _Failed, other: AnyCase) -> bool:
+def _wrong_after(failed: _Failed, other: Case) -> bool:
     _wrong(failed.port, other)
     return _wrong(failed.port, failed.case)
 
 
-def _moved(port: Port, case: AnyCase) -> AnyCase | None:
+def _moved(port: Port, case: Case) -> Case | None:
     """Return a case of the same shape that ends elsewhere; None where there is none."""
-    if not isinstance(case, Case):
+    if not case.spec.plain:
         return None
     moved = case.replace(x=1 - case.x, **({"bh": case.bh + 1} if port.any_weights else {}))
     return moved if port.supports.accepts(moved) else None
 
 
-def _after_calls(failed: _Failed, is_wrong: Callable[[Port, AnyCase], bool]) -> str:
+def _after_calls(failed: _Failed, is_wrong: Callable[[Port, Case], bool]) -> str:
     """See whether what is wrong each time is wrong because of the calls before it; empty if not.
 
     What it had right at first may be wrong now; and a fresh process may be right. One is started for a port's first
@@ -271,7 +270,7 @@ def _after_calls(failed: _Failed, is_wrong: Callable[[Port, AnyCase], bool]) -> 
     return ""
 
 
-def _until_wrong(port: Port, case: AnyCase, is_wrong: Callable[[Port, AnyCase], bool], started: int) -> int:
+def _until_wrong(port: Port, case: Case, is_wrong: Callable[[Port, Case], bool], started: int) -> int:
     """Count the calls after which a fresh process, which was right at first, is wrong; 0 if that takes too long."""
     began = time.perf_counter()
     while (calls := port.calls - started) < MOST and time.perf_counter() - began < PATIENCE:

@@ -1,126 +1,31 @@
 """The checks that ``--rnn-equiv`` runs. Each is a pytest item for each implementation.
 
-A check is written once, as a function of a port and of what Hypothesis draws. How much it does is set for the whole run
-by :func:`configure`, which makes pytest's test functions of them.
+A check is written once, as a function of a port and of what Hypothesis draws. How much it does is up to the profile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
-from hypothesis import Phase
 
 from .. import strategies as rnn
 from .. import tally
+from ..cells.simple_rnn import SimpleRNNCell
 from ..failures.assertion import assert_equivalent
-from ..implementations import DEFAULT, ImplementationError, expand, resolve
 from ..implementations.port import Port
-from ..implementations.runner import can_fork
 from ..judging.oracle import judge
-from ..mistakes.catalogue import CATALOGUE, Mistake
-from ..mistakes.networks import CATALOGUE as NETWORK_CATALOGUE
-from ..mistakes.networks import NetworkMistake
-from ..model.network import Layer, Network
 from ..model.notebook import notebook_case
-from ..model.spec import Spec, param_count
+from ..model.sizes import param_count
+from ..model.spec import Spec
 from ..model.trajectory import Trajectory
-from ..plugin import settings as plugin_settings
-from ..plugin.report.terminal import progress
-from . import selfcheck
+from .architectures import known_in
 from .drawing import choose, draw_pack, draw_place, few_sizes, near, need, opening_shape
-from .network_checks import divergences, known_in, show_divergence
-from .registry import CHECKS, PROFILES, Data, Opening, check, running
+from .registry import CHECKS, Data, Opening, check, running
 from .verification import answer, budget, expect, verify
 
-__all__ = ["CHECKS", "configure"]
-
-#: The name under which the fixture that users override is checked.
-FIXTURE = "rnn_implementation"
-
-
-def configure(profile: str, selfcheck: bool = False) -> None:
-    """Make the test functions, for a run of the given profile and under Hypothesis's own settings.
-
-    A selfcheck is a run of its own: the checks are then run on mistaken implementations, and on nothing else.
-    """
-    chosen = running(PROFILES[profile])
-    for name in [*CHECKS, "test_selfcheck", "test_known_divergence"]:
-        globals().pop(name, None)
-    if selfcheck:
-        globals()["test_selfcheck"] = selfcheck_item
-    else:
-        globals().update((name, each.item(chosen)) for name, each in CHECKS.items())
-        globals()["test_known_divergence"] = show_divergence
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each check on each implementation that was asked for."""
-    if "port" not in metafunc.fixturenames:
-        return
-    if "mistake" in metafunc.fixturenames:
-        metafunc.parametrize("port", implementations(metafunc)[:1], indirect=True, scope="session")
-        metafunc.parametrize("mistake", [*CATALOGUE, *NETWORK_CATALOGUE], ids=selfcheck.full_name)
-        return
-    if "divergence" in metafunc.fixturenames:
-        shown = divergences(implementations(metafunc)) or [(None, None)]
-        metafunc.parametrize(("port", "divergence"), shown, indirect=["port"], scope="session")
-        return
-    names = CHECKS[metafunc.function.__name__].applies_to(implementations(metafunc))
-    # A check that applies to nothing here has no port, and is not collected.
-    metafunc.parametrize("port", names or [None], indirect=True, scope="session")
-
-
-def implementations(metafunc: pytest.Metafunc) -> list[str]:
-    """Names of what to check: the overridden fixture, and what the options name."""
-    asked = list(plugin_settings(metafunc.config).implementations)
-    definitions = metafunc._arg2fixturedefs.get(FIXTURE, ())
-    own = definitions[-1] if definitions else None
-    overridden = own is not None and own.func.__module__ != "pytest_rnnequiv.plugin.fixtures"
-    if own is not None and own.scope != "session":
-        raise pytest.UsageError(
-            f"the fixture {FIXTURE} must live as long as the run: write @pytest.fixture(scope='session') before it"
-        )
-    return ([FIXTURE] if overridden else []) + expand(asked or ([] if overridden else [DEFAULT]))
-
-
-@pytest.fixture(scope="session")
-def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Port]:
-    """The implementation that is checked."""
-    problem = ""
-    try:
-        if request.param != FIXTURE:
-            progress(request.config).say(f"loading {request.param} ...")  # TensorFlow takes seconds
-            ready = resolve(request.param)
-        elif isinstance(rnn_implementation, Port):
-            ready = rnn_implementation
-        else:
-            ready = Port(rnn_implementation, isolated=_isolate(request.config), identity=FIXTURE)
-    except ImplementationError as error:
-        problem = f"the fixture {FIXTURE}: {error}" if request.param == FIXTURE else str(error)
-    if problem:  # outside of the handler, or it would be told twice
-        pytest.fail(problem, pytrace=False)
-    yield ready
-    ready.close()
-
-
-def _isolate(config: pytest.Config) -> bool:
-    """Whether a port that lives in this process should run in a fork of it; a debugger wants it here."""
-    if config.getoption("usepdb", False) or config.getoption("trace", False):
-        return False
-    return can_fork()
-
-
-def selfcheck_item(port: Port, mistake: Mistake | NetworkMistake) -> None:
-    """A mistaken implementation, in the place of the one that is checked, is caught."""
-    hunts = {
-        name: each.item(running(), phases=[Phase.generate], database=None)
-        for name, each in CHECKS.items()
-        if each.examples and not each.keras
-    }
-    selfcheck.catch(port, mistake, hunts)
+__all__ = ["CHECKS"]
 
 
 @check(examples=300, share=2.5, everywhere=True, openings=5)
@@ -174,7 +79,7 @@ def test_activations(port: Port, data: Data) -> None:
 def _activations(port: Port, dtype: str) -> list[str]:
     """Return those that a port knows, without those about which Keras is known to be wrong."""
     known = known_in(port.way)
-    return [name for name in port.supports.activations if not known(Network(1, Layer(1, name), dtype=dtype))]
+    return [name for name in port.supports.activations if not known(Spec.simple(1, 1, 1, name, dtype))]
 
 
 def _in_turn(port: Port, data: Data, activations: list[str], **wanted: Any) -> None:
@@ -192,11 +97,29 @@ def _in_turn(port: Port, data: Data, activations: list[str], **wanted: Any) -> N
         covered.cover([f"activation={name}"], len(cases))
 
 
+@check(examples=40, share=3)
+def test_cells(port: Port, data: Data) -> None:
+    """The other cells, with various options, each on numbers of its own."""
+    first, *others = port.supports.kinds
+    need(port, bool(others) and port.fixed is None, f"declares {first} only")
+    covered = tally.current()
+    for cell in others:
+        covered.cover([f"cell={cell}"], 0)
+    start = choose(data, range(len(others)), "first cell")
+    for cell in others[start:] + others[:start]:
+        if budget().over:
+            return
+        cases = draw_pack(port, data, most=4, cell=cell, **few_sizes(port, data))
+        verify(port, cases)
+        covered.cover([f"cell={cell}"], len(cases))
+
+
 @check(everywhere=True)
 def test_notebook(port: Port) -> None:
     """The recurrent weights of the notebook: N=1, T=10, D=3, M=5, K=2."""
     need(port, port.fixed is None, "has weights of its own")
     need(port, "tanh" in port.supports.activations, "does not know tanh")
+    need(port, SimpleRNNCell() in port.supports.kinds, "does not know SimpleRNN")
     need(port, "float32" in port.supports.dtypes, "does not know float32")
     example = notebook_case()
     for letter in "NTDMK":
@@ -291,26 +214,41 @@ def test_model_as_built(port: Port, data: Data) -> None:
     assert_equivalent(case, Trajectory(last, shown.states if same else None), port.precision)
 
 
+#: The law of each layer: its parameters, and the shape of its biases.
+LAWS_OF_PARAMETERS: dict[tuple[str, bool], Callable[[int, int], tuple[int, tuple[int, ...]]]] = {
+    ("SimpleRNN", True): lambda D, M: (M * (D + M + 1), (M,)),
+    ("LSTM", True): lambda D, M: (4 * M * (D + M + 1), (4 * M,)),
+    ("GRU", True): lambda D, M: (3 * M * (D + M + 2), (2, 3 * M)),
+    ("GRU", False): lambda D, M: (3 * M * (D + M + 1), (3 * M,)),
+}
+
+
 @check(examples=40, keras=True)
 def test_parameter_law(port: Port, data: Data) -> None:
-    """``M*(D+M+1)`` parameters in the RNN, ``K*(M+1)`` in the head; the shapes, and what is trainable."""
-    from ..implementations.keras import build_simple_rnn
+    """The parameters of the layer by its law, ``K*(M+1)`` in the head; the shapes, and what is trainable."""
+    from ..implementations import keras
 
     shape = opening_shape(data) if isinstance(data, Opening) else data.draw(rnn.shapes(), label="shape")
+    laws = [law for law in LAWS_OF_PARAMETERS if law[0] in port.supports.cells]
+    name, reset_after = choose(data, laws, "layer")
+    options: dict[str, Any] = {} if reset_after else {"reset_after": False}
     _, T, D, M, K = shape
-    model = build_simple_rnn(T=T, D=D, M=M, K=K)
+    build = {"SimpleRNN": keras.build_simple_rnn, "GRU": keras.build_gru, "LSTM": keras.build_lstm}[name]
+    model = build(T=T, D=D, M=M, K=K, **options)
     layer, head = model.layers
-    spec = Spec(D, M, K)
+    spec = Spec.simple(D, M, K, cell=name, **options)
     shapes = [tuple(w.shape) for w in model.get_weights()]
-    law = f"M*(D+M+1) + K*(M+1) for {shape}"
+    own, bias = LAWS_OF_PARAMETERS[name, reset_after](D, M)
+    law = f"the law of {spec}"
     tally.current().count()
-    assert layer.count_params() == M * (D + M + 1), f"the RNN of {law}"
-    assert head.count_params() == K * (M + 1), f"the head of {law}"
-    assert model.count_params() == param_count(D, M, K) == spec.param_count, law
-    assert shapes == [(D, M), (M, M), (M,), (M, K), (K,)] == list(spec.weight_shapes.values()), law
+    assert layer.count_params() == own, f"the layer: {law}"
+    assert head.count_params() == K * (M + 1), f"the head: {law}"
+    assert model.count_params() == param_count(D, M, K, name, **options) == spec.param_count == own + K * (M + 1), law
+    gated = len(spec.cell.gates) * M
+    assert shapes == [(D, gated), (M, gated), bias, (M, K), (K,)] == list(spec.weight_shapes.values()), law
     trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-    assert trainable == param_count(D, M, K), f"trainable parameters: {law}"
-    assert not model.non_trainable_weights, f"non-trainable weights: {law}"
+    assert trainable == spec.param_count, f"trainable parameters: {law}"
+    assert not [w for w in model.non_trainable_weights if "seed" not in w.path], f"non-trainable weights: {law}"
 
 
 from . import laws as laws  # noqa: E402  # last, as its checks are

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from .. import strategies as rnn
 from ..divergences.keras import concerning
-from ..implementations.port import Port, Supports
+from ..implementations.declaration import Supports
+from ..implementations.port import Port
 from ..model.case import Case
-from ..model.network_case import NetworkCase
 from ..model.spec import Spec
-from ..strategies.cases import Shape, generic_case, pooled_sizes
+from ..strategies import Shape, generic_case, pooled_sizes
 from .registry import Data, NotThisOne, Opening, running
 
 __all__ = ["choose", "draw_pack", "draw_place", "few_sizes", "heeding", "near", "need", "opening_shape", "steer"]
@@ -24,11 +24,12 @@ __all__ = ["choose", "draw_pack", "draw_place", "few_sizes", "heeding", "near", 
 T_ = TypeVar("T_")
 
 #: What a check begins with: shapes that differ in all letters, and show what depends on them. The first is asked in
-#: nearly every check, and answered once for all of them.
+#: nearly every check, and answered once for all of them. The long one has units enough for the spectral radius of its
+#: ``Wh`` to be near what it should be, so that the last output still depends on the first steps.
 OPENING = (
     Shape(N=2, T=3, D=3, M=5, K=2),
     Shape(N=3, T=2, D=7, M=33, K=4),
-    Shape(N=2, T=40, D=2, M=4, K=3),
+    Shape(N=2, T=40, D=2, M=9, K=3),
     Shape(N=1, T=1, D=4, M=3, K=2),
     Shape(N=5, T=19, D=17, M=66, K=9),
 )
@@ -66,7 +67,7 @@ def opening_shape(data: Opening, **ranges: tuple[int, int]) -> Shape:
     return shape._replace(**{k: min(max(getattr(shape, k), low), high) for k, (low, high) in ranges.items()})
 
 
-def steer(port: Port, data: Data, cases: Iterable[Case | NetworkCase]) -> None:
+def steer(port: Port, data: Data, cases: Iterable[Case]) -> None:
     """Turn away from cases in which Keras is known to be wrong, run in the way that is checked."""
     met = any(concerning(case, port.way) for case in cases)
     if not isinstance(data, Opening):
@@ -100,6 +101,7 @@ def draw_pack(port: Port, data: Data, *, most: int = 16, **wanted: Any) -> list[
             wanted["activation"] = supports.activations
         if "dtype" not in wanted and "float32" not in supports.dtypes:
             wanted["dtype"] = supports.dtypes[0]
+        wanted.setdefault("cell", supports.kinds[0])
     pack = (
         _opened(port, data, most, options, wanted)
         if isinstance(data, Opening)
@@ -153,8 +155,8 @@ def _opened(
             sizes = min(pooled_sizes(**arguments), key=lambda known: _apart(known, sizes))
         if isinstance(wanted.get("activation"), tuple):
             wanted["activation"] = choose(data, wanted["activation"], "")
-        options = {k: v for k, v in wanted.items() if k in ("activation", "head_activation", "dtype")}
-        spec = Spec(*sizes, **options)
+        options = {k: v for k, v in wanted.items() if k in ("activation", "head_activation", "dtype", "cell")}
+        spec = Spec.simple(*sizes, **options)
     batch = BATCH if most > BATCH and port.declaration.batches and data.number == 0 else 1
     seeds = range(1 + data.number, 1 + data.number + batch * len(OPENING), len(OPENING))
     return [generic_case(spec, shape.N, shape.T, seed=seed, weights=weights, **extra) for seed in seeds]
@@ -174,19 +176,21 @@ def _apart(one: Sequence[int], two: Sequence[int]) -> float:
     return float(np.abs(np.log(one) - np.log(two)).sum())
 
 
-def heeding(case: Any, supports: Supports) -> Any:
-    """Keep the numbers of a case, be it of a network or not, to those that a port takes."""
+def heeding(case: Case, supports: Supports) -> Case:
+    """Keep the numbers of a case to those that a port takes."""
     largest = supports.largest
-    if largest is None:
+    if largest is None and supports.nan:
         return case
 
-    def clipped(array: Any) -> Any:
-        return np.clip(array, -largest, largest) if array.dtype.kind not in "bi" else array
+    def taken(array: Any) -> Any:
+        if array.dtype.kind in "bi":
+            return array
+        if not supports.nan:
+            array = np.where(np.isnan(array), 0.0, array)
+        return array if largest is None else np.clip(array, -largest, largest)
 
-    if isinstance(case, Case):
-        return case.replace(**{name: clipped(array) for name, array in case.numbers().items()})
-    calls = tuple(call.replace(x=clipped(call.x), states=tuple(map(clipped, call.states))) for call in case.calls)
-    return case.replace(weights=tuple(map(clipped, case.weights)), calls=calls)
+    within = case.map_calls(lambda call: call.replace(x=taken(call.x), states=tuple(map(taken, call.states))))
+    return within.replace(weights=tuple(map(taken, case.weights)))
 
 
 #: ``D, M, K`` of models that are built anew for every activation; those of the notebook first.

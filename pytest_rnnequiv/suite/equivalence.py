@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..implementations import resolve
 from ..implementations.port import Port
+from ..implementations.registry import resolve
 from .checks import CHECKS
 from .registry import PROFILES
 

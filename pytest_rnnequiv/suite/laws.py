@@ -1,4 +1,4 @@
-"""The checks of the laws that need no oracle, one for each of :data:`~..laws.LAWS`."""
+"""The checks of the laws that need no oracle, one for each of :data:`~..judging.relations.LAWS`."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from .. import strategies as rnn
 from .. import tally
 from ..arithmetic.activations import ACTIVATIONS
 from ..divergences.keras import concerning
 from ..failures.assertion import EquivalenceError
 from ..failures.script import script
 from ..implementations.port import Port
-from ..judging.laws import LAWS, AnyCase, Facts, Law, Numbers, Other, Relation, compare, numbers, relation
+from ..judging.comparing import Numbers, Start, compare, numbers
+from ..judging.laws import Facts, Law, Other, Relation
+from ..judging.relations import LAWS
 from ..judging.verdict import Verdict
 from ..model.case import Case
-from ..model.network import Bidirectional, Head, Layer, Network
-from ..model.network_case import NetworkCase
-from ..model.trajectory import BadAnswer, Trajectory
-from ..strategies import architectures
+from ..model.layers import Bidirectional, Dense, SimpleRNN
+from ..model.spec import Spec
+from ..model.trajectory import BadAnswer
 from . import asking_again
 from .drawing import SIZES, choose, draw_pack, heeding, near, need, opening_shape, steer
 from .registry import PROFILES, Data, Opening, check, running
-from .selfcheck import Mistaken
 from .verification import answer, budget, fail, no_answer
 
 __all__ = ["LawBroken", "examine", "hold"]
@@ -40,7 +41,7 @@ class LawBroken(EquivalenceError):
         What was asked beside the case, and how the answers should be related.
     """
 
-    def __init__(self, law: Law, case: AnyCase, other: Other, verdict: Verdict, **more: Any) -> None:
+    def __init__(self, law: Law, case: Case, other: Other, verdict: Verdict, **more: Any) -> None:
         super().__init__(case, verdict, **more)
         self.law = law
         self.other = other
@@ -92,15 +93,22 @@ class LawBroken(EquivalenceError):
         return f"{super().script(file)}\n\n# ---- the other run: {self.other.changed} ----\n\n{other}"
 
     def _changes(self) -> list[str]:
-        before, after = self.case.numbers(), self.other.case.numbers()
+        before, other = self.case.numbers(), self.other.case
         changed = [f"    # {self.other.changed}"]
-        if isinstance(self.other.case, NetworkCase):
-            changed.append(f"    # {self.other.case.network}")
-        for name, array in after.items():
+        if other.spec != self.case.spec:
+            changed.append(f"    # {other.spec}")
+        for name, array in other.numbers().items():
             if name not in before or not np.array_equal(before[name], array, equal_nan=array.dtype.kind == "f"):
                 shown = array.tolist() if array.size <= 100 else f"... {array.shape}"
-                changed.append(f"    {name} = {shown}")
+                changed.append(f"    {_letter(name, other)} = {shown}")
         return changed
+
+
+def _letter(name: str, case: Case) -> str:
+    """Name an array by its letter, where there is only one of it."""
+    if not case.spec.letters or len(case.calls) > 1:
+        return name
+    return name.rpartition("/")[2].replace("state0", "h0")
 
 
 def hold(law: Law, port: Port, data: Data) -> None:
@@ -113,12 +121,12 @@ def hold(law: Law, port: Port, data: Data) -> None:
     """
     __tracebackhide__ = True
     facts = _facts(port)
-    networks = _networks(law, port)
     why_not = law.why_not(facts)
-    if law.needs(facts) or not networks:
-        need(port, not why_not, why_not)
-    as_network = bool(networks) and (bool(why_not) or not law.plain or choose(data, _SELDOM, "a network"))
-    case = _network_case(law, port, data, networks) if as_network else _plain_case(law, port, data)
+    need(port, not why_not, why_not)
+    specs = _specs(law, port, facts)
+    need(port, law.plain or bool(specs), "takes none of the models that show it")
+    of_these = bool(specs) and (not law.plain or choose(data, _SELDOM, "of one of these models"))
+    case = _case_of(specs, law, port, data) if of_these else _plain_case(law, port, data)
     seed = choose(data, _SEEDS, "changes")
     spent = budget()
     key = (law.name.encode(), case.fingerprint(), bytes([seed]))
@@ -134,22 +142,23 @@ def hold(law: Law, port: Port, data: Data) -> None:
 
 def _facts(port: Port) -> Facts:
     identity_head = port.precision is None or port.precision.keeps_identity
-    return Facts(port.supports, port.fixed is None, identity_head=identity_head)
+    cell = port.supports.kinds[0] if port.fixed is None else port.fixed[0].directions[0].kinds[0]
+    return Facts(port.supports, port.fixed is None, identity_head=identity_head, cell=cell)
 
 
-#: Networks take long to build; where a law is about plain cases too, these come first.
+#: Other models take long to build; where the notebook's shows a law too, its cases come first.
 _SELDOM = (False, False, False, False, False, True)
 _SEEDS = range(256)
 
 
-def examine(law: Law, port: Port, case: AnyCase, seed: int) -> Verdict | None:
+def examine(law: Law, port: Port, case: Case, seed: int) -> Verdict | None:
     """See whether an implementation keeps a law on one case.
 
     Parameters
     ----------
     law : Law
     port : Port
-    case : Case or NetworkCase
+    case : Case
     seed : int
         Chooses what is changed about the case.
 
@@ -165,18 +174,16 @@ def examine(law: Law, port: Port, case: AnyCase, seed: int) -> Verdict | None:
     """
     __tracebackhide__ = True
     facts, random = _facts(port), np.random.default_rng(seed)
-    shown = None
-    if isinstance(case, Case):  # the law may depend on what is seen
-        shown = answer(port, case)
-        facts = replace(facts, shows=_visible(shown))
+    first = _asked(port, case)
+    if case.spec.plain:  # the law may depend on what is seen
+        facts = replace(facts, shows=_visible(first))
         why_not = law.why_not(facts)
         need(port, not why_not, why_not)
-    found = relation(law, case, random, facts)
+    found = law.relation(case, random, facts)
     if found is None:
         return None
-    if shown is None or found.base is not case:
-        shown = answer(port, found.base)
-    first = _numbers(port, found.base, shown)
+    if found.base is not case:
+        first = _asked(port, found.base)
     verdicts = []
     for other, verdict in _compared(port, found, first):
         verdicts.append(verdict)
@@ -192,7 +199,7 @@ def examine(law: Law, port: Port, case: AnyCase, seed: int) -> Verdict | None:
 
 def _compared(port: Port, found: Relation, first: Sequence[Numbers]) -> Iterator[tuple[Other, Verdict]]:
     """Ask for the others one after the other, and compare each."""
-    precision = _precision(port, found.base)
+    precision = port.precision or found.base.spec.precision
     before: Sequence[Numbers] = ()
     for other in found.others:
         case, start = other.case, None
@@ -203,31 +210,28 @@ def _compared(port: Port, found: Relation, first: Sequence[Numbers]) -> Iterator
             state = final.got[:, -1]
             if not np.isfinite(state).all():
                 continue
-            assert isinstance(case, Case)
             case = case.replace(h0=state)
             start = final.bound.expected[:, -1], final.bound.radius[:, -1]
-        before = _numbers(port, case, answer(port, case), other=other, start=start)
+        before = _asked(port, case, other.like, start)
         yield replace(other, case=case), compare(other, first, before, precision)
 
 
-def _precision(port: Port, case: AnyCase) -> Any:
-    return port.precision or (case.spec if isinstance(case, Case) else case.network).precision
-
-
-def _numbers(port: Port, case: AnyCase, shown: Any, other: Other | None = None, start: Any = None) -> list[Numbers]:
+def _asked(port: Port, case: Case, like: Case | None = None, start: Start | None = None) -> list[Numbers]:
+    """Ask for a case, and sort what is shown."""
     __tracebackhide__ = True
+    shown = answer(port, case)
     try:
-        return numbers(case, shown, port.precision, like=other.like if other else None, start=start)
+        return numbers(case, shown, port.precision, like=like, start=start)
     except BadAnswer as problem:
         sentence = str(problem)
     return no_answer(port, case, sentence)
 
 
-def _visible(shown: Trajectory) -> str:
+def _visible(shown: Sequence[Numbers]) -> str:
     """What an answer lets see."""
-    if shown.states is not None:
+    if shown[0].what == "state":
         return "states"
-    return "every output" if np.ndim(shown.outputs) == 3 else "last output"
+    return "last output" if shown[0].first else "every output"
 
 
 # ---- cases ----
@@ -272,82 +276,63 @@ def _contracting(case: Case, norm: float) -> Case:
     return case if size <= norm else case.replace(Wh=case.Wh * 2.0 ** np.floor(np.log2(norm / size)))
 
 
-#: Networks for implementations that take long to build one, with the options that each needs; those of all first.
-_KEPT: tuple[tuple[Network, frozenset[str]], ...] = tuple(
-    (network, frozenset(options.split()))
-    for options, network in (
-        ("return_sequences", Network(3, (Layer(4, return_sequences=True),), Head(2))),
-        ("", Network(3, (Layer(4),), Head(2))),
-        (
-            "return_sequences stateful",
-            Network(3, (Layer(4, return_sequences=True, stateful=True),), Head(2), N=2),
-        ),
-        ("stateful", Network(3, (Layer(4, stateful=True),), Head(2), N=2)),
-        (
-            "mask bidirectional return_sequences",
-            Network(3, (Bidirectional(Layer(2, return_sequences=True)),), Head(3), source="mask"),
-        ),
-        ("mask", Network(3, (Layer(4),), Head(2), source="mask")),
-        (
-            "return_sequences layers",
-            Network(2, (Layer(3, return_sequences=True), Layer(4, return_sequences=True)), Head(3)),
-        ),
-        (
-            "return_sequences layers stateful",
-            Network(2, (Layer(3, return_sequences=True, stateful=True), Layer(4, stateful=True)), Head(3), N=3),
-        ),
-    )
+#: Other models than the notebook's, for implementations that take long to build one; the simplest first.
+_KEPT = (
+    Spec(3, SimpleRNN(4, return_sequences=True), Dense(2)),
+    Spec(3, SimpleRNN(4), Dense(2)),
+    Spec(3, SimpleRNN(4, return_sequences=True, stateful=True), Dense(2), N=2),
+    Spec(3, SimpleRNN(4, stateful=True), Dense(2), N=2),
+    Spec(3, Bidirectional(SimpleRNN(2, return_sequences=True)), Dense(3), source="mask"),
+    Spec(2, (SimpleRNN(3, return_sequences=True), SimpleRNN(4, return_sequences=True)), Dense(3)),
+    Spec(2, (SimpleRNN(3, return_sequences=True, stateful=True), SimpleRNN(4, stateful=True)), Dense(3), N=3),
 )
 
 
-#: Options of these networks that a law may need, and those that only a law which needs them is asked with.
+#: Options of these models that a law may need, and those that only a law which needs them is asked with.
 _TELLING, _APART = frozenset({"stateful", "mask", "return_sequences"}), frozenset({"stateful", "mask"})
 
 
-def _networks(law: Law, port: Port) -> list[Network]:
-    """Choose the networks that can show a law on a port: fewer in a quick run, since each is another model."""
-    heeded = {*port.supports.options}
-    if law.networks is None or not heeded or not heeded >= {*law.networks}:
+def _specs(law: Law, port: Port, facts: Facts) -> list[Spec]:
+    """Choose the models that can show a law on a port: fewer in a quick run, since each takes long to build."""
+    if not law.heeded(facts) or port.fixed is not None:
         return []
-    if isinstance(getattr(port.runner, "implementation", None), Mistaken):
-        return []  # its mistakes are those of plain cases
-    if "tanh" not in port.supports.activations or "float32" not in port.supports.dtypes:
-        return []
-    wanted = {*law.networks}
-    networks = [
-        network
-        for network, options in _KEPT
-        if options <= heeded and wanted & _TELLING <= options and options & _APART <= wanted and _fits(network, port)
+    wanted = {*(law.options or ())}
+    specs = [
+        spec
+        for spec in _KEPT
+        if wanted & _TELLING <= spec.options and spec.options & _APART <= wanted and not (spec.plain and law.plain)
+        if _takes(port, _generic(spec, near(port, "N", *law.samples)[0], near(port, "T", *law.steps)[0]))
     ]
     if not port.builds_models or running() == PROFILES["thorough"]:
-        return networks
+        return specs
     if law.plain:  # plain cases show it faster
         return []
-    return networks[: 1 if running() == PROFILES["quick"] else 2]
+    return specs[: 1 if running() == PROFILES["quick"] else 2]
 
 
-def _fits(network: Network, port: Port) -> bool:
-    """Whether a port supports the sizes of a network."""
-    sizes = [("D", network.D), ("N", network.N), ("K", network.head.K if network.head else None)]
-    sizes += [("M", M) for layer in network.layers for each in layer.directions for M in each.cells]
-    return all(size is None or port.supports.includes(letter, size) for letter, size in sizes)
+def _takes(port: Port, case: Case) -> bool:
+    return port.supports.accepts(heeding(case, port.supports))
 
 
-def _network_case(law: Law, port: Port, data: Data, networks: list[Network]) -> NetworkCase:
-    network = choose(data, networks, "network")
+def _generic(spec: Spec, N: int, T: int, seed: int = 0) -> Case:
+    return rnn.generic_case(spec, spec.N or N, T, seed=seed)
+
+
+def _case_of(specs: list[Spec], law: Law, port: Port, data: Data) -> Case:
+    """Draw a case of one of some models."""
+    spec = choose(data, specs, "spec")
     # an unrolled model is made for one T
-    steps = (4, 4) if "unroll" in (law.networks or ()) else law.steps
+    steps = (4, 4) if "unroll" in (law.options or ()) else law.steps
     ranges = {"N": near(port, "N", *law.samples), "T": near(port, "T", *steps)}
     if isinstance(data, Opening):
         shape = opening_shape(data, **ranges)
-        case = architectures.generic_network_case(network, shape.N, shape.T, seed=1 + data.number)
+        case = _generic(spec, shape.N, shape.T, seed=1 + data.number)
     else:
-        N = network.N or choose(data, range(ranges["N"][0], ranges["N"][1] + 1), "N")
+        N = spec.N or choose(data, range(ranges["N"][0], ranges["N"][1] + 1), "N")
         T = choose(data, range(ranges["T"][0], ranges["T"][1] + 1), "T")
-        case = data.draw(architectures.network_cases(network=network, N=N, T=T, calls=1), label="case")
+        case = data.draw(rnn.cases(spec=spec, N=N, T=T, calls=1), label="case")
     steer(port, data, [case])
-    heeded: NetworkCase = heeding(case, port.supports)
-    return heeded
+    return heeding(case, port.supports)
 
 
 # ---- the checks ----
@@ -363,5 +348,5 @@ def _check_of(law: Law) -> Callable[[Port, Data], None]:
     return test
 
 
-for _law in LAWS.values():
-    check(examples=40, share=0.15)(_check_of(_law))
+for _each in LAWS.values():
+    check(examples=40, share=0.15)(_check_of(_each))

@@ -28,8 +28,10 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
 from .. import tally
-from ..implementations import BUILT_IN
-from ..implementations.port import Declined, Port
+from ..implementations.errors import Declined
+from ..implementations.port import Port
+from ..implementations.registry import BUILT_IN
+from ..run_state import state
 from .verification import (
     Budget,
     ShrinkingIsOver,
@@ -77,15 +79,21 @@ PROFILES = {
     "default": Profile(1.3, 1.0, 20, 300, 40, 9),
     "thorough": Profile(90.0, 60.0, 48, 1000, 600, 65),
 }
-_running = PROFILES["default"]
+
+
+@dataclass
+class _Running:
+    """The profile under which checks run now."""
+
+    profile: Profile = PROFILES["default"]
 
 
 def running(profile: Profile | None = None) -> Profile:
     """Return the profile under which checks run now; with an argument, change it."""
-    global _running
+    now = state().part(_Running)
     if profile is not None:
-        _running = profile
-    return _running
+        now.profile = profile
+    return now.profile
 
 
 @dataclass(frozen=True)

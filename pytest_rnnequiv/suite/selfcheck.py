@@ -1,8 +1,8 @@
 """Show that the suite can fail: run it against every mistake of the catalogue.
 
-A mistaken implementation takes the place of the one that is checked. It shows as much of itself (states, outputs of
-every step, or of the last one), declares the same precision, and supports the same cases. So what slips through here
-would slip through there.
+A mistaken implementation takes the place of the one that is checked. It shows as much of itself (states, layers,
+outputs of every step, or of the last one), declares the same precision, and supports the same cases. So what slips
+through here would slip through there.
 """
 
 from __future__ import annotations
@@ -18,71 +18,54 @@ from .. import tally
 from ..arithmetic.precision import Precision
 from ..divergences.keras import DIVERGENCES, installed
 from ..failures.assertion import EquivalenceError
+from ..failures.errors import errors_in
 from ..implementations.port import Port
 from ..judging.oracle import judge
-from ..mistakes.catalogue import NAMESAKES, Mistake
+from ..mistakes.activations import NAMESAKES
+from ..mistakes.catalogue import Mistake
 from ..mistakes.diagnosis import telling_case
-from ..mistakes.networks import NetworkMistake, arrays
 from ..model.case import Case
-from ..model.network import Layer, Network
-from ..model.network_case import Call, NetworkCase
+from ..model.layers import SimpleRNN
 from ..model.spec import Spec
-from ..model.trajectory import NetworkTrajectory, ShownCall
-from ..plugin.report.evidence import errors_in
+from ..model.trajectory import Trajectory
 from .registry import NothingShown
 
-__all__ = ["Mistaken", "MistakenNetworks", "catch", "visible"]
+__all__ = ["Mistaken", "catch", "visible"]
 
 
 def visible(port: Port) -> str:
     """Find out what an implementation lets see, from one run: ``"states"``, ``"every output"`` or ``"last output"``."""
-    spec, weights = port.fixed or (Spec(2, 3, 2), None)
-    blank = Case(spec, np.zeros((1, 1, spec.D)), *(weights or (np.zeros(s) for s in spec.weight_shapes.values())))
-    case = telling_case(blank, 0, port.any_weights, port.any_length)
+    spec, weights = port.fixed or (Spec.simple(2, 3, 2, cell=port.supports.kinds[0]), None)
+    case = telling_case(_blank(spec, weights), 0, port.any_weights, port.any_length)
     try:
         shown = port.run(case)
     except Exception:
         return "last output"  # it does not take this case; so much every implementation shows
-    if shown.states is not None:
+    if shown.shown_layers:
         return "states"
     return "every output" if np.ndim(shown.outputs) == 3 else "last output"
 
 
-class Mistaken:
-    """An implementation that makes a mistake, and is like another in all that it shows and declares."""
-
-    def __init__(self, port: Port, mistake: Mistake, shows: str) -> None:
-        self.mistake = mistake
-        self.shows = shows
-        self.name = port.name
-        self.precision = port.precision
-        self.supports = replace(port.supports, options=())  # these are mistakes in plain cases
-        self.model = port.fixed
-
-    def run(self, case: Case) -> Any:
-        """Compute the mistaken case."""
-        shown = self.mistake.run(case)
-        if self.shows == "states":
-            return shown
-        return shown.outputs if self.shows == "every output" else np.asarray(shown.outputs)[:, -1]
+def _blank(spec: Spec, weights: Any = None) -> Case:
+    """A case of zeros."""
+    zeros = tuple(map(np.zeros, spec.weight_shapes.values()))
+    return Case(spec, np.zeros((1, 1, spec.D)), weights=zeros if weights is None else weights)
 
 
 def shows_layers(port: Port) -> bool:
-    """Find out whether an implementation shows the layers of a network, from one run."""
-    network = Network(2, Layer(3))
-    blank = NetworkCase(network, tuple(map(np.zeros, network.weight_shapes.values())), (Call(np.zeros((1, 1, 2))),))
+    """Find out whether an implementation shows the layers of a model, from one run."""
     try:
-        return any(call.layers for call in port.run_network(blank).calls)
+        return bool(port.run(_blank(Spec(2, SimpleRNN(3)))).layers)
     except Exception:
         return False  # it does not take this case; so much every implementation shows
 
 
-#: What computes networks as every mistake does, and makes none.
-NONE = NetworkMistake("none", "without a mistake", "", "")
+#: What computes as every mistake does, and makes none.
+NONE = Mistake("none", "without a mistake", "", "")
 
 
-class MistakenNetworks:
-    """An implementation of networks that makes a mistake, and is like another in all that it shows and declares.
+class Mistaken:
+    """An implementation that makes a mistake, and is like another in all that it shows and declares.
 
     Attributes
     ----------
@@ -91,36 +74,72 @@ class MistakenNetworks:
         it is none of 16 bits, whose rounding may move a number as far.
     """
 
-    def __init__(self, port: Port, mistake: NetworkMistake) -> None:
+    def __init__(self, port: Port, mistake: Mistake) -> None:
         self.mistake = mistake
-        self.layers = shows_layers(port)
+        #: Whether the notebook's model is enough to show it; else it is looked for in all architectures.
+        self.plain = shows_in_plain(mistake)
+        self.shows = visible(port)
+        self.layers = bool(port.supports.options) and shows_layers(port)
         self.name = port.name
         self.precision = port.precision
-        self.supports = port.supports
-        self.made = False
+        heeded = ("mask", "initial_state") if self.plain else port.supports.options
+        self.supports = replace(
+            port.supports, options=tuple(option for option in port.supports.options if option in heeded)
+        )
+        self.model = port.fixed
+        self.made = self.plain
 
-    def run(self, case: NetworkCase) -> NetworkTrajectory:
-        """Compute the mistaken network."""
+    def run(self, case: Case) -> Any:
+        """Compute the mistaken case."""
         shown = self.mistake.run(case)
-        answer = shown if self.layers else NetworkTrajectory(tuple(ShownCall(call.outputs) for call in shown.calls))
-        sharp = not case.network.compute_dtype.endswith("16")
+        answer = self._visible(case, shown)
+        sharp = not case.spec.compute_dtype.endswith("16")
         if sharp and not self.made and numbers(shown) != numbers(NONE.run(case)):
             self.made = not judge(case, answer, self.precision).inconclusive
         return answer
+
+    def _visible(self, case: Case, shown: Trajectory) -> Trajectory:
+        """Leave of a run what the other implementation shows."""
+        if case.spec.plain:
+            if self.shows == "states":
+                return shown
+            outputs = np.asarray(shown.outputs)
+            every = self.shows == "every output" or outputs.ndim == 2
+            return Trajectory(outputs if every else outputs[:, -1])
+        if not self.layers:
+            return Trajectory.of_calls([Trajectory(call.outputs) for call in shown.each_call])
+        # outputs and final states, as a framework's layers show them
+        return Trajectory.of_calls(
+            [
+                Trajectory(call.outputs, layers=tuple(layer and replace(layer, states=None) for layer in call.layers))
+                for call in shown.each_call
+            ]
+        )
+
+
+def shows_in_plain(mistake: Mistake) -> bool:
+    """Whether a mistake moves the last output of the notebook's model."""
+    if mistake.group in ("activation", "numbers"):  # shown with other functions, and other numbers
+        return True
+    for number in range(3):
+        case = telling_case(_blank(Spec.simple(3, 4, 2)), number)
+        wrong, right = (np.asarray(each.run(case, np.float64).outputs) for each in (mistake, NONE))
+        if wrong.shape != right.shape or not np.array_equal(wrong[:, -1], right[:, -1]):
+            return True
+    return False
 
 
 #: Mistakes that Keras itself makes, by the divergence that they are.
 OF_KERAS = {"mask-not-turned-with-outputs": "backward-mask-order"}
 
 
-def allowed(mistake: Mistake | NetworkMistake, port: Port) -> str:
+def allowed(mistake: Mistake, port: Port) -> str:
     """Say why what is a mistake to others is none to this implementation; empty if it is one."""
-    if isinstance(mistake, NetworkMistake):
-        if not port.supports.options or port.fixed is not None:
-            return f"{port.name} declares no options of networks"
-        known = OF_KERAS.get(mistake.name)
-        if any(each.name == known and each.exists(port.way, installed()) for each in DIVERGENCES):
-            return f"it is a known divergence of Keras, {known}"
+    if not shows_in_plain(mistake) and (not port.supports.options or port.fixed is not None):
+        return f"{port.name} declares no options of layers"
+    known = OF_KERAS.get(mistake.name)
+    if any(each.name == known and each.exists(port.way, installed()) for each in DIVERGENCES):
+        return f"it is a known divergence of Keras, {known}"
     precision = port.precision or Precision.float32
     if mistake.name == "flushed-to-zero" and not precision.subnormals:
         return f"{precision.name} promises nothing below {precision.tiny:.2g}"
@@ -133,14 +152,14 @@ def allowed(mistake: Mistake | NetworkMistake, port: Port) -> str:
     return ""
 
 
-def catch(port: Port, mistake: Mistake | NetworkMistake, hunts: dict[str, Callable[..., None]]) -> None:
+def catch(port: Port, mistake: Mistake, hunts: dict[str, Callable[..., None]]) -> None:
     """Run the checks, one after the other, until one of them catches the mistake.
 
     Parameters
     ----------
     port : Port
         The implementation in whose place the mistaken one is put.
-    mistake : Mistake or NetworkMistake
+    mistake : Mistake
     hunts : dict
         The checks as functions of a port, by name; they stop at the first failure.
 
@@ -154,13 +173,12 @@ def catch(port: Port, mistake: Mistake | NetworkMistake, hunts: dict[str, Callab
         pytest.skip(f"no mistake here: {reason}")
     counted = tally.current()
     counted.implementation = port.name
-    counted.facts["mistake"] = full_name(mistake)
-    if isinstance(mistake, NetworkMistake):
-        mistaken = _in_place_of(port, MistakenNetworks(port, mistake))
-        hunts = {"test_networks": hunts["test_networks"]}
-    else:
-        mistaken = _in_place_of(port, Mistaken(port, mistake, visible(port)))
+    counted.facts["mistake"] = mistake.name
+    mistaken = Port(Mistaken(port, mistake), identity=port.identity, runtime=port.runtime)
+    implementation: Mistaken = mistaken.runner.implementation
     for name, hunt in hunts.items():
+        if (name == "test_networks") == implementation.plain:
+            continue
         try:
             hunt(port=mistaken)
         except (pytest.skip.Exception, NothingShown):
@@ -171,34 +189,24 @@ def catch(port: Port, mistake: Mistake | NetworkMistake, hunts: dict[str, Callab
                 raise
             _tell(counted, mistake, name, found)
             return
-    if isinstance(mistake, NetworkMistake) and not mistaken.runner.implementation.made:
+    if not implementation.made:
         del counted.facts["mistake"]
-        pytest.skip("no mistake here: it showed in none of the networks that were drawn")
+        pytest.skip("no mistake here: it showed in none of the architectures that were drawn")
     raise AssertionError(
         f"{mistake.name} slipped through {counted.cases} cases, {counted.conclusive} of them conclusive: "
         f"an implementation {mistake.says} would pass"
     )
 
 
-def _in_place_of(port: Port, mistaken: Mistaken | MistakenNetworks) -> Port:
-    """Make a port that the checks treat as they treat the one that is checked."""
-    return Port(mistaken, identity=port.identity, runtime=port.runtime)
-
-
-def full_name(mistake: Mistake | NetworkMistake) -> str:
-    """Name a mistake of either catalogue: some of networks have the names of plain ones."""
-    return f"network-{mistake}" if isinstance(mistake, NetworkMistake) else str(mistake)
-
-
-def _tell(counted: tally.Tally, mistake: Mistake | NetworkMistake, check: str, found: EquivalenceError) -> None:
+def _tell(counted: tally.Tally, mistake: Mistake, check: str, found: EquivalenceError) -> None:
     counted.failures = 0  # it had to fail
     counted.worst_error_over_bound = 0.0
     counted.facts["caught after"] = str(counted.cases)
     counted.facts["by"] = check.removeprefix("test_")
     names = found.diagnosis.names
-    counted.facts["named"] = full_name(mistake) if mistake.name in names else (names[0] if names else "-")
+    counted.facts["named"] = mistake.name if mistake.name in names else (names[0] if names else "-")
 
 
-def numbers(shown: NetworkTrajectory) -> list[bytes]:
+def numbers(shown: Trajectory) -> list[bytes]:
     """All that is shown, bit by bit."""
-    return [np.asarray(a, np.float64).tobytes() for _, a in arrays(shown)]
+    return [np.asarray(a, np.float64).tobytes() for _, a in shown.numbers()]

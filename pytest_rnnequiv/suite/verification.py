@@ -13,14 +13,16 @@ import numpy as np
 
 from .. import tally
 from ..failures.assertion import EquivalenceError
-from ..implementations.port import Declined, Port
+from ..implementations.errors import Declined
+from ..implementations.port import Port
 from ..implementations.runner import PortFailure
 from ..judging.observing import PREFIXES, Observation
 from ..judging.oracle import Verdict
-from ..mistakes.diagnosis import Diagnosis, describe, explain, explain_network
+from ..mistakes.describing import describe
+from ..mistakes.diagnosis import Diagnosis, explain
 from ..model.case import Case
-from ..model.network_case import NetworkCase
-from ..model.trajectory import BadAnswer, NetworkTrajectory, Trajectory, as_trajectory
+from ..model.trajectory import BadAnswer, Trajectory
+from ..run_state import state
 from . import asking_again
 
 __all__ = [
@@ -58,9 +60,8 @@ WORTH_SHRINKING = 100
 #: Weights up to which it takes seconds, and not minutes, to try every mistake on a case that was not shrunk.
 PUZZLING = 500
 
-#: Failing observations that a check keeps for the diagnosis, and the size (N*T*M, or all numbers of a network) up to
-#: which they are worth keeping.
-KEPT, KEPT_SIZE = 4, 1000
+#: Failing observations that a check keeps for the diagnosis, and how many numbers they may have.
+KEPT, KEPT_SIZE = 4, 1500
 
 
 class ShrinkingIsOver(KeyboardInterrupt):
@@ -162,20 +163,17 @@ class Budget:
         self.started += time.perf_counter() - began
 
 
-_owner: tally.Tally | None = None
-_budget: Budget | None = None
-
-
 def budget() -> Budget:
     """Return the budget of the check that runs; without limits where none was opened."""
-    return open_budget() if _budget is None or tally.current() is not _owner else _budget
+    checking = state().part(_Checking)
+    return open_budget() if checking.budget is None or tally.current() is not checking.owner else checking.budget
 
 
 def open_budget(seconds: float = float("inf")) -> Budget:
     """Begin a check that may take so many seconds."""
-    global _owner, _budget
-    _owner, _budget = tally.current(), Budget(seconds)
-    return _budget
+    checking = state().part(_Checking)
+    checking.owner, checking.budget = tally.current(), Budget(seconds)
+    return checking.budget
 
 
 @dataclass
@@ -187,13 +185,23 @@ class _Known:
     answers: dict[bytes, tuple[Any, Any]] = field(default_factory=dict)
 
 
-_known: WeakKeyDictionary[Port, _Known] = WeakKeyDictionary()
+@dataclass
+class _Checking:
+    """The check that runs, and what is known of the ports of the run."""
+
+    owner: tally.Tally | None = None
+    budget: Budget | None = None
+    known: WeakKeyDictionary[Port, _Known] = field(default_factory=WeakKeyDictionary)
+
+
+def _known_of(port: Port) -> _Known:
+    return state().part(_Checking).known.setdefault(port, _Known())
 
 
 def pace(port: Port) -> float:
     """Return the seconds that a port takes for a case, at best; 0 as long as it was not asked."""
-    known = _known.get(port)
-    return 0.0 if known is None or known.seconds == float("inf") else known.seconds
+    seconds = _known_of(port).seconds
+    return 0.0 if seconds == float("inf") else seconds
 
 
 def worth_shrinking(port: Port) -> bool:
@@ -210,7 +218,7 @@ def _timed(known: _Known, cases: int) -> Iterator[None]:
     known.calls += 1
 
 
-def ask(port: Port, case: Case | NetworkCase, *, anew: bool = False) -> Any:
+def ask(port: Port, case: Case, *, anew: bool = False) -> Any:
     """Run a case. What checks begin with is asked once for all of them, unless it is to be asked `anew`.
 
     Raises
@@ -218,18 +226,18 @@ def ask(port: Port, case: Case | NetworkCase, *, anew: bool = False) -> Any:
     PortFailure, BadAnswer, Declined
         As the port does.
     """
-    known = _known.setdefault(port, _Known())
+    known = _known_of(port)
     key = case.fingerprint() if budget().opening and not anew else None
     if key in known.answers:
         return known.answers[key][1]
     with patience(port), _timed(known, 1):
-        answer = port.run(case) if isinstance(case, Case) else port.run_network(case)
+        answer = port.run(case)
     if key is not None:
         known.answers[key] = case, answer
     return answer
 
 
-def answer(port: Port, case: Case | NetworkCase, *, anew: bool = False) -> Any:
+def answer(port: Port, case: Case, *, anew: bool = False) -> Any:
     """Run a case, where no answer is a failure.
 
     Raises
@@ -247,7 +255,7 @@ def answer(port: Port, case: Case | NetworkCase, *, anew: bool = False) -> Any:
     return no_answer(port, case, sentence)
 
 
-def no_answer(port: Port, case: Case | NetworkCase, sentence: str) -> NoReturn:
+def no_answer(port: Port, case: Case, sentence: str) -> NoReturn:
     """Count a case to which there was no answer that can be judged, and fail with the sentence.
 
     Call it outside of the handler: Hypothesis takes a failure for another one where it has another context.
@@ -298,7 +306,7 @@ def patience(port: Port) -> Iterator[None]:
         raise
 
 
-def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
+def verify(port: Port, cases: Sequence[Case]) -> None:
     """Judge an implementation on cases of one spec and shape.
 
     Raises
@@ -332,58 +340,46 @@ def verify(port: Port, cases: Sequence[Case | NetworkCase]) -> None:
         asking_again.remember(port, case, right=verdict.equivalent)
 
 
-def _as_many_as_fit(port: Port, cases: Sequence[Case | NetworkCase]) -> Sequence[Case | NetworkCase]:
+def _as_many_as_fit(port: Port, cases: Sequence[Case]) -> Sequence[Case]:
     """Cut a pack to what there is time for: slow ports are given one case at a time."""
     seconds, left = pace(port), budget().left
     return cases if not seconds or seconds * len(cases) <= left else cases[: max(1, int(left / seconds))]
 
 
-def _answers(port: Port, cases: Sequence[Case | NetworkCase]) -> list[Any]:
+def _answers(port: Port, cases: Sequence[Case]) -> list[Any]:
     """Run cases in one call where the port can; None where it is to be asked about each."""
     if port.declaration.batches and len(cases) > 1:
         # one by one otherwise, to find the case that it was
-        with suppress(PortFailure, BadAnswer, Declined), _timed(_known.setdefault(port, _Known()), len(cases)):
+        with suppress(PortFailure, BadAnswer, Declined), _timed(_known_of(port), len(cases)):
             return list(port.run_many(cases))
     return [None] * len(cases)
 
 
-def _observe(port: Port, case: Case | NetworkCase, first: Any) -> Observation:
+def _observe(port: Port, case: Case, first: Any) -> Observation:
     """Look at a port in the strongest way that there is time for."""
     first = ask(port, case) if first is None else first
-    if isinstance(case, NetworkCase):
-        return Observation.of(case, NetworkTrajectory.of(first))
-    if case.T * pace(port) > budget().seconds:  # no time for a run on every prefix
-        return Observation.of(case, as_trajectory(first))
+    runs = max(len(case.spec.layers), *(call.T for call in case.calls))
+    if runs * pace(port) > budget().seconds:  # no time for a run on every prefix
+        return Observation.of(case, first)
     with patience(port):
         return port.observe(case, first)
 
 
 def _failure(
-    port: Port, observation: Observation | None, case: Case | NetworkCase, verdict: Verdict, spent: Budget
+    port: Port, observation: Observation | None, case: Case, verdict: Verdict, spent: Budget
 ) -> EquivalenceError:
     if observation is None or verdict.place is None:
         asked = case if observation is None else observation.case
         return EquivalenceError(asked, verdict, precision=port.precision, name=port.name)
     # What is smaller says less: the first failures, which look for trouble, tell mistakes apart.
     seen = [observation, *spent.seen]
-    size = case.N * case.T * case.M if isinstance(case, Case) else sum(a.size for a in case.numbers().values())
+    size = sum(a.size for a in case.numbers().values())
     if len(spent.seen) < KEPT and size <= KEPT_SIZE:
         spent.seen.append(observation)
-    if not worth_shrinking(port) and _known.setdefault(port, _Known()).calls == 1:  # a first call may be slow
+    if not worth_shrinking(port) and _known_of(port).calls == 1:  # a first call may be slow
         with suppress(PortFailure, BadAnswer, Declined):
             ask(port, case, anew=True)
     slow = not worth_shrinking(port)
-    if isinstance(case, NetworkCase):
-        trajectory, shown_of = observation.trajectory, [(each.case, each.trajectory) for each in seen]
-        return EquivalenceError(
-            case,
-            verdict,
-            lambda: explain_network(shown_of, port.precision, run=None if slow else port.run_network),
-            trajectory=trajectory,
-            precision=port.precision,
-            name=port.name,
-        )
-
     shown = observation
     told = verdict
 
@@ -392,11 +388,9 @@ def _failure(
             return Diagnosis((), describe(case, observation.trajectory, port.precision, told))
         if slow:  # what it has been asked already
             return explain([*seen, *_heard(port)], port.precision)
-        return explain(
-            seen, port.precision, run=port.run_supported, any_weights=port.any_weights, any_length=port.any_length
-        )
+        return explain(seen, port.precision, run=port.run_supported, asking=port.asking)
 
-    if observation.way == PREFIXES and verdict.place.what == "state":
+    if observation.way == PREFIXES and case.spec.plain and verdict.place.what == "state":
         # The run in which the port itself gave the broken numbers, as its outputs.
         steps = verdict.place.t + 1
         states = np.asarray(observation.trajectory.states)[:, :steps]
@@ -413,10 +407,9 @@ def _failure(
 
 
 def _heard(port: Port) -> list[Observation]:
-    """Return small plain cases that were asked of a port, with its answers."""
-    pairs = _known.setdefault(port, _Known()).answers.values()
-    small = [(case, answer) for case, answer in pairs if isinstance(case, Case) and case.spec.param_count <= PUZZLING]
-    return [Observation.of(case, as_trajectory(answer)) for case, answer in small]
+    """Return small cases that were asked of a port, with its answers."""
+    pairs = _known_of(port).answers.values()
+    return [Observation.of(case, answer) for case, answer in pairs if case.spec.param_count <= PUZZLING]
 
 
 def fail(failure: EquivalenceError) -> NoReturn:
@@ -431,7 +424,7 @@ def fail(failure: EquivalenceError) -> NoReturn:
     raise failure.with_traceback(None)
 
 
-def expect(condition: bool, port: Port, case: Case | NetworkCase, sentence: str) -> None:
+def expect(condition: bool, port: Port, case: Case, sentence: str) -> None:
     """Count something that needs no bound, and fail with a sentence where it does not hold.
 
     Raises

@@ -136,7 +136,7 @@ class Ledger:
         The ways in which the default can be run, such as ``keras-graph``, are the default too. A test of the
         project's own checks the project's own implementation, whatever it calls it.
         """
-        from pytest_rnnequiv.implementations import GROUPS
+        from pytest_rnnequiv.implementations.registry import GROUPS
 
         ours = ("", default, *GROUPS.get(default, ()))
         return any(entry.cases > 0 and (not entry.check or entry.identity not in ours) for entry in self.entries)

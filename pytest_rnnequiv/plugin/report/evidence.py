@@ -5,33 +5,18 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ...failures.assertion import EquivalenceError
+from ...failures.errors import errors_in
 from . import summary_json
 
-__all__ = ["errors_in", "keep", "leave"]
+__all__ = ["keep", "leave"]
 
 _SECTION = "rnn-equiv: the failing case"
-
-
-def errors_in(error: BaseException) -> Iterator[EquivalenceError]:
-    """Find our errors in an exception: in a group, as Hypothesis raises it for several bugs, or as another's cause.
-
-    A failure that does not come again is `Flaky` to Hypothesis: a group, and in older releases its effect. A known
-    failure is the cause of pytest's own exception.
-    """
-    if isinstance(error, EquivalenceError):
-        yield error
-        return
-    for inner in getattr(error, "exceptions", ()):
-        yield from errors_in(inner)
-    if error.__cause__ is not None and not hasattr(error, "exceptions"):
-        yield from errors_in(error.__cause__)
 
 
 def directory(config: pytest.Config, report: Path | None) -> Path | None:

@@ -9,8 +9,6 @@ from matplotlib.figure import Figure
 
 from ...failures.assertion import EquivalenceError
 from ...judging.oracle import inspect
-from ...model.case import Case
-from ...model.trajectory import Trajectory
 
 __all__ = ["draw"]
 
@@ -21,20 +19,19 @@ def draw(error: EquivalenceError, file: Path) -> bool:
     Returns
     -------
     bool
-        False where there is nothing to draw: an answer that is no trajectory, or a network, which has no one sequence
-        of states.
+        False where there is nothing to draw: an answer that is no trajectory.
     """
     place, trajectory, case = error.verdict.place, error.trajectory, error.case
-    if place is None or not isinstance(trajectory, Trajectory) or not isinstance(case, Case):
+    if place is None or trajectory is None:
         return False
-    _, findings = inspect(case, trajectory, error.precision)
-    finding = next(f for f in findings if f.what == place.what)
+    finding = next(f for f in inspect(case, trajectory, error.precision).findings if f.what == place.what)
     ratio, _ = finding.ratio()
     ratio = ratio[place.n].T
     steps = np.arange(finding.first, finding.first + ratio.shape[1])
     figure = Figure(figsize=(8, 6), layout="constrained")
     upper, lower = figure.subplots(2, 1)
-    figure.suptitle(f"{error.name or 'the implementation'} on {case.spec}, N={case.N}, T={case.T}", fontsize=10)
+    call = case.calls[0]
+    figure.suptitle(f"{error.name or 'the implementation'} on {case.spec}, N={call.N}, T={call.T}", fontsize=10)
 
     # In powers of ten from a thousandth of the bound (right) to a thousand times it; NaN is off the scale.
     shown = np.log10(np.clip(np.nan_to_num(ratio, posinf=1e3), 1e-3, 1e3))

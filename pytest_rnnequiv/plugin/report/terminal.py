@@ -163,7 +163,7 @@ def _with_versions(implementation: str) -> str:
 
 def _distributions(implementation: str) -> list[str]:
     """Return whose versions matter: what a runtime, or a group of them, needs, or the package in which a port is."""
-    from pytest_rnnequiv.implementations import BUILT_IN, GROUPS
+    from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS
 
     members = [name for name in GROUPS.get(implementation, (implementation,)) if name in BUILT_IN]
     libraries = {library for name in members for library in BUILT_IN[name].libraries}

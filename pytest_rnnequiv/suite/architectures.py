@@ -1,4 +1,4 @@
-"""The checks of networks: every option of the layer, and of what wraps it, alone and together."""
+"""The checks of all architectures: every option of the layer, and of what wraps it, alone and together."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from .. import tally
 from ..divergences.keras import DIVERGENCES, Divergence, concerning, installed
 from ..failures.assertion import EquivalenceError
 from ..implementations.port import Port
-from ..model.network import Network
-from ..model.network_case import NetworkCase
-from ..strategies.architectures import features, generic_network_case, network_packs, network_pool, pool_members
+from ..model.case import Case
+from ..model.spec import Spec
+from ..strategies import architecture_pool, generic_case, packs
+from ..strategies.architectures import features, pool_members
 from .drawing import choose, heeding, near, need, opening_shape, steer
 from .registry import PROFILES, Data, Opening, check, running
 from .verification import budget, introduce, verify
@@ -24,18 +25,18 @@ from .verification import budget, introduce, verify
 __all__ = ["divergences", "show_divergence"]
 
 
-def known_in(way: str) -> Callable[[Network], bool]:
-    """Whether Keras is known to be wrong about a network, run in this way."""
-    return lambda network: bool(concerning(network, way))
+def known_in(way: str) -> Callable[[Spec], bool]:
+    """Whether Keras is known to be wrong about an architecture, run in this way."""
+    return lambda spec: bool(concerning(spec, way))
 
 
-def known_in_layers(network: Network) -> bool:
+def known_in_layers(spec: Spec) -> bool:
     """Whether Keras's layers are, called or compiled; both ways draw from one pool, whose models are built once."""
-    return any(concerning(network, way) for way in ("keras-graph", "keras-call"))
+    return any(concerning(spec, way) for way in ("keras-graph", "keras-call"))
 
 
 def pool_for(port: Port) -> dict[str, Any]:
-    """Say which networks are drawn for a port, in the running profile: the arguments of ``network_pool``."""
+    """Say which architectures are drawn for a port, in the running profile: the arguments of ``architecture_pool``."""
     supports, profile = port.supports, running()
     # Each may be a model to build, or cost nothing.
     count = profile.networks if port.builds_models else max(profile.networks, PROFILES["default"].networks)
@@ -43,6 +44,7 @@ def pool_for(port: Port) -> dict[str, Any]:
         "count": count,
         "options": supports.options,
         "dtypes": supports.dtypes,
+        "cells": supports.cells,
         "activations": _some(supports.activations),
         "max_units": profile.units,
         "sizes": {letter: each for letter in "DMKNT" if (each := getattr(supports, letter)) is not None},
@@ -56,23 +58,23 @@ KINDS = ("tanh", "relu", "sigmoid", "linear", "softmax")
 
 
 def _some(activations: tuple[str, ...]) -> tuple[str, ...]:
-    """Those that networks of the running profile have."""
+    """Those that architectures of the running profile have."""
     kinds = tuple(name for name in KINDS if name in activations)
     return activations if running().networks > 10 * len(activations) or not kinds else kinds
 
 
-def draw_networks(port: Port, data: Data, most: int) -> list[NetworkCase]:
-    """Draw cases of a network that the port supports, and in which Keras is not known to be wrong."""
-    need(port, bool(port.supports.options) and port.fixed is None, "declares no options of networks")
+def draw_networks(port: Port, data: Data, most: int) -> list[Case]:
+    """Draw cases of an architecture that the port supports, and in which Keras is not known to be wrong."""
+    need(port, bool(port.supports.options) and port.fixed is None, "declares no options of layers")
     with budget().paused():  # choosing those of a pool takes seconds
-        pool = network_pool(**pool_for(port))
+        pool = architecture_pool(**pool_for(port))
     if isinstance(data, Opening):
         cases = [_opened(port, data)]
     else:
         N, T = (_ends(port, letter) for letter in "NT")
-        cases = data.draw(network_packs(max_size=most, network=pool, N=N, T=T), label="cases")
+        cases = data.draw(packs(max_size=most, spec=pool, N=N, T=T), label="cases")
     cases = [heeding(case, port.supports) for case in cases]
-    steer(port, data, cases)  # in a pool, only shrinking comes by a network in which Keras is known to be wrong
+    steer(port, data, cases)  # in a pool, only shrinking comes by one in which Keras is known to be wrong
     return cases
 
 
@@ -82,14 +84,14 @@ def _ends(port: Port, letter: str) -> tuple[int, int] | None:
     return (said, said) if isinstance(said, int) else said
 
 
-def _opened(port: Port, data: Opening) -> NetworkCase:
-    """Make up the case of an opening, of a network in whose numbers much can be shown."""
+def _opened(port: Port, data: Opening) -> Case:
+    """Make up the case of an opening, of an architecture in whose numbers much can be shown."""
     members = pool_members(**pool_for(port))
     sharp = [each for each in members if not each.compute_dtype.endswith("16")] or members
     ranges = {letter: near(port, letter, 1, 64) for letter in "NT"}
-    network = sharp[data.number % len(sharp)]
+    spec = sharp[data.number % len(sharp)]
     shape = opening_shape(Opening(0), **ranges)
-    return generic_network_case(network, shape.N, shape.T, calls=2 if network.stateful else 1, seed=1 + data.number)
+    return generic_case(spec, shape.N, shape.T, calls=2 if spec.stateful else 1, seed=1 + data.number)
 
 
 @check(examples=500, share=7.5, everywhere=True, openings=8)
@@ -98,33 +100,33 @@ def test_networks(port: Port, data: Data) -> None:
     cases = draw_networks(port, data, 2 if port.secondary else 16)
     covered = tally.current()
     if not covered.covered:  # what may come
-        for found in (each for network in pool_members(**pool_for(port)) for each in features(network)):
+        for found in (each for spec in pool_members(**pool_for(port)) for each in features(spec)):
             covered.cover(found, 0)
     verify(port, cases)
     call = cases[0].calls[0]
-    ones = {f"{letter}={n}" for letter, n in (("N", call.N), ("T", call.T), ("D", cases[0].network.D)) if n < 2}
-    for found in features(cases[0].network):
+    ones = {f"{letter}={n}" for letter, n in (("N", call.N), ("T", call.T), ("D", cases[0].spec.D)) if n < 2}
+    for found in features(cases[0].spec):
         covered.cover(found | ones, len(cases))
 
 
 @check(examples=40, share=0.5, keras=True)
 def test_network_parameters(port: Port, data: Data) -> None:
     """The parameter law of every layer and in total, what is trainable, and the shapes."""
-    from ..implementations.keras_networks import build
+    from ..implementations.keras_models import build
 
     (case,) = draw_networks(port, data, 1)
-    network = case.network
-    built = build(network)
+    spec = case.spec
+    built = build(spec)
     tally.current().count()
     for i, layer in enumerate(built.layers):
-        law, counted = network.param_counts[f"layer{i}"], layer.count_params()
-        assert counted == law, f"layer{i} of {network} has {counted} parameters, by the law {law}"
+        law, counted = spec.param_counts[f"layer{i}"], layer.count_params()
+        assert counted == law, f"layer{i} of {spec} has {counted} parameters, by the law {law}"
     counted = built.model.count_params()
-    assert counted == network.param_count, f"{network} has {counted} parameters, by the law {network.param_count}"
+    assert counted == spec.param_count, f"{spec} has {counted} parameters, by the law {spec.param_count}"
     shapes = [tuple(weight.shape) for weight in built.model.get_weights()]
-    assert shapes == list(network.weight_shapes.values()), f"the weights of {network}"
+    assert shapes == list(spec.weight_shapes.values()), f"the weights of {spec}"
     trainable = sum(math.prod(variable.shape) for variable in built.model.trainable_variables)
-    assert trainable == network.trainable_count, f"trainable parameters of {network}"
+    assert trainable == spec.trainable_count, f"trainable parameters of {spec}"
 
 
 #: Chance of a false alarm, by which the share of dropped units is judged (Hoeffding's inequality).
