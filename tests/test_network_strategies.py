@@ -1,4 +1,4 @@
-"""Drawn networks have every pair of options, their cases look for trouble, and both shrink to little."""
+"""Drawn specs have every pair of options, their cases look for trouble, and both shrink to little."""
 
 from __future__ import annotations
 
@@ -14,19 +14,11 @@ from hypothesis import strategies as st
 
 from pytest_rnnequiv import judge, reference
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.model import network as architecture
-from pytest_rnnequiv.model.network import Bidirectional, Head, Layer, Network
-from pytest_rnnequiv.strategies.architectures import (
-    OPTIONS,
-    PATTERNS,
-    _network_of,
-    _pooled,
-    _Style,
-    _weighed,
-    coverage,
-    features,
-    together,
-)
+from pytest_rnnequiv.model.layers import MERGE_MODES, RNN, Bidirectional, Dense, SimpleRNN
+from pytest_rnnequiv.model.spec import OPTIONS, SOURCES, Spec
+from pytest_rnnequiv.strategies.architectures import _pooled, _spec_of, _weighed, coverage, features, together
+from pytest_rnnequiv.strategies.codes import Style
+from pytest_rnnequiv.strategies.masks import PATTERNS
 
 DTYPES = ("float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 
@@ -48,31 +40,31 @@ def shrunk(strategy, fails, seed=0):
     return find(strategy, fails, settings=settings(max_examples=2000, database=None), random=Random(seed))
 
 
-def each(network):
+def each(spec):
     """All recurrent layers, as they were written."""
-    for layer in network.layers:
+    for layer in spec.layers:
         yield from (layer.forward, layer.backward or layer.forward) if isinstance(layer, Bidirectional) else (layer,)
 
 
-def everything(network):
-    return set().union(*features(network))
+def everything(spec):
+    return set().union(*features(spec))
 
 
 @pytest.fixture(scope="module")
-def networks():
-    return collect(rnn.networks(dtypes=DTYPES), 1000)
+def specs():
+    return collect(rnn.architectures(dtypes=DTYPES), 1000)
 
 
 @pytest.fixture(scope="module")
 def pool():
     """The default pool but for its smallest, without what Hypothesis makes of it."""
-    style = _Style.of(None, ("float32",), None, 3, 9)
-    return [_network_of(codes, style) for codes in _pooled(37, 0, style)]
+    style = Style.of(None, ("float32",), None, 3, 9)
+    return [_spec_of(codes, style) for codes in _pooled(37, 0, style)]
 
 
 @pytest.fixture(scope="module")
 def cases():
-    return collect(rnn.network_cases(network=rnn.networks(dtypes=DTYPES)), 600)
+    return collect(rnn.cases(spec=rnn.architectures(dtypes=DTYPES)), 600)
 
 
 # ---- every option comes ----
@@ -81,10 +73,10 @@ VALUES = (
     *("activation=relu", "activation=sigmoid", "activation=linear", "use_bias=False", "return_sequences"),
     *("return_state", "initial_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask", "dropout"),
     *("recurrent_dropout", "trainable=False", "cell", "cells=1", "cells=2", "cells=3"),
-    *(f"merge_mode={mode}" for mode in architecture.MERGE_MODES),
+    *(f"merge_mode={mode}" for mode in MERGE_MODES),
     *("backward", "backward_layer", "layers=2", "layers=3", "below another", "above another"),
     *("head=Dense", "head=TimeDistributed", "head_use_bias=False", "head_activation=relu", "head_trainable=False"),
-    *(f"source={source}" for source in architecture.SOURCES[1:]),
+    *(f"source={source}" for source in SOURCES[1:]),
     *("mask_value=-1.0", "mask_value=0.1", "T=None", "T fixed", "N=None", "N fixed"),
     *(f"dtype={dtype}" for dtype in DTYPES[1:]),
     *("units=features", "equal cells"),
@@ -92,13 +84,13 @@ VALUES = (
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_every_value_comes_and_its_default_too(value, networks):
-    with_it = sum(value in everything(network) for network in networks)
-    assert 0.03 * len(networks) < with_it < 0.97 * len(networks)
+def test_every_value_comes_and_its_default_too(value, specs):
+    with_it = sum(value in everything(spec) for spec in specs)
+    assert 0.03 * len(specs) < with_it < 0.97 * len(specs)
 
 
-def test_there_are_no_other_values(networks):
-    others = {f for network in networks for f in everything(network)} - set(VALUES)
+def test_there_are_no_other_values(specs):
+    others = {f for spec in specs for f in everything(spec)} - set(VALUES)
     assert others <= {
         "like layer 0",
         "like layer 1",
@@ -128,38 +120,38 @@ SHARES = {
 
 
 @pytest.mark.parametrize("what", SHARES)
-def test_share(what, networks):
+def test_share(what, specs):
     holds, least, most = SHARES[what]
-    assert least <= np.mean([bool(holds(network)) for network in networks]) <= most
+    assert least <= np.mean([bool(holds(spec)) for spec in specs]) <= most
 
 
 def test_features_are_those_of_each_layer_and_of_the_network():
-    forward = Layer(2, "relu", return_sequences=True, unroll=True)
-    backward = Layer((3, 2), use_bias=False, return_sequences=True)
+    forward = SimpleRNN(2, "relu", return_sequences=True, unroll=True)
+    backward = RNN((3, 2), use_bias=False, return_sequences=True)
     both = Bidirectional(forward, backward, "sum")
-    network = Network(1, (both, Layer(4, go_backwards=True)), Head(1, use_bias=False), "masking", mask_value=-1.0, T=3)
+    spec = Spec(1, (both, SimpleRNN(4, go_backwards=True)), Dense(1, use_bias=False), "masking", mask_value=-1.0, T=3)
     shared = {"source=masking", "mask_value=-1.0", "layers=2", "head=Dense", "head_use_bias=False", "T fixed", "N=None"}
     wrapped = shared | {"merge_mode=sum", "backward_layer", "return_sequences", "below another"}
-    assert features(network) == [
+    assert features(spec) == [
         wrapped | {"activation=relu", "unroll"},
         wrapped | {"backward", "use_bias=False", "cells=2"},
         shared | {"go_backwards", "above another"},
     ]
-    assert features(Network(1, Layer(1))) == [{"T=None", "N=None"}]
+    assert features(Spec(1, SimpleRNN(1))) == [{"T=None", "N=None"}]
 
 
 def test_together_counts_layers():
-    network = Network(1, (Layer(1, return_sequences=True), Layer(1, unroll=True)), T=2)
-    counted = together([network, network])
+    spec = Spec(1, (SimpleRNN(1, return_sequences=True), SimpleRNN(1, unroll=True)), T=2)
+    counted = together([spec, spec])
     assert counted["N=None", "layers=2"] == 4
     assert counted["N=None", "unroll"] == 2
     assert ("return_sequences", "unroll") not in counted
-    assert together([network], 3)["N=None", "T fixed", "unroll"] == 1
+    assert together([spec], 3)["N=None", "T fixed", "unroll"] == 1
 
 
 # ---- as asked for ----
 
-#: name -> what some networks are where it alone is an option, and none where it is not.
+#: name -> what some specs are where it alone is an option, and none where it is not.
 ALONE = {
     "activation": lambda n: next(each(n)).activation.name != "tanh",
     "use_bias": lambda n: not next(each(n)).use_bias,
@@ -200,7 +192,7 @@ NEEDED = {
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_one_option_alone(name):
-    drawn = collect(rnn.networks(options=[name]), 60)
+    drawn = collect(rnn.architectures(options=[name]), 60)
     assert any(map(ALONE[name], drawn))
     allowed = NEEDED.get(name, set()) | {name}
     for other in set(OPTIONS) - allowed:
@@ -208,20 +200,23 @@ def test_one_option_alone(name):
 
 
 def test_no_options_are_plain_networks():
-    for network in collect(rnn.networks(options=()), 50):
-        (layer,) = network.layers
-        assert network == Network(network.D, (Layer(layer.units),), Head(network.head.K))
+    for spec in collect(rnn.architectures(options=()), 50):
+        (layer,) = spec.layers
+        assert spec == Spec(spec.D, (SimpleRNN(layer.units),), Dense(spec.head.K))
 
 
 def test_sizes_dtypes_and_activations_keep_to_what_was_asked():
-    asked = rnn.networks(dtypes="float64", activations=["elu", "gelu"], max_layers=2, max_units=4)
-    for strategy in (asked, rnn.network_pool(dtypes="float64", activations=["elu", "gelu"], max_layers=2, max_units=4)):
+    asked = rnn.architectures(dtypes="float64", activations=["elu", "gelu"], max_layers=2, max_units=4)
+    for strategy in (
+        asked,
+        rnn.architecture_pool(dtypes="float64", activations=["elu", "gelu"], max_layers=2, max_units=4),
+    ):
         drawn = collect(strategy, 100)
         assert {n.dtype for n in drawn} == {"float64"}
         assert {layer.activation.name for n in drawn for layer in each(n)} == {"elu", "gelu"}
         assert {len(n.layers) for n in drawn} == {1, 2}
         assert {M for n in drawn for layer in each(n) for M in layer.cells} == {1, 2, 3, 4}
-    large = collect(rnn.networks(max_units=300), 200)
+    large = collect(rnn.architectures(max_units=300), 200)
     assert max(M for n in large for layer in each(n) for M in layer.cells) > 100
 
 
@@ -241,27 +236,27 @@ def test_most_triples_do(pool):
 
 def test_coverage_is_not_full_by_itself(pool):
     assert coverage(pool[:5])[0] < 0.95 * coverage(pool)[1]
-    assert coverage([Network(1, Layer(1))]) == (1, coverage(pool)[1])
+    assert coverage([Spec(1, SimpleRNN(1))]) == (1, coverage(pool)[1])
 
 
 def test_a_pool_of_all_dtypes_covers_their_pairs_too():
-    style = _Style.of(None, DTYPES, None, 3, 9)
-    covered, possible = coverage([_network_of(codes, style) for codes in _pooled(37, 0, style)], dtypes=DTYPES)
+    style = Style.of(None, DTYPES, None, 3, 9)
+    covered, possible = coverage([_spec_of(codes, style) for codes in _pooled(37, 0, style)], dtypes=DTYPES)
     assert covered > 0.99 * possible > 1100
 
 
 def test_a_pool_is_what_is_drawn_and_little_else(pool):
     """The rest is what shrinking is made of."""
-    counted = Counter(collect(rnn.network_pool(), 1000))
-    assert all(counted[network] > 2 for network in pool)
+    counted = Counter(collect(rnn.architecture_pool(), 1000))
+    assert all(counted[spec] > 2 for spec in pool)
     others = counted.keys() - set(pool)
-    assert sum(counted[network] for network in others) < 0.1 * 1000
+    assert sum(counted[spec] for spec in others) < 0.1 * 1000
     assert len(others) < 0.05 * 1000 + 3
-    assert {Network(1, Layer(1)), Network(1, Layer(2)), Network(2, Layer(1))} <= others
+    assert {Spec(1, SimpleRNN(1)), Spec(1, SimpleRNN(2)), Spec(2, SimpleRNN(1))} <= others
 
 
 def test_a_pool_is_the_same_every_time_and_another_with_another_seed():
-    style = _Style.of(None, ("float32",), None, 3, 9)
+    style = Style.of(None, ("float32",), None, 3, 9)
     first, second = _pooled(8, 0, style), _pooled(8, 1, style)
     assert not set(first) & set(second)
     assert _pooled(5, 0, style) == first[:5]
@@ -272,9 +267,10 @@ def test_a_pool_is_the_same_every_time_and_another_with_another_seed():
 
 def test_a_pool_does_not_hang_on_the_hash_seed():
     script = (
-        "from pytest_rnnequiv.strategies.architectures import _pooled, _Style, _network_of, features\n"
-        "style = _Style.of(('use_bias', 'mask', 'bidirectional'), ('float32', 'float16'), None, 3, 9)\n"
-        "print([str(_network_of(codes, style)) for codes in _pooled(8, 0, style)])"
+        "from pytest_rnnequiv.strategies.architectures import _pooled, _spec_of\n"
+        "from pytest_rnnequiv.strategies.codes import Style\n"
+        "style = Style.of(('use_bias', 'mask', 'bidirectional'), ('float32', 'float16'), None, 3, 9)\n"
+        "print([str(_spec_of(codes, style)) for codes in _pooled(8, 0, style)])"
     )
     shown = {
         subprocess.run(
@@ -287,50 +283,50 @@ def test_a_pool_does_not_hang_on_the_hash_seed():
 
 
 def test_what_is_excluded_is_in_no_pool():
-    def unrolled(network):
-        return any(layer.unroll for layer in each(network))
+    def unrolled(spec):
+        return any(layer.unroll for layer in each(spec))
 
-    assert any(map(unrolled, collect(rnn.network_pool(count=12), 50)))
-    assert not any(map(unrolled, collect(rnn.network_pool(count=12, exclude=unrolled), 100)))
-    nothing = collect(rnn.network_pool(count=12, exclude=lambda network: True), 20)
-    assert all(len(network.layers) == 1 for network in nothing)
+    assert any(map(unrolled, collect(rnn.architecture_pool(count=12), 50)))
+    assert not any(map(unrolled, collect(rnn.architecture_pool(count=12, exclude=unrolled), 100)))
+    nothing = collect(rnn.architecture_pool(count=12, exclude=lambda spec: True), 20)
+    assert all(len(spec.layers) == 1 for spec in nothing)
 
 
 # ---- shrinking ----
 
 
-def masked_and_all(network):
-    return network.masked and any(
-        layer.unroll and layer.go_backwards and layer.zero_output_for_mask for layer in each(network)
+def masked_and_all(spec):
+    return spec.masked and any(
+        layer.unroll and layer.go_backwards and layer.zero_output_for_mask for layer in each(spec)
     )
 
 
-LITTLE = Layer(1, go_backwards=True, unroll=True, zero_output_for_mask=True)
+LITTLE = SimpleRNN(1, go_backwards=True, unroll=True, zero_output_for_mask=True)
 
 
-@pytest.mark.parametrize("strategy", [rnn.networks(), rnn.network_pool(count=80)])
+@pytest.mark.parametrize("strategy", [rnn.architectures(), rnn.architecture_pool(count=80)])
 def test_a_network_shrinks_to_the_options_that_matter(strategy):
-    network = shrunk(strategy, masked_and_all)
-    assert network == Network(1, LITTLE, source=network.source, T=1, vocabulary=network.vocabulary)
+    spec = shrunk(strategy, masked_and_all)
+    assert spec == Spec(1, LITTLE, source=spec.source, T=1, vocabulary=spec.vocabulary)
 
 
 ESSENCES = {
     "go_backwards, not the last": (
         lambda n: any(getattr(layer, "go_backwards", False) for layer in n.layers[:-1]),
-        Network(1, (Layer(1, return_sequences=True, go_backwards=True), Layer(1))),
+        Spec(1, (SimpleRNN(1, return_sequences=True, go_backwards=True), SimpleRNN(1))),
     ),
     "sum": (
         lambda n: any(getattr(layer, "merge_mode", "") == "sum" for layer in n.layers),
-        Network(1, Bidirectional(Layer(1), merge_mode="sum")),
+        Spec(1, Bidirectional(SimpleRNN(1), merge_mode="sum")),
     ),
     "no bias, with relu": (
         lambda n: any(layer.activation.name == "relu" and not layer.use_bias for layer in each(n)),
-        Network(1, Layer(1, "relu", use_bias=False)),
+        Spec(1, SimpleRNN(1, "relu", use_bias=False)),
     ),
-    "head": (lambda n: n.head is not None and not n.head.use_bias, Network(1, Layer(1), Head(1, use_bias=False))),
+    "head": (lambda n: n.head is not None and not n.head.use_bias, Spec(1, SimpleRNN(1), Dense(1, use_bias=False))),
     "two cells, stateful": (
         lambda n: any(len(layer.cells) == 2 and layer.stateful for layer in each(n)),
-        Network(1, Layer((1, 1), stateful=True), N=1),
+        Spec(1, RNN((1, 1), stateful=True), N=1),
     ),
 }
 
@@ -339,55 +335,52 @@ ESSENCES = {
 def test_essence(name):
     fails, essence = ESSENCES[name]
     # What fails in the backward layer only may stay there: to take its place, two codes would have to change at once.
-    assert essence in [shrunk(rnn.networks(), fails, seed) for seed in range(3)]
+    assert essence in [shrunk(rnn.architectures(), fails, seed) for seed in range(3)]
 
 
 def test_essence_of_a_member():
     """Any of two layers, directions, kinds and the head can leave it."""
     fails, essence = ESSENCES["no bias, with relu"]
-    assert shrunk(rnn.network_pool(), fails) == essence
+    assert shrunk(rnn.architecture_pool(), fails) == essence
 
 
 def test_the_backward_layer_of_a_member_can_be_what_stays(pool):
     def looks(layer):
         return layer.activation.name, layer.cells, layer.use_bias, layer.dropout, layer.unroll
 
-    both = [layer for network in pool for layer in network.layers if isinstance(layer, Bidirectional)]
+    both = [layer for spec in pool for layer in spec.layers if isinstance(layer, Bidirectional)]
     others = [
         looks(layer) for n in pool for layer in each(n.replace(head=None)) if layer not in [b.backward for b in both]
     ]
     # The others have as many units as the forward layer, which alone they would not.
     free = [b.backward for b in both if b.backward and b.merge_mode in ("concat", None)]
     only = next(looks(backward) for backward in free if looks(backward) not in others)
-    network = shrunk(rnn.network_pool(), lambda n: any(looks(layer) == only for layer in each(n)))
-    assert isinstance(network.layers[0], Layer)
-    assert len(network.layers) == 1
+    spec = shrunk(rnn.architecture_pool(), lambda n: any(looks(layer) == only for layer in each(n)))
+    assert isinstance(spec.layers[0], RNN)
+    assert len(spec.layers) == 1
 
 
 def test_parts_that_have_to_differ_shrink_to_simple_numbers():
-    network = Network(1, Bidirectional(Layer(1)))
-    case = shrunk(rnn.network_cases(network=network), lambda c: len({w.tobytes() for w in weights(c, "Wx")}) == 2)
+    spec = Spec(1, Bidirectional(SimpleRNN(1)))
+    case = shrunk(rnn.cases(spec=spec), lambda c: len({w.tobytes() for w in weights(c, "Wx")}) == 2)
     assert set(np.concatenate([a.ravel() for a in case.numbers().values()])) == {0, 1}
 
 
-@pytest.mark.parametrize("whence", ["networks", "network_pool"])
+@pytest.mark.parametrize("whence", ["architectures", "architecture_pool"])
 def test_a_failing_case_shrinks_with_its_network(whence):
     """Somebody forgets that a masked output is zero where it was told to be."""
 
     def fails(case):
         layers = [
-            layer.replace(zero_output_for_mask=False) if isinstance(layer, Layer) else layer
-            for layer in case.network.layers
+            layer.replace(zero_output_for_mask=False) if isinstance(layer, RNN) else layer for layer in case.spec.layers
         ]
-        network = case.network.replace(layers=tuple(layers))
-        if case.network.stateful or network == case.network:
+        spec = case.spec.replace(layers=tuple(layers))
+        if case.spec.stateful or spec == case.spec:
             return False
-        return judge(case, reference(case.replace(network=network), np.float32)).status == "different"
+        return judge(case, reference(case.replace(spec=spec), np.float32)).status == "different"
 
-    case = shrunk(
-        rnn.network_cases(network=getattr(rnn, whence)(options=("mask", "zero_output_for_mask", "layers"))), fails
-    )
-    assert case.network.replace(head=None) == Network(1, Layer(1, zero_output_for_mask=True), source="mask")
+    case = shrunk(rnn.cases(spec=getattr(rnn, whence)(options=("mask", "zero_output_for_mask", "layers"))), fails)
+    assert case.spec.replace(head=None) == Spec(1, SimpleRNN(1, zero_output_for_mask=True), source="mask")
     (call,) = case.calls
     assert call.x.shape == (1, 2, 1)
     assert call.mask.tolist() == [[True, False]]
@@ -395,10 +388,10 @@ def test_a_failing_case_shrinks_with_its_network(whence):
     assert set(numbers) <= {0, 1}
 
 
-@pytest.mark.parametrize("network", [rnn.networks(), rnn.network_pool()])
-def test_the_simplest_case(network):
-    case = shrunk(rnn.network_cases(network=network), lambda case: True)
-    assert case.network == Network(1, Layer(1))
+@pytest.mark.parametrize("spec", [rnn.architectures(), rnn.architecture_pool()])
+def test_the_simplest_case(spec):
+    case = shrunk(rnn.cases(spec=spec), lambda case: True)
+    assert case.spec == Spec(1, SimpleRNN(1))
     assert len(case.calls) == 1
     assert case.calls[0].x.shape == (1, 1, 1)
     assert not any(array.any() for array in case.numbers().values())
@@ -408,12 +401,12 @@ def test_the_simplest_case(network):
 
 
 def radii(case):
-    named = zip(case.network.weight_shapes, case.weights, strict=True)
+    named = zip(case.spec.weight_shapes, case.weights, strict=True)
     return [np.abs(np.linalg.eigvals(w.astype(float))).max() for name, w in named if name.endswith("Wh")]
 
 
 def weights(case, what):
-    return [w for name, w in zip(case.network.weight_shapes, case.weights, strict=True) if name.endswith(what)]
+    return [w for name, w in zip(case.spec.weight_shapes, case.weights, strict=True) if name.endswith(what)]
 
 
 CASES = {
@@ -440,12 +433,32 @@ def test_share_of_cases(what, cases):
     assert least <= np.mean([bool(holds(case)) for case in cases]) <= most
 
 
+def test_states_and_masks_can_be_asked_for():
+    for case in collect(rnn.cases(spec=rnn.architectures(), initial_state=True, masked=True), 100):
+        assert case.spec.masked
+        assert all(layer.initial_state for layer in case.spec.directions)
+        assert case.calls[0].states
+
+
+def test_inputs_are_those_of_each_call():
+    x = np.ones((4, 5, 2), np.float32)
+    drawn = collect(rnn.cases(spec=Spec(2, SimpleRNN(3, stateful=True), N=4), inputs=x), 50)
+    assert {len(case.calls) for case in drawn} == {1, 2, 3}
+    assert all(np.array_equal(call.x, x) for case in drawn for call in case.calls)
+
+
+def test_weights_of_an_unrolled_stack():
+    spec = Spec(2, (SimpleRNN(3, unroll=True, return_sequences=True), SimpleRNN(4, stateful=True)), T=4, N=2)
+    for drawn in collect(rnn.weights(spec=spec), 20):
+        assert [w.shape for w in drawn] == list(spec.weight_shapes.values())
+
+
 def test_calls_differ(cases):
-    more = [case for case in cases if len(case.calls) > 1 and case.calls[0].x.size > 3 and not case.network.embedded]
+    more = [case for case in cases if len(case.calls) > 1 and case.calls[0].x.size > 3 and not case.spec.embedded]
     assert len(more) > 20
     assert np.mean([not np.array_equal(c.calls[0].x, c.calls[1].x, equal_nan=True) for c in more]) > 0.9
     assert all(len(case.calls) <= 3 for case in cases)
-    once = [case for case in cases if not case.network.stateful]
+    once = [case for case in cases if not case.spec.stateful]
     assert np.mean([len(case.calls) == 1 for case in once]) > 0.8
 
 
@@ -459,7 +472,7 @@ def seen_mask(case, c=0):
     return case.inputs(case.calls[c])[1]
 
 
-MASKED = Network(3, Layer(2), source="mask")
+MASKED = Spec(3, SimpleRNN(2), source="mask")
 
 #: What every mask of a pattern is, N = 4 and T = 5.
 LOOKS = {
@@ -475,8 +488,8 @@ LOOKS = {
 @pytest.mark.parametrize("source", ["mask", "masking", "embedding with mask"])
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_patterns(pattern, source):
-    network = MASKED.replace(source=source, mask_value=0.1)
-    masks = [seen_mask(c) for c in collect(rnn.network_cases(network=network, N=4, T=5, pattern=pattern), 60)]
+    spec = MASKED.replace(source=source, mask_value=0.1)
+    masks = [seen_mask(c) for c in collect(rnn.cases(spec=spec, N=4, T=5, pattern=pattern), 60)]
     assert all(map(LOOKS[pattern], masks))
     if pattern not in ("none", "all"):
         assert len({mask.tobytes() for mask in masks}) > 10
@@ -484,7 +497,7 @@ def test_patterns(pattern, source):
 
 @pytest.mark.parametrize("source", ["mask", "masking", "embedding with mask"])
 def test_every_pattern_comes(source):
-    drawn = collect(rnn.network_cases(network=MASKED.replace(source=source), N=4, T=5), 300)
+    drawn = collect(rnn.cases(spec=MASKED.replace(source=source), N=4, T=5), 300)
     for pattern in PATTERNS:
         share = np.mean([LOOKS[pattern](seen_mask(case)) for case in drawn])
         assert 0.03 < share < 0.95
@@ -494,8 +507,8 @@ def test_every_pattern_comes(source):
 
 @pytest.mark.parametrize("value", [0.0, -1.0, 0.1])
 def test_masked_steps_hold_the_value_and_others_some_of_it(value):
-    network = MASKED.replace(source="masking", mask_value=value)
-    drawn = collect(rnn.network_cases(network=network, N=3, T=4), 200)
+    spec = MASKED.replace(source="masking", mask_value=value)
+    drawn = collect(rnn.cases(spec=spec, N=3, T=4), 200)
     held = [case.calls[0].x == np.float32(value) for case in drawn]
     assert all(np.array_equal(h.all(-1), ~seen_mask(c)) for h, c in zip(held, drawn, strict=True))
     assert np.mean([(h.any(-1) & ~h.all(-1)).any() for h in held]) > 0.4
@@ -504,7 +517,7 @@ def test_masked_steps_hold_the_value_and_others_some_of_it(value):
 
 
 def test_steps_under_a_mask_hold_anything():
-    drawn = collect(rnn.network_cases(network=MASKED, N=3, T=4), 400)
+    drawn = collect(rnn.cases(spec=MASKED, N=3, T=4), 400)
     held = [call.x[~call.mask] for case in drawn for call in case.calls]
     assert any(np.isnan(x).any() for x in held)
     assert any(np.isinf(x).any() for x in held)
@@ -515,44 +528,42 @@ def test_steps_under_a_mask_hold_anything():
 
 @pytest.mark.parametrize("source", ["embedding", "embedding with mask"])
 def test_ids(source):
-    network = MASKED.replace(source=source, vocabulary=5)
-    ids = np.concatenate([c.calls[0].x.ravel() for c in collect(rnn.network_cases(network=network), 200)])
+    spec = MASKED.replace(source=source, vocabulary=5)
+    ids = np.concatenate([c.calls[0].x.ravel() for c in collect(rnn.cases(spec=spec), 200)])
     assert set(ids) == set(range(5))
     assert 0.1 < np.mean(ids == 0) < 0.6
-    (alone,) = {
-        x for c in collect(rnn.network_cases(network=network.replace(vocabulary=1)), 20) for x in c.calls[0].x.flat
-    }
+    (alone,) = {x for c in collect(rnn.cases(spec=spec.replace(vocabulary=1)), 20) for x in c.calls[0].x.flat}
     assert alone == 0
 
 
 def test_a_pack_shares_what_it_should_and_nothing_else():
-    packs = collect(rnn.network_packs(network=rnn.network_pool()), 60)
+    packs = collect(rnn.packs(spec=rnn.architecture_pool()), 60)
     for pack in packs:
         assert 1 <= len(pack) <= 16
-        assert len({(c.network, c.calls[0].x.shape, tuple(call.reset for call in c.calls)) for c in pack}) == 1
+        assert len({(c.spec, c.calls[0].x.shape, tuple(call.reset for call in c.calls)) for c in pack}) == 1
     full = [pack for pack in packs if len(pack) == 16]
     assert len(full) > 30
     assert np.mean([len({case.fingerprint() for case in pack}) == 16 for pack in full]) > 0.8
 
 
 def test_letters_and_calls_are_numbers_or_strategies():
-    network = Network(2, Layer(3, stateful=True), N=4)
-    for case in collect(rnn.network_cases(network=network, T=st.just(6), calls=st.integers(2, 4)), 30):
+    spec = Spec(2, SimpleRNN(3, stateful=True), N=4)
+    for case in collect(rnn.cases(spec=spec, T=st.just(6), calls=st.integers(2, 4)), 30):
         assert {call.x.shape for call in case.calls} == {(4, 6, 2)}
         assert 2 <= len(case.calls) <= 4
-    assert {c.calls[0].N for c in collect(rnn.network_cases(network=MASKED, N=0, T=3), 5)} == {0}
+    assert {c.calls[0].N for c in collect(rnn.cases(spec=MASKED, N=0, T=3), 5)} == {0}
 
 
 # ---- the oracle agrees ----
 
 
 def answer(case):
-    return reference(case, np.float64 if case.network.dtype == "float64" else np.float32)
+    return reference(case, np.float64 if case.spec.dtype == "float64" else np.float32)
 
 
 def test_no_case_is_a_false_alarm(cases):
     statuses = Counter(
-        ("16 bits" if case.network.compute_dtype.endswith("16") else "", judge(case, answer(case)).status)
+        ("16 bits" if case.spec.compute_dtype.endswith("16") else "", judge(case, answer(case)).status)
         for case in cases
     )
     assert not statuses["", "different"]
@@ -565,42 +576,46 @@ def test_no_case_is_a_false_alarm(cases):
 # ---- what cannot be done ----
 
 WRONG = [
-    (lambda: rnn.networks(options=["use_bais"]), ValueError, "unknown options use_bais: expected some of activation,"),
     (
-        lambda: rnn.networks(options="use_bias"),
+        lambda: rnn.architectures(options=["use_bais"]),
+        ValueError,
+        "unknown options use_bais: expected some of activation,",
+    ),
+    (
+        lambda: rnn.architectures(options="use_bias"),
         TypeError,
         "options must be a collection of names, such as ('use_bias',), not 'use_bias'",
     ),
-    (lambda: rnn.networks(dtypes=["float8"]), ValueError, "dtypes must be some of float32, float64, float16,"),
-    (lambda: rnn.networks(dtypes=()), ValueError, "dtypes must be at least one"),
-    (lambda: rnn.networks(activations=()), ValueError, "activations must be at least one"),
-    (lambda: rnn.networks(activations="tnh"), ValueError, "unknown activation 'tnh'"),
+    (lambda: rnn.architectures(dtypes=["float8"]), ValueError, "dtypes must be some of float32, float64, float16,"),
+    (lambda: rnn.architectures(dtypes=()), ValueError, "dtypes must be at least one"),
+    (lambda: rnn.architectures(activations=()), ValueError, "activations must be at least one"),
+    (lambda: rnn.architectures(activations="tnh"), ValueError, "unknown activation 'tnh'"),
     (
-        lambda: rnn.networks(activations=rnn.activations()),
+        lambda: rnn.architectures(activations=rnn.activations()),
         TypeError,
         "activations must be the names to choose from, not a strategy of them",
     ),
-    (lambda: rnn.networks(max_layers=0), ValueError, "max_layers must be at least 1, not 0"),
-    (lambda: rnn.networks(max_units=2.5), TypeError, "max_units must be a whole number, not 2.5"),
-    (lambda: rnn.network_pool(count=3), ValueError, "count must be at least 4, not 3"),
-    (lambda: rnn.network_pool(seed=-1), ValueError, "seed must be at least 0, not -1"),
-    (lambda: rnn.network_pool(exclude=["unroll"]), TypeError, "exclude must be a function that takes a network, not"),
-    (lambda: rnn.network_cases(network="rnn"), TypeError, "network must be a Network or a strategy of networks, not"),
-    (lambda: rnn.network_cases(N=-1), ValueError, "N must be at least 0, not -1"),
-    (lambda: rnn.network_cases(T=0), ValueError, "T must be at least 1, not 0"),
-    (lambda: rnn.network_cases(calls=0), ValueError, "calls must be at least 1, not 0"),
+    (lambda: rnn.architectures(max_layers=0), ValueError, "max_layers must be at least 1, not 0"),
+    (lambda: rnn.architectures(max_units=2.5), TypeError, "max_units must be a whole number, not 2.5"),
+    (lambda: rnn.architecture_pool(count=3), ValueError, "count must be at least 4, not 3"),
+    (lambda: rnn.architecture_pool(seed=-1), ValueError, "seed must be at least 0, not -1"),
+    (lambda: rnn.architecture_pool(exclude=["unroll"]), TypeError, "exclude must be a function that takes a spec, not"),
+    (lambda: rnn.cases(spec="rnn"), TypeError, "spec must be a Spec or a strategy of specs, not"),
+    (lambda: rnn.cases(N=-1), ValueError, "N must be at least 0, not -1"),
+    (lambda: rnn.cases(T=0), ValueError, "T must be at least 1, not 0"),
+    (lambda: rnn.cases(calls=0), ValueError, "calls must be at least 1, not 0"),
     (
-        lambda: rnn.network_cases(pattern="left"),
+        lambda: rnn.cases(pattern="left"),
         ValueError,
         "pattern must be one of none, trailing, leading, scattered,",
     ),
     (
-        lambda: rnn.network_cases(network=MASKED.replace(T=3), T=4),
+        lambda: rnn.cases(spec=MASKED.replace(T=3), T=4),
         ValueError,
         "T = 4, but D=3 -> a mask -> SimpleRNN(2) [T=3] is made for T = 3: leave T out",
     ),
-    (lambda: rnn.network_packs(max_size=0), ValueError, "max_size must be at least 1, not 0"),
-    (lambda: rnn.network_packs(max_size=49), ValueError, "max_size must be at most 48, or Hypothesis runs out of"),
+    (lambda: rnn.packs(max_size=0), ValueError, "max_size must be at least 1, not 0"),
+    (lambda: rnn.packs(max_size=65), ValueError, "max_size must be at most 64, or Hypothesis runs out of"),
 ]
 
 
@@ -613,10 +628,10 @@ def test_misuse_is_refused_where_it_is_written(call, kind, sentence):
 
 
 WRONG_LATER = [
-    (rnn.network_cases(pattern=st.just("left")), "pattern must be one of none,"),
-    (rnn.network_cases(T=st.just(0)), "T must be at least 1, not 0"),
-    (rnn.network_cases(calls=st.just(0)), "calls must be at least 1, not 0"),
-    (rnn.network_cases(network=st.just(MASKED.replace(N=3)), N=2), "N = 2, but D=3 -> a mask"),
+    (rnn.cases(pattern=st.just("left")), "pattern must be one of none,"),
+    (rnn.cases(T=st.just(0)), "T must be at least 1, not 0"),
+    (rnn.cases(calls=st.just(0)), "calls must be at least 1, not 0"),
+    (rnn.cases(spec=st.just(MASKED.replace(N=3)), N=2), "N = 2, but D=3 -> a mask"),
 ]
 
 

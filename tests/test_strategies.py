@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from pytest_rnnequiv import Case, Spec, reference
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.strategies.cases import _fill, _pooled
-from pytest_rnnequiv.strategies.drawn_numbers import EDGES, code_book, size_ladder
+from pytest_rnnequiv.cells.cell import Cell
+from pytest_rnnequiv.model.layers import Dense, SimpleRNN
+from pytest_rnnequiv.strategies.drawn_numbers import SIMPLEST, code_book, fill
+from pytest_rnnequiv.strategies.sizes import EDGES, size_ladder
+from pytest_rnnequiv.strategies.specs import _pooled
 
 
 def collect(strategy, count=100):
@@ -249,7 +252,8 @@ def test_options_are_values_or_strategies():
     assert (spec.dtype, spec.head_activation.name) == ("float64", "relu")
 
 
-SPEC = Spec(D=3, M=5, K=2, activation="relu")
+SPEC = Spec.simple(D=3, M=5, K=2, activation="relu")
+X, W = np.ones((1, 1, 3)), [np.ones(shape) for shape in SPEC.weight_shapes.values()]
 
 
 @pytest.mark.parametrize("spec", [SPEC, st.just(SPEC)], ids=["plain", "strategy"])
@@ -307,6 +311,59 @@ def test_initial_state_and_mask():
     assert {case.h0 is None for case in some} == {True, False}
 
 
+def test_a_pair_is_a_range_of_samples_and_steps():
+    assert {(c.N, c.T) for c in collect(rnn.cases(N=(2, 3), T=(4, 5)), 60)} == {(2, 4), (2, 5), (3, 4), (3, 5)}
+    assert {c.T for c in collect(rnn.cases(T=(50, 60)), 20)} == {50, 60}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_of_16_bits_runs_are_short_and_contract(dtype):
+    drawn = collect(rnn.cases(dtype=dtype, M=8), 100)
+    assert max(case.T for case in drawn) <= 12
+    assert np.mean([radius(case) < 1 for case in drawn]) > 0.6
+
+
+class Gated(Cell):
+    """A cell of three gates, with a kernel and a bias of its own."""
+
+    name, gates = "Gated", ("z", "r", "h")
+
+    def weight_shapes(self, F, M):
+        return super().weight_shapes(F, M) | {"bh": (2, 3 * M), "Wp": (M, 2), "bp": (M,)}
+
+
+def test_a_cell_of_other_weights_is_given_numbers_too():
+    drawn = collect(rnn.cases(spec=Spec(3, SimpleRNN(4, cell=Gated()), Dense(2))), 100)
+    assert drawn[0].part("layer0").keys() == {"Wx", "Wh", "bh", "Wp", "bp"}
+    assert np.mean([all(weight.any() for weight in case.weights) for case in drawn]) > 0.9
+    assert len({case.part("layer0")["Wp"].tobytes() for case in drawn}) > 60
+    case = rnn.generic_case(drawn[0].spec, 2, 5)
+    assert all(np.ptp(weight) > 0 for weight in case.weights)
+
+
+# ---- made up ----
+
+
+def test_a_generic_case_is_always_the_same_and_another_for_another_seed():
+    case = rnn.generic_case(SPEC, 3, 7, initial_state=True, masked=True)
+    assert (case.N, case.T, case.h0.shape, case.mask.shape) == (3, 7, (3, 5), (3, 7))
+    assert case.spec.plain
+    assert not case.mask.all()
+    assert case.fingerprint() == rnn.generic_case(SPEC, 3, 7, initial_state=True, masked=True).fingerprint()
+    assert set(case.bh) != set(rnn.generic_case(SPEC, 3, 7, seed=2).bh)
+
+
+def test_a_generic_case_has_the_weights_that_are_given_and_the_pattern():
+    case = rnn.generic_case(SPEC, 2, 4, masked=True, weights=W, pattern="all")
+    assert all(map(np.array_equal, case.weights, W))
+    assert not case.mask.any()
+
+
+def test_a_long_generic_case_remembers():
+    short, long = (rnn.generic_case(SPEC, 2, T) for T in (29, 30))
+    assert radius(short) < radius(long) < 1.3
+
+
 def test_the_same_choices_make_the_same_cases():
     def drawn():
         return [numbers(case).tobytes() for case in collect(rnn.cases(M=40), 20)]
@@ -317,8 +374,9 @@ def test_the_same_choices_make_the_same_cases():
 @pytest.mark.parametrize("seed", [0, 1, 65535])
 def test_rows_differ_however_long_they_are(seed):
     for length in range(2, 80):
-        blocks = {"Wx": (5, length), "Wh": (length, length), "x": (2, 3, length)}
-        for array in _fill(blocks, [bytes(range(80))], seed, "float32")[0].values():
+        spec = Spec.simple(length, length, length)
+        (case,) = fill(spec, 2, 3, [bytes(i % 256 for i in range(len(SIMPLEST)))], seed)
+        for array in (case.Wx, case.Wh, case.Wo, case.x):
             first, second = array.reshape(-1, length)[:2]
             assert (first != second).mean() > 0.4
 
@@ -338,7 +396,6 @@ def test_cases_do_not_repeat_themselves(cases):
 
 # ---- what cannot be done ----
 
-X, W = np.ones((1, 1, 3)), [np.ones(shape) for shape in SPEC.weight_shapes.values()]
 
 WRONG = [
     (lambda: rnn.sizes(min_value=5, max_value=4), ValueError, "min_value must not be more than max_value, but 5 > 4"),
@@ -349,6 +406,8 @@ WRONG = [
     (lambda: rnn.shapes(M="5"), TypeError, "M must be a whole number, not '5'"),
     (lambda: rnn.cases(M=0), ValueError, "M must be at least 1, not 0"),
     (lambda: rnn.cases(T=True), ValueError, "T must be at least 1, not True"),
+    (lambda: rnn.cases(N=(3, 2)), ValueError, "N must be (smallest, largest), not (3, 2)"),
+    (lambda: rnn.cases(T=(1, 2, 3)), ValueError, "T must be (smallest, largest), not (1, 2, 3)"),
     (lambda: rnn.cases(D=(1, 4)), TypeError, "D must be a whole number, not (1, 4)"),
     (
         lambda: rnn.cases(activation="tnh"),
@@ -356,8 +415,8 @@ WRONG = [
         "unknown activation 'tnh': expected an Activation or one of celu,",
     ),
     (lambda: rnn.specs(head_activation="x"), ValueError, "unknown activation 'x'"),
-    (lambda: rnn.specs(dtype="float16"), ValueError, "dtype must be 'float32' or 'float64', not 'float16'"),
-    (lambda: rnn.inputs(dtype="int8"), ValueError, "dtype must be 'float32' or 'float64', not 'int8'"),
+    (lambda: rnn.specs(dtype="float8"), ValueError, "dtype must be one of float32, float64, float16,"),
+    (lambda: rnn.inputs(dtype="int8"), ValueError, "dtype must be one of float32, float64, float16,"),
     (lambda: rnn.cases(spec=SPEC, D=3), ValueError, "spec already says what the model is: leave out D"),
     (
         lambda: rnn.cases(spec=SPEC, K=st.just(2), activation="tanh", dtype="float32"),
@@ -368,7 +427,11 @@ WRONG = [
     (lambda: rnn.weights(spec="rnn"), TypeError, "spec must be a Spec or a strategy of specs, not 'rnn'"),
     (lambda: rnn.cases(weights=W), ValueError, "weights and inputs belong to a model: give its spec beside them"),
     (lambda: rnn.cases(inputs=X), ValueError, "weights and inputs belong to a model: give its spec beside them"),
-    (lambda: rnn.cases(spec=SPEC, weights=W[:3]), ValueError, "weights must be the 5 arrays Wx, Wh, bh, Wo, bo, not 3"),
+    (
+        lambda: rnn.cases(spec=SPEC, weights=W[:3]),
+        ValueError,
+        f"{SPEC} has 5 weights (Wx, Wh, bh, Wo, bo), not 3",
+    ),
     (lambda: rnn.cases(spec=SPEC, weights=W[::-1]), ValueError, "Wx has shape (2,), expected (3, 5)"),
     (lambda: rnn.cases(spec=SPEC, inputs=X[0]), ValueError, "x has shape (1, 3), expected (N, T, D) with D = 3"),
     (
@@ -403,7 +466,10 @@ WRONG_LATER = [
     (rnn.cases(T=st.just(0)), "T must be at least 1, not 0"),
     (rnn.cases(activation=st.just("tnh")), "unknown activation 'tnh'"),
     (rnn.cases(spec=SPEC, inputs=st.just(X[0])), "x has shape (1, 3), expected (N, T, D) with D = 3"),
-    (rnn.cases(spec=SPEC, weights=st.just(W[:4])), "weights must be the 5 arrays Wx, Wh, bh, Wo, bo, not 4"),
+    (
+        rnn.cases(spec=SPEC, weights=st.just(W[:4])),
+        f"{SPEC} has 5 weights (Wx, Wh, bh, Wo, bo), not 4",
+    ),
     (rnn.packs(spec=SPEC, max_size=9, inputs=rnn.inputs(D=3)), "inputs of one pack must have one shape, not "),
 ]
 

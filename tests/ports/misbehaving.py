@@ -122,7 +122,7 @@ def wants_too_much_memory(case: Case) -> Any:
     return np.ones(10**15)
 
 
-@told("the port raised AttributeError: 'Case' object has no attribute 'X'")
+@told("the port raised AttributeError: a case has no attribute 'X'")
 def misspells(case: Case) -> Any:
     """asks a case for what it does not have"""
     return case.X  # type: ignore[attr-defined]
@@ -483,6 +483,13 @@ class UnknownSupports(Plain):
     supports: ClassVar[Any] = {"units": 3}
 
 
+@told('what it heeds is an option: options=("mask",)')
+class MasksAsAField(Plain):
+    """declares supports = {"masks": True}"""
+
+    supports: ClassVar[Any] = {"masks": True}
+
+
 @told("supports.activations must be a tuple of names, not 5")
 class NumberOfActivations(Plain):
     """declares activations = 5"""
@@ -505,11 +512,11 @@ class AcceptsNothing(Plain):
         _ = case.M <= 64
 
 
-@told("step(x_t, state) is given neither initial states nor masks nor options of networks")
+@told("step(x_t, state) is given inputs and weights only: leave options out of supports, or write run(case)")
 class StepsWithMasks:
     """takes steps, and declares masks"""
 
-    supports: ClassVar[Any] = {"masks": True}
+    supports: ClassVar[Any] = {"options": ("mask",)}
 
     def step(self, x: Any, state: Any) -> Any:
         return None, x

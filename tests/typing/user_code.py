@@ -14,9 +14,10 @@ from hypothesis import given
 
 from pytest_rnnequiv import (
     Case,
+    Dense,
     EquivalenceSuite,
-    NetworkCase,
     Precision,
+    SimpleRNN,
     Spec,
     Supports,
     Trajectory,
@@ -37,7 +38,7 @@ class MyPort:
 
     name = "my port"
     precision = Precision.float32
-    supports = Supports()
+    supports = Supports(M=(1, 64), options=("mask", "initial_state"))
 
     def run(self, case: Case) -> Trajectory:
         h = np.zeros((case.N, case.M), np.float32)
@@ -68,13 +69,18 @@ def test_outputs_alone_are_enough(case: Case) -> None:
     assert_equivalent(case, outputs)
 
 
-@given(case=strategies.network_cases())
-def test_a_network(case: NetworkCase) -> None:
-    assert case.network.param_count >= 1
+@given(case=strategies.cases(spec=strategies.architectures()))
+def test_any_architecture(case: Case) -> None:
+    assert case.spec.param_count >= 1
+
+
+def test_a_stack() -> None:
+    spec = Spec(3, [SimpleRNN(4, return_sequences=True), SimpleRNN(5, "relu")], Dense(2))
+    assert spec.weight_shapes["layer0/Wx"] == (3, 4)
 
 
 def test_what_a_verdict_says(tmp_path: Path) -> None:
-    spec = Spec(3, 5, 2)
+    spec = Spec.simple(3, 5, 2)
     count: int = param_count(3, 5, 2)
     assert spec.param_count == count
     x = np.ones((1, 4, 3), np.float32)

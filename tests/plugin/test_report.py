@@ -1,0 +1,381 @@
+"""What a run leaves behind: `summary.json`, and the evidence of each failure."""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from pytest_rnnequiv import Case
+from pytest_rnnequiv.plugin.report import Entry, Ledger, evidence, summary_json
+from pytest_rnnequiv.tally import Tally
+
+PORT = """
+import numpy as np
+
+def run(case):
+    h = np.zeros((case.N, case.M), np.float32)
+    for t in range(case.T):
+        h = np.tanh(case.x[:, t] @ case.Wx + h @ case.Wh)
+    return h @ case.Wo + case.bo
+"""
+DIAGNOSIS = "it is the recurrence without the bias `bh`"
+
+
+INI = """
+[tool.pytest.ini_options]
+pythonpath = ["."]
+rnn_equiv_profile = "quick"
+rnn_equiv_impl = ["port:run"]
+"""
+NAME = "rnn_equiv.py-test_recurrence-port-run"
+PLOTS, HTML = (importlib.util.find_spec(name) is not None for name in ("matplotlib", "pytest_html"))
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makepyprojecttoml(INI)
+    pytester.makepyfile(port=PORT)
+    return pytester
+
+
+class Finished(NamedTuple):
+    """A run that is over: the directory in which it was, and what it printed."""
+
+    path: Path
+    text: str
+
+    def says(self, *lines: str) -> None:
+        pytest.LineMatcher(self.text.splitlines()).fnmatch_lines(lines)
+
+
+def finished(path: Path, *arguments: str) -> Finished:
+    """Check two things of the port, of which it has one right, and write all reports that there are."""
+    (path / "pyproject.toml").write_text(INI)
+    (path / "port.py").write_text(PORT)
+    command = [sys.executable, "-m", "pytest", "--rnn-equiv", "-k", "recurrence or repeats", *arguments]
+    done = subprocess.run(command, cwd=path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    assert "1 failed, 1 passed" in done.stdout
+    return Finished(path, done.stdout)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """One run, of which much can be asked."""
+    reports = ("--rnn-equiv-report", "out/here", "--junitxml", "junit.xml")
+    html = ("--html", "report.html", "--self-contained-html") if HTML else ()
+    return finished(tmp_path_factory.mktemp("run"), *reports, *html)
+
+
+@pytest.fixture(scope="module")
+def run_apart(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The same in another process, without a report."""
+    return finished(tmp_path_factory.mktemp("apart"), "-n", "1")
+
+
+def test_summary_json(run: Finished) -> None:
+    summary = json.loads((run.path / "out/here/summary.json").read_text())
+    assert summary["profile"] == "quick"
+    assert summary["interrupted"] is False
+    assert summary["implementations"]["port:run"]["identity"] == "port:run"
+    assert summary["versions"].keys() == {"pytest-rnnequiv", "python"}
+    checks = summary["implementations"]["port:run"]["checks"]
+    assert checks.keys() == {"recurrence", "repeats"}
+    broken = checks["recurrence"]
+    assert broken["outcome"] == "failed"
+    assert broken["cases"] == broken["conclusive"] + broken["inconclusive"] > 0
+    assert broken["failures"] > 0
+    assert broken["worst_error_over_bound"] > 1
+    assert broken["seconds"] > 0
+    assert sum(broken["judged_by"].values()) == broken["cases"]
+    assert checks["repeats"]["failures"] == 0
+
+
+@pytest.mark.parametrize("where", ["run", "run_apart"])
+def test_evidence(where: str, request: pytest.FixtureRequest) -> None:
+    """In the report, or in pytest's cache where there is none; however the run is made."""
+    run: Finished = request.getfixturevalue(where)
+    folder = Path("out/here/failures" if where == "run" else ".pytest_cache/d/rnn_equiv")
+    files = {path.name for path in (run.path / folder).iterdir()}
+    assert files - {".written"} == {f"{NAME}.npz", f"{NAME}.py"} | ({f"{NAME}.png"} if PLOTS else set())
+    run.says("*rnn-equiv: the failing case*", f"{folder / NAME}.npz")
+    case = Case.load(run.path / folder / f"{NAME}.npz")
+    assert (case.N, case.T, case.M) == (1, 1, 1)
+    script = subprocess.run(
+        [sys.executable, f"{NAME}.py"], cwd=run.path / folder, capture_output=True, text=True, check=True
+    )
+    assert f"h = {np.tanh(case.bh.astype(float)).reshape(1, 1).tolist()}" in script.stdout
+
+
+def test_the_message_teaches(run: Finished) -> None:
+    run.says(
+        "*EquivalenceError: port:run is not the recurrence on SimpleRNN(D=1, M=1, K=1), N=1, T=1",
+        f"*diagnosis*{DIAGNOSIS}: so, * of * steps are within their bound; without, * of *",
+        "*usual cause*",
+        "*first broken state (sample 0, step 0, unit 0)",
+        "*got * 0",
+        "*expected *+-*",
+        "*off by *times its bound",
+        "*broken * 1 of 1 steps (judged by prefixes, in float32)",
+        "*to see it with numpy alone:",
+        "*import numpy as np",
+        "*for t in range(1):",
+        "FAILED rnn_equiv.py::test_recurrence[[]port:run[]] - without the bias `bh`",
+    )
+
+
+def test_it_shows_the_message_and_not_our_frames(run: Finished) -> None:
+    assert "__tracebackhide__" not in run.text
+    assert "def verify" not in run.text
+
+
+def test_junitxml_has_it_too(run: Finished) -> None:
+    tree = ElementTree.parse(run.path / "junit.xml")
+    (failure,) = tree.iter("failure")
+    assert DIAGNOSIS in (failure.text or "")
+    assert "import numpy as np" in (failure.text or "")
+    (case,) = (case for case in tree.iter("testcase") if "recurrence" in case.get("name", ""))
+    properties = {p.get("name"): p.get("value") for p in case.iter("property")}
+    assert int(properties["rnn_equiv.failures"] or 0) > 0
+
+
+@pytest.mark.skipif(not HTML, reason="needs pytest-html")
+@pytest.mark.skipif(not PLOTS, reason="needs matplotlib")
+def test_pytest_html_shows_the_picture(run: Finished) -> None:
+    assert "data:image/png;base64" in (run.path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("style", ["long", "short", "line", "native", "no"])
+def test_whatever_the_style_of_tracebacks(project: pytest.Pytester, style: str) -> None:
+    result = project.runpytest("--rnn-equiv", "-k", "recurrence", f"--tb={style}")
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert "INTERNALERROR" not in text
+    assert (DIAGNOSIS in text) == (style in ("long", "short", "native"))
+
+
+def test_a_projects_own_test_leaves_its_case_too(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import port
+        from hypothesis import given
+        from pytest_rnnequiv import assert_equivalent, strategies
+
+        @given(case=strategies.cases())
+        def test_port(case):
+            assert_equivalent(case, port.run(case))
+        """
+    )
+    result = project.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*{DIAGNOSIS}*", "*rnn-equiv: the failing case*"])
+    assert list((project.path / ".pytest_cache/d/rnn_equiv").glob("*test_port.npz"))
+
+
+def test_a_right_port_leaves_a_summary_only(project: pytest.Pytester) -> None:
+    result = project.runpytest(
+        "--rnn-equiv", "-k", "notebook", "--rnn-equiv-impl", "numpy", "--rnn-equiv-report", "out"
+    )
+    result.assert_outcomes(passed=1)
+    assert [path.name for path in (project.path / "out").iterdir()] == ["summary.json"]
+
+
+def test_a_stack_leaves_its_case_and_its_script(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import numpy as np
+        from pytest_rnnequiv import Case, Dense, SimpleRNN, Spec, assert_equivalent
+
+        def test_port():
+            spec = Spec(2, (SimpleRNN(2, return_sequences=True), SimpleRNN(2)), Dense(1))
+            weights = [np.full(shape, 0.5) for shape in spec.weight_shapes.values()]
+            assert_equivalent(Case(spec, np.ones((1, 2, 2)), weights=weights), np.zeros((1, 1), np.float32))
+        """
+    )
+    result = pytester.runpytest("-o", "rnn_equiv_report=out")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*EquivalenceError: the implementation is not the recurrence on D=2 -> SimpleRNN(2*"])
+    (case,) = (pytester.path / "out/failures").glob("*.npz")
+    assert Case.load(case).spec.param_count == 2 * (2 * (2 + 2 + 1)) + 3
+    (script,) = (pytester.path / "out/failures").glob("*.py")
+    compile(script.read_text(), "script", "exec")
+    assert {path.suffix for path in script.parent.iterdir()} == {".npz", ".py", ""} | ({".png"} if PLOTS else set())
+
+
+def blocked(path: Path) -> Path:
+    """Put a file where a directory should be made: nobody can write there, root neither."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+    return path
+
+
+class TestNothingCanBeWritten:
+    """That costs no failure, no table, and no other check."""
+
+    @pytest.fixture
+    def project(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+        """A project whose own tests judge two wrong answers, which takes no time."""
+        pytester.makepyfile(
+            """
+            import numpy as np
+            import pytest
+            from pytest_rnnequiv import Case, Spec, assert_equivalent
+
+            @pytest.mark.parametrize("number", [1, 2])
+            def test_port(number):
+                case = Case(Spec.simple(1, 1, 1), np.ones((1, 1, 1)), [[1.0]], [[1.0]], [1.0], [[1.0]], [1.0])
+                assert_equivalent(case, np.zeros((1, 1), np.float32))
+            """
+        )
+        return pytester
+
+    def failing(self, project: pytest.Pytester, *arguments: str) -> str:
+        result = project.runpytest_inprocess(*arguments)
+        result.assert_outcomes(failed=2)
+        result.stdout.fnmatch_lines(["*EquivalenceError: the implementation is not the recurrence*", "*= rnn-equiv =*"])
+        assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+        return result.stdout.str()
+
+    def test_where_the_cache_should_be(self, project: pytest.Pytester) -> None:
+        blocked(project.path / ".pytest_cache")
+        quiet = ("-W", "ignore::pytest.PytestCacheWarning")  # an error in this project
+        assert "it could not be kept: " in self.failing(project, *quiet)
+
+    def test_with_a_disk_that_is_full(self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(self: Case, file: Path) -> None:
+            Path(file).write_text("half a ca")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(Case, "save", full)
+        assert f"it could not be kept: OSError: [Errno {errno.ENOSPC}]" in self.failing(
+            project, "-o", "rnn_equiv_report=out"
+        )
+        assert not list((project.path / "out/failures").glob("*"))  # half a file is worse than none
+
+    def test_whatever_else_goes_wrong_there(self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(*_: object) -> str:
+            raise RuntimeError("out of ink")
+
+        monkeypatch.setattr(evidence.EquivalenceError, "script", broken)
+        assert "it could not be kept: RuntimeError: out of ink" in self.failing(project)
+
+    @pytest.mark.parametrize("place", ["out", "out/below", "failures"])
+    def test_a_report_that_cannot_be_written_is_told_before_anything_runs(
+        self, project: pytest.Pytester, place: str
+    ) -> None:
+        blocked(project.path / ("there/failures" if place == "failures" else "out"))
+        given = "there" if place == "failures" else place
+        result = project.runpytest_inprocess("--rnn-equiv", "--rnn-equiv-report", given)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"ERROR: --rnn-equiv-report: *{given} cannot be written: *"])
+        assert "test session starts" not in result.stdout.str()
+
+    def test_a_report_that_can_no_longer_be_written(self, project: pytest.Pytester) -> None:
+        project.makeconftest(
+            """
+            import pathlib, shutil
+
+            def pytest_collection_finish(session):
+                shutil.rmtree("out")
+                pathlib.Path("out").write_text("")
+            """
+        )
+        text = self.failing(project, "-o", "rnn_equiv_report=out")
+        assert "\nthe report could not be written: " in text
+        assert "it could not be kept: " in text
+
+    def test_the_database_of_hypothesis(self, pytester: pytest.Pytester) -> None:
+        blocked(pytester.path / ".hypothesis")
+        blocked(pytester.path / ".pytest_cache")
+        pytester.makepyfile(port=PORT)
+        result = pytester.runpytest_subprocess(
+            *("-k", "recurrence or notebook", "--rnn-equiv-profile=quick", "--rnn-equiv-impl=port.py:run")
+        )
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines([f"*{DIAGNOSIS}*", "*= rnn-equiv =*"])
+
+
+class TestOneRunOneReport:
+    """What lies in the directory of a report is of the last run."""
+
+    @pytest.fixture
+    def project(self, pytester: pytest.Pytester) -> pytest.Pytester:
+        pytester.makeini("[pytest]\nrnn_equiv_report = out")
+        pytester.makepyfile(
+            """
+            import os
+            import numpy as np
+            import pytest
+            from pytest_rnnequiv import Case, Spec, assert_equivalent
+
+            @pytest.mark.parametrize("answer", [float(each) for each in os.environ["ANSWERS"].split()])
+            def test_port(answer):
+                if answer == 5:
+                    raise KeyboardInterrupt
+                case = Case(Spec.simple(1, 1, 1), np.ones((1, 1, 1)), [[0.0]], [[0.0]], [0.0], [[1.0]], [1.0])
+                assert_equivalent(case, np.full((1, 1), answer, np.float32))
+            """
+        )
+        return pytester
+
+    def run(
+        self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, answers: str, *arguments: str
+    ) -> tuple[bool, list[str]]:
+        """Run with these answers, of which 1 is right; return what the summary says, and what evidence there is."""
+        monkeypatch.setenv("ANSWERS", answers)
+        apart = "5" in answers or (project.path / "conftest.py").exists()  # what ends this process too
+        (project.runpytest_subprocess if apart else project.runpytest_inprocess)(*arguments)
+        summary = json.loads((project.path / "out/summary.json").read_text())
+        return summary["interrupted"], sorted(path.stem[-8:] for path in (project.path / "out").rglob("*.npz"))
+
+    def test_evidence_of_earlier_runs_is_gone(self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.run(project, monkeypatch, "2 3") == (False, ["port-2.0", "port-3.0"])
+        assert self.run(project, monkeypatch, "2 1") == (False, ["port-2.0"])
+        assert self.run(project, monkeypatch, "1") == (False, [])
+        assert not (project.path / "out/failures").exists()
+
+    def test_what_is_the_users_stays(self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.run(project, monkeypatch, "2")
+        failures = project.path / "out/failures"
+        for name in ("notes.npz", "test_mine.py"):
+            (failures / name).write_text("")
+        self.run(project, monkeypatch, "1")
+        assert sorted(path.name for path in failures.iterdir()) == ["notes.npz", "test_mine.py"]
+
+    def test_it_says_that_the_run_was_interrupted(
+        self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert self.run(project, monkeypatch, "1 5 1")[0]
+        assert self.run(project, monkeypatch, "2 1", "-x")[0]
+        assert not self.run(project, monkeypatch, "2 1")[0]
+
+    def test_a_run_that_is_killed_has_said_so_before(
+        self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.run(project, monkeypatch, "1")
+        project.makeconftest("import os\ndef pytest_runtest_setup():\n    os._exit(9)\n")
+        assert self.run(project, monkeypatch, "1")[0]
+
+
+def test_two_of_one_name_are_two_in_the_summary(pytester: pytest.Pytester) -> None:
+    ledger = Ledger()
+    for identity in ("a:run", "b:run"):
+        counted = Tally("firmware", cases=2, conclusive=2)
+        nodeid = f"rnn_equiv.py::test_one[{identity}]"
+        ledger._entries[nodeid, ""] = Entry(nodeid, "one", 1, "passed", "", counted, identity)
+    found = summary_json.summary(ledger, "quick")["implementations"]
+    assert {label: each["identity"] for label, each in found.items()} == {
+        "firmware (a:run)": "a:run",
+        "firmware (b:run)": "b:run",
+    }
+    assert all(each["checks"]["one"]["declined"] == 0 for each in found.values())
