@@ -1,10 +1,10 @@
-"""Look for bugs in Keras, or in our own judgement, for as long as you like: random networks, and no pool.
+"""Look for bugs in Keras, or in our own judgement, for as long as you like: random architectures, and no pool.
 
     python benchmarks/hunt.py [--minutes 60] [--way keras-graph] [--seed 0] [--units 9] [--out DIR]
 
-Every round draws some hundreds of cases of networks with all options, activations and dtype policies together, steers
-around the known divergences, and judges each. What is different is shrunk, printed with its script, and kept in DIR. A
-round is told by its seed, and can be had again.
+Every round draws some hundreds of cases of architectures with all options, activations and dtype policies together,
+steers around the known divergences, and judges each. What is different is shrunk, printed with its script, and kept in
+DIR. A round is told by its seed, and can be had again.
 """
 
 from __future__ import annotations
@@ -17,38 +17,37 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from pytest_rnnequiv import assert_equivalent, judge
+from pytest_rnnequiv import assert_equivalent, judge, strategies
 from pytest_rnnequiv.divergences.keras import concerning
 from pytest_rnnequiv.failures.assertion import EquivalenceError
 from pytest_rnnequiv.implementations.keras import KerasCall, KerasGraph, KerasImplementation, KerasPredict, load
-from pytest_rnnequiv.implementations.keras_networks import build, graph
-from pytest_rnnequiv.model.network_case import NetworkCase
-from pytest_rnnequiv.strategies.architectures import network_packs, networks
+from pytest_rnnequiv.implementations.keras_models import forget
+from pytest_rnnequiv.model.case import Case
 
 WAYS = {kind.name: kind for kind in (KerasGraph, KerasCall, KerasPredict)}
 
-#: Networks of a round, and cases of each: building a network takes as long as running some dozens of cases.
-NETWORKS, PACK = 60, 8
+#: Architectures of a round, and cases of each: building a model takes as long as running some dozens of cases.
+ARCHITECTURES, PACK = 60, 8
 
 
 def hunt(keras: KerasImplementation, round_: int, units: int, counted: Counter[str]) -> Exception | None:
     """Draw and judge one round; returns the smallest failure, or what Keras raised, if there is one."""
     supports = keras.supports
-    strategy = networks(
+    strategy = strategies.architectures(
         options=supports.options, dtypes=supports.dtypes, activations=supports.activations, max_units=units
-    ).filter(lambda network: not concerning(network, keras.name))
+    ).filter(lambda spec: not concerning(spec, keras.name))
 
     @seed(round_)
     @settings(
-        max_examples=NETWORKS,
+        max_examples=ARCHITECTURES,
         database=None,
         deadline=None,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
     )
-    @given(network_packs(network=strategy, max_size=PACK))
-    def look(cases: list[NetworkCase]) -> None:
+    @given(strategies.packs(spec=strategy, max_size=PACK))
+    def look(cases: list[Case]) -> None:
         for case in cases:
             shown = keras.run(case)
             verdict = judge(case, shown, keras.precision)
@@ -86,8 +85,7 @@ def main() -> None:
             print(f"\nround {round_}: {type(failure).__name__}: {failure}\n{notes}\n")
         print(f"round {round_}: {', '.join(f'{n} {status}' for status, n in counted.items())} so far", flush=True)
         round_ += 1
-        build.cache_clear()  # the models of a round are of no use to the next
-        graph.cache_clear()
+        forget()  # the models of a round are of no use to the next
         library.backend.clear_session()
         gc.collect()
 

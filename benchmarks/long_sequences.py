@@ -16,10 +16,13 @@ from pytest_rnnequiv import Case, Spec, Trajectory, judge, reference
 def case_of(T: int, M: int) -> Case:
     """A recurrence that forgets: what is judged is not chaos."""
     rng = np.random.default_rng(0)
-    spec = Spec(3, M, 2)
-    weights = {name: 0.8 * rng.standard_normal(shape) for name, shape in spec.weight_shapes.items()}
-    weights["Wh"] *= 0.9 / (0.8 * np.sqrt(M))
-    return Case(spec, rng.standard_normal((1, T, 3)), **weights)
+    spec = Spec.simple(3, M, 2)
+    case = Case(
+        spec,
+        rng.standard_normal((1, T, 3)),
+        weights=[0.8 * rng.standard_normal(shape) for shape in spec.weight_shapes.values()],
+    )
+    return case.replace(Wh=case.Wh * 0.9 / (0.8 * np.sqrt(M)))
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
-"""Where the time goes when networks are verified: drawing, building, tracing, running, judging.
+"""Where the time goes when any architecture is verified: drawing, building, tracing, running, judging.
 
-    python benchmarks/networks.py [--networks 44] [--packs 6] [--pack 16]
+    python benchmarks/networks.py [--architectures 44] [--packs 6] [--pack 16]
 
-Every network of a pool, as the default profile draws them, is built and traced once and run on some packs of cases; the
-same cases are then given to models built anew for each, as the notebook does it.
+Every architecture of a pool, as the default profile draws them, is built and traced once and run on some packs of
+cases; the last of them is then given to a model built anew, as the notebook does it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from contextlib import contextmanager
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from pytest_rnnequiv import judge
-from pytest_rnnequiv.implementations import resolve
 from pytest_rnnequiv.implementations.keras import KerasPredict, load
-from pytest_rnnequiv.implementations.keras_networks import build, graph
-from pytest_rnnequiv.model.network import Network
-from pytest_rnnequiv.model.network_case import NetworkCase
-from pytest_rnnequiv.strategies.architectures import network_packs, pool_members
-from pytest_rnnequiv.suite.network_checks import pool_for
+from pytest_rnnequiv.implementations.keras_models import build, forget, graph
+from pytest_rnnequiv.implementations.registry import resolve
+from pytest_rnnequiv.model.case import Case
+from pytest_rnnequiv.model.spec import Spec
+from pytest_rnnequiv.strategies import packs
+from pytest_rnnequiv.strategies.architectures import pool_members
+from pytest_rnnequiv.suite.architectures import pool_for
 
 
 class Clock:
@@ -44,9 +45,9 @@ class Clock:
         return ", ".join(f"{what} {100 * spent / whole:.0f} %" for what, spent in self.seconds.items())
 
 
-def packs_of(network: Network, count: int, most: int) -> list[list[NetworkCase]]:
-    """Draw packs of cases of a network."""
-    packs: list[list[NetworkCase]] = []
+def packs_of(spec: Spec, count: int, most: int) -> list[list[Case]]:
+    """Draw packs of cases of an architecture."""
+    drawn: list[list[Case]] = []
 
     @seed(0)
     @settings(
@@ -56,33 +57,33 @@ def packs_of(network: Network, count: int, most: int) -> list[list[NetworkCase]]
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(network_packs(network=network, max_size=most))
-    def draw(cases: list[NetworkCase]) -> None:
-        packs.append(cases)
+    @given(packs(spec=spec, max_size=most))
+    def draw(cases: list[Case]) -> None:
+        drawn.append(cases)
 
     draw()
-    return packs
+    return drawn
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--networks", type=int, default=44)
+    parser.add_argument("--architectures", type=int, default=44)
     parser.add_argument("--packs", type=int, default=6)
     parser.add_argument("--pack", type=int, default=16)
     asked = parser.parse_args()
     tf, keras = load()
-    networks = pool_members(**pool_for(resolve("keras-graph")) | {"count": asked.networks})
+    pool = pool_members(**pool_for(resolve("keras-graph")) | {"count": asked.architectures})
     clock, habit = Clock(), Clock()
     cases = by_habit = different = inconclusive = 0
-    for network in networks:
+    for spec in pool:
         with clock.on("draw"):
-            packs = packs_of(network, asked.packs, asked.pack)
+            drawn = packs_of(spec, asked.packs, asked.pack)
         with clock.on("build"):
-            build(network)
+            build(spec)
         with clock.on("trace"):
-            run = graph(network)
-            run(packs[0][0])
-        for case in (case for pack in packs for case in pack):
+            run = graph(spec).run
+            run(drawn[0][0])
+        for case in (case for pack in drawn for case in pack):
             with clock.on("run"):
                 shown = run(case)
             with clock.on("judge"):
@@ -90,20 +91,19 @@ def main() -> None:
             cases += 1
             different += verdict.different
             inconclusive += verdict.inconclusive
-        case = packs[-1][-1]
+        case = drawn[-1][-1]
         if case.calls[0].N:  # predict refuses an empty batch
-            build.cache_clear()
+            forget()
             with habit.on("build, predict"):
                 KerasPredict().run(case)
             by_habit += 1
     ours = sum(clock.seconds.values()) / cases
     theirs = sum(habit.seconds.values()) / by_habit
-    print(f"{len(networks)} networks, {cases} cases: {different} different, {inconclusive} inconclusive")
+    print(f"{len(pool)} architectures, {cases} cases: {different} different, {inconclusive} inconclusive")
     print(f"{1 / ours:.0f} verified cases a second, {theirs / ours:.0f} times building and predicting for each")
     print(f"time: {clock}")
-    print(
-        f"build and trace: {1000 * (clock.seconds['build'] + clock.seconds['trace']) / len(networks):.0f} ms a network"
-    )
+    made = clock.seconds["build"] + clock.seconds["trace"]
+    print(f"build and trace: {1000 * made / len(pool):.0f} ms an architecture")
     print(f"Python {platform.python_version()}, Keras {keras.__version__}, TensorFlow {tf.__version__}")
 
 

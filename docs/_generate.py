@@ -10,12 +10,10 @@ from itertools import groupby
 from textwrap import dedent
 from typing import Any
 
-from pytest_rnnequiv.divergences import keras as known_divergences
+from pytest_rnnequiv.divergences import table
 from pytest_rnnequiv.divergences.keras import DIVERGENCES, UPCOMING, WAYS, Divergence
 from pytest_rnnequiv.failures.script import script
-from pytest_rnnequiv.mistakes import networks as network_mistakes
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, Mistake
-from pytest_rnnequiv.mistakes.networks import NetworkMistake
 from pytest_rnnequiv.plugin import Settings
 from pytest_rnnequiv.suite.registry import PROFILES
 
@@ -41,11 +39,11 @@ def profiles() -> str:
     return "\n".join(rows)
 
 
-def mistakes(catalogue: Sequence[Mistake | NetworkMistake] = CATALOGUE) -> str:
-    """Return a catalogue, a table for each part that the mistakes are about."""
+def mistakes(catalogue: Sequence[Mistake] = CATALOGUE) -> str:
+    """Return the catalogue, a table for each part that the mistakes are about."""
     parts = []
     for group, members in groupby(sorted(catalogue, key=lambda m: m.group), key=lambda m: m.group):
-        parts += [f"### {group.capitalize()}", ""]
+        parts += [f"## {group.capitalize()}", ""]
         parts += ["| mistake | it is the recurrence ... | how people come to make it |", "|---|---|---|"]
         parts += [f"| `{m.name}` | {m.says} | {m.how} |" for m in members]
         parts += [""]
@@ -53,7 +51,7 @@ def mistakes(catalogue: Sequence[Mistake | NetworkMistake] = CATALOGUE) -> str:
 
 
 #: The first release on which divergences were tried.
-FIRST = min((each.since for each in DIVERGENCES), key=known_divergences._ordered)
+FIRST = min((each.since for each in DIVERGENCES), key=table.ordered)
 
 
 def divergences() -> str:
@@ -97,7 +95,7 @@ def shown_by(each: Divergence) -> str:
         assert each.smallest is not None
         return script(each.smallest())
     body = _body(each.demonstration)
-    helpers = (known_divergences._adding, known_divergences._expect, known_divergences._list)
+    helpers = (table.adding, table.expect, table.as_list)
     used = [inspect.getsource(helper) for helper in helpers if f"{helper.__name__}(" in body]
     text = "\n\n".join(["import keras\nimport numpy as np\n", *used, body])
     # without what is meant for our own tools
@@ -128,7 +126,6 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         ("options", options),
         ("profiles", profiles),
         ("mistakes", mistakes),
-        ("network mistakes", lambda: mistakes(network_mistakes.CATALOGUE)),
         ("divergences", divergences),
     )
     for marker, content in generated:

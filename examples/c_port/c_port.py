@@ -75,7 +75,7 @@ class Q15Port:
     """Fixed point: weights rounded to multiples of 2^-12, a tanh from a table, and exact sums."""
 
     step = 2.0**-12
-    precision = Precision.float32.with_activation_error(2.0**-14).quantised(Wx=step, Wh=step, bh=step, Wo=step, bo=step)
+    precision = Precision.float32.with_activation_error(2.0**-14).quantized(Wx=step, Wh=step, bh=step, Wo=step, bo=step)
 
     def __init__(self, *flags):
         library = build("rnn_q15.c", *flags)

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler: 
 
 def in_range(case):
     """Clip every number; inputs come from a sensor and are multiples of 2^-12 already."""
-    clipped = {name: np.clip(a, -7.9, 7.9) for name, a in case.numbers().items()}
-    return case.replace(**clipped | {"x": np.round(clipped["x"] / Q15Port.step) * Q15Port.step})
+    x, *weights = (np.clip(a, -7.9, 7.9) for a in (case.x, *case.weights))
+    return case.replace(weights=weights, x=np.round(x / Q15Port.step) * Q15Port.step)
 
 
 fixed_point_cases = rnn.cases(T=rnn.sizes(max_value=20), M=rnn.sizes(max_value=16)).map(in_range)
@@ -32,7 +32,7 @@ def test_q15(port, case):
 
 
 def test_a_32_bit_accumulator_is_too_narrow():
-    """It overflows where |a| reaches 16: the room for quantisation does not cover that."""
+    """It overflows where |a| reaches 16: the room for quantization does not cover that."""
     narrow = Q15Port("-DACC=int32_t", "-fwrapv")
 
     @settings(deadline=None, database=None, phases=[Phase.generate])

@@ -1,22 +1,22 @@
-"""A port with int8 weights, compiled in: judged under "quantisation and nothing else"."""
+"""A port with int8 weights, compiled in: judged under "quantization and nothing else"."""
 
 import numpy as np
 
 from pytest_rnnequiv import Precision, Spec, Trajectory
 
-SPEC = Spec(D=3, M=8, K=2)
+SPEC = Spec.simple(D=3, M=8, K=2)
 rng = np.random.default_rng(1)
-#: The trained model, as it was before quantisation.
+#: The trained model, as it was before quantization.
 WEIGHTS = [0.6 * rng.standard_normal(shape).astype(np.float32) for shape in SPEC.weight_shapes.values()]
 
 
-def quantise(weight):
+def quantize(weight):
     """Round to int8 with one scale for the whole array."""
     scale = float(np.abs(weight).max() / 127)
     return np.round(weight / scale).astype(np.int8), scale
 
 
-(Wx8, sx), (Wh8, sh), (Wo8, so) = (quantise(WEIGHTS[i]) for i in (0, 1, 3))
+(Wx8, sx), (Wh8, sh), (Wo8, so) = (quantize(WEIGHTS[i]) for i in (0, 1, 3))
 bh, bo = WEIGHTS[2], WEIGHTS[4]
 
 
@@ -25,7 +25,7 @@ class Int8Port:
 
     name = "int8"
     model = (SPEC, WEIGHTS)
-    precision = Precision.float32.quantised(Wx=sx, Wh=sh, Wo=so)
+    precision = Precision.float32.quantized(Wx=sx, Wh=sh, Wo=so)
     recurrent_scale = sh
 
     def run(self, case):
@@ -41,7 +41,7 @@ class Int8Port:
 
 
 class WrongScale(Int8Port):
-    """The scale of `Wx` used for `Wh` as well: a mistake that quantisation does not excuse."""
+    """The scale of `Wx` used for `Wh` as well: a mistake that quantization does not excuse."""
 
     name = "int8, wrong scale"
     recurrent_scale = sx
