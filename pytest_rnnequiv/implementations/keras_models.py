@@ -186,8 +186,8 @@ class Graph:
             return tf.function(function, input_signature=signature, autograph=False)
 
         self.one, self.pack = compiled(one), compiled(pack, None)
-        # NumPy has no bfloat16
-        self._entered = [partial(tf.cast, dtype=v.dtype) if v.dtype == "bfloat16" else tf.constant for v in single]
+        # NumPy has no bfloat16, and in Keras 3.4 and before an Input takes on the dtype that its first layer computes in
+        self._entered = [partial(tf.cast, dtype=v.dtype) if v.dtype.endswith("16") else tf.constant for v in single]
 
     def _called(self, *arguments: Any) -> Any:
         return tuple(flat(self.built.model(one_or_all(arguments))))
