@@ -223,6 +223,8 @@ def test_in_a_model_without_what_it_needs_it_changes_nothing(mistake: Mistake) -
     for case in (*NETWORKS.values(), generic(), generic(D=4, M=4, h0=True, mask=True)):
         if mistake.name == "backward-output-of-last-step" and case.spec.plain:
             continue  # it shows the last output only
+        if mistake.name == "a-layer-left-out" and len(case.spec.layers) == 1:
+            continue  # nobody leaves out the only one
         if not mistake.needs(case):
             assert numbers(anyhow.run(case, np.float64)) == numbers(reference(case))
 
