@@ -5,7 +5,7 @@ The lines of a step are written by the cell itself: it computes with expressions
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Any
 
@@ -86,7 +86,7 @@ def _starts(case: Case) -> Iterator[tuple[str, str]]:
 
 def _step(case: Case) -> Iterator[str]:
     """Yield the lines of one step."""
-    spec, written = case.spec, Lines()
+    spec, written = case.spec, Lines(case.spec.cell.gates)
     cell = copy(spec.cell)
     for name, gate in _gates(case).items():
         setattr(cell, name, written.function(typed(gate, name)))
@@ -115,23 +115,27 @@ def _head(case: Case, out: str) -> Iterator[str]:
 class Lines:
     """The lines of a step, as far as they are written."""
 
-    def __init__(self) -> None:
+    def __init__(self, gates: Sequence[str]) -> None:
+        self.gates = gates
         self.lines: list[str] = []
-        self.names: dict[str, str] = {}
+        self.sums: dict[str, str] = {}
+        self.results: list[str] = []
 
-    def name(self, text: str, prefix: str) -> str:
-        """Give what is computed a name of its own."""
-        name = f"{prefix}{sum(given.startswith(prefix) for given in self.names.values()) + 1}"
-        self.names[name if prefix == "g" else text] = name
-        self.lines.append(f"{name} = {text}")
-        return name
+    def sum(self, text: str) -> str:
+        """Name what holds several gates; the same one once only."""
+        if text not in self.sums:
+            self.sums[text] = f"s{len(self.sums) + 1}"
+            self.lines.append(f"{self.sums[text]} = {text}")
+        return self.sums[text]
 
     def function(self, typed: str) -> Any:
         """Return the activation that is typed so, of an expression ``a``."""
 
         def apply(a: Expression) -> Expression:
-            self.lines.append(f"a = {a}")
-            return Expression(self, self.name(typed, "g"), *a.shape)
+            name = f"gate_{a.gate}" if a.gate else f"g{len(self.results) + 1}"
+            self.results.append(name)
+            self.lines += [f"a = {a}", f"{name} = {typed}"]
+            return Expression(self, name, *a.shape)
 
         return apply
 
@@ -139,47 +143,50 @@ class Lines:
 class Expression:
     """What a cell computes with like an array, and writes it down. ``shape`` is its last axis only."""
 
-    def __init__(self, written: Lines, text: str, width: int, rank: int = 0) -> None:
+    def __init__(self, written: Lines, text: str, width: int, rank: int = 0, gate: str = "") -> None:
         self.written, self.text, self.shape = written, text, (width,)
         self.rank = rank  # 1 of a product, 2 of a sum
+        self.gate = gate  # the one that it belongs to
 
     def __str__(self) -> str:
         return self.text
 
-    def _of(self, text: str, width: int | None = None, rank: int = 0) -> Expression:
-        return Expression(self.written, text, self.shape[0] if width is None else width, rank)
+    def _of(self, text: str, rank: int, other: Any = None) -> Expression:
+        gate = self.gate or (other.gate if isinstance(other, Expression) else "")
+        return Expression(self.written, text, *self.shape, rank, gate)
 
     def _within(self, rank: int) -> str:
         return f"({self})" if self.rank > rank else self.text
 
     def __getitem__(self, key: Any) -> Expression:
         if isinstance(key, int):
-            return self._of(f"{self}[{key}]")
-        block, whole = key[-1], self.text
-        if not whole.isidentifier():
-            whole = self.written.names.get(whole) or self.written.name(whole, "s")
-        return self._of(f"{whole}[..., {block.start}:{block.stop}]", block.stop - block.start)
+            return self._of(f"{self}[{key}]", 0)
+        block, gates = key[-1], self.written.gates
+        whole = self.text if self.text.isidentifier() else self.written.sum(self.text)
+        M, text = block.stop - block.start, f"{whole}[..., {block.start}:{block.stop}]"
+        return Expression(self.written, text, M, gate=gates[block.start // M])
 
     def __matmul__(self, other: Expression) -> Expression:
-        return self._of(f"{self._within(1)} @ {other._within(0)}", *other.shape, rank=1)
+        text = f"{self._within(1)} @ {other._within(0)}"
+        return Expression(self.written, text, *other.shape, 1, other.gate)
 
     def __mul__(self, other: Any) -> Expression:
-        return self._of(f"{self._within(1)} * {_within(other, 0)}", rank=1)
+        return self._of(f"{self._within(1)} * {_within(other, 0)}", 1, other)
 
     def __rmul__(self, other: Any) -> Expression:
-        return self._of(f"{other} * {self._within(0)}", rank=1)
+        return self._of(f"{other} * {self._within(0)}", 1)
 
     def __add__(self, other: Any) -> Expression:
-        return self._of(f"{self} + {other}", rank=2)
+        return self._of(f"{self} + {other}", 2, other)
 
     def __radd__(self, other: Any) -> Expression:
-        return self._of(f"{other} + {self}", rank=2)
+        return self._of(f"{other} + {self}", 2)
 
     def __sub__(self, other: Any) -> Expression:
-        return self._of(f"{self} - {_within(other, 1)}", rank=2)
+        return self._of(f"{self} - {_within(other, 1)}", 2, other)
 
     def __rsub__(self, other: Any) -> Expression:
-        return self._of(f"{other} - {self._within(1)}", rank=2)
+        return self._of(f"{other} - {self._within(1)}", 2)
 
 
 def _within(value: Any, rank: int) -> str:

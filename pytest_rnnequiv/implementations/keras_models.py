@@ -186,7 +186,7 @@ class Graph:
             return tf.function(function, input_signature=signature, autograph=False)
 
         self.one, self.pack = compiled(one), compiled(pack, None)
-        # NumPy has no bfloat16, and in Keras 3.4 and before an Input takes on the dtype that its first layer computes in
+        # NumPy has no bfloat16; up to Keras 3.4 an Input takes on the dtype that its first layer computes in
         self._entered = [partial(tf.cast, dtype=v.dtype) if v.dtype.endswith("16") else tf.constant for v in single]
 
     def _called(self, *arguments: Any) -> Any:
