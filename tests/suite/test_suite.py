@@ -253,7 +253,7 @@ class TestEquivalenceSuite:
         project.makepyfile(
             right=RIGHT,
             wrong=WRONG,
-            test_ports="""
+            test_own_ports="""
             import right, wrong
             from pytest_rnnequiv import EquivalenceSuite
 
@@ -282,7 +282,7 @@ class TestEquivalenceSuite:
         )
         result = project.runpytest("-k", "notebook or nan", "-rf")
         result.assert_outcomes(passed=4, failed=2)
-        result.stdout.fnmatch_lines(["FAILED test_ports.py::TestWrong::test_notebook*"])
+        result.stdout.fnmatch_lines(["FAILED test_own_ports.py::TestWrong::test_notebook*"])
 
     @pytest.mark.parametrize(
         ("body", "sentence"),
