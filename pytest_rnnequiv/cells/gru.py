@@ -55,4 +55,8 @@ class GRUCell(Cell):
             (Wz, Wr, Wh), (xz, xr, xh) = self.split(w.Wh), self.split(x @ w.Wx + w.bh)
             z, r = gate(xz + h @ Wz), gate(xr + h @ Wr)
             candidate = activation(xh + (r * h) @ Wh)
-        return (z * h + (1 - z) * candidate,)
+        return (self.update(h, z, candidate),)
+
+    def update(self, h: Any, z: Any, candidate: Any) -> Any:
+        """Return the new ``h``."""
+        return z * h + (1 - z) * candidate

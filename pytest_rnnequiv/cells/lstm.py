@@ -36,7 +36,10 @@ class LSTMCell(Cell):
     def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
         """One time step, as in :class:`~.cell.Cell`."""
         h, c = states
-        i, f, g, o = self.split(x @ w.Wx + h @ w.Wh + w.bh)
+        return self.update(activation, c, *self.split(x @ w.Wx + h @ w.Wh + w.bh))
+
+    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
+        """Return the new ``h`` and ``c`` of the old ``c`` and the arguments of the gates."""
         gate = self.recurrent_activation
         c = gate(f) * c + gate(i) * activation(g)
         return gate(o) * activation(c), c

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..model.case import stored
+from ..model.case import Case, stored
 from ..model.layers import RNN, Bidirectional, Dense, SimpleRNN
 from ..model.spec import Spec
 from .table import adding, as_list, counting, demonstrated, divergence, expect, leaving_nothing
 
-__all__ = ["open_shape"]
+__all__ = ["open_case", "open_shape", "open_steps"]
 
 
 @divergence(
@@ -236,6 +236,17 @@ def open_shape(keras: Any) -> None:
     expect("1 sample of 2 steps", (1, 2, 1), shape)
 
 
+def open_case() -> Case:
+    """A case of :func:`open_steps`."""
+    spec = Spec(1, SimpleRNN(1, "linear", return_sequences=True), Dense(1, distributed=True))
+    return counting(spec, [[[1.0], [1.0]]])
+
+
+def open_steps(spec: Spec) -> bool:
+    """Whether a head is distributed over a number of steps that is open."""
+    return spec.head is not None and spec.head.distributed and spec.T is None
+
+
 @divergence(
     name="time-distributed-open-steps",
     since="3.14.0",
@@ -244,12 +255,10 @@ def open_shape(keras: Any) -> None:
     instead="give the model its number of steps, or leave TimeDistributed out: Dense works on every step by itself",
     ways=("keras-graph",),
     demonstration=open_shape,
-    smallest=lambda: counting(
-        Spec(1, SimpleRNN(1, "linear", return_sequences=True), Dense(1, distributed=True)), [[[1.0], [1.0]]]
-    ),
+    smallest=open_case,
 )
 def _(spec: Spec) -> bool:
-    return spec.head is not None and spec.head.distributed and spec.T is None
+    return open_steps(spec)
 
 
 @demonstrated(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..arithmetic.precision import Precision
+from ..cells.cell import Cell
 from ..judging.observing import Asking, Observation, observe
 from ..model.case import Case
 from ..model.spec import Spec
@@ -198,7 +199,7 @@ class Port:
             Why nothing is left to ask; empty if something is.
         """
         own = self.supports.cells
-        kept = tuple(cell for cell in own if str(cell).partition("(")[0] in cells) if cells else own
+        kept = tuple(cell for cell in own if (cell.name if isinstance(cell, Cell) else cell) in cells) if cells else own
         if not kept:
             return f"{self.name} declares {', '.join(map(str, own))} only, and was to be asked about {', '.join(cells)}"
         self.declaration = replace(self.declaration, supports=replace(self.supports, cells=kept))

@@ -174,9 +174,7 @@ _register_functions()
 class OutputNotActivated(LSTMCell):
     """``h = o c``: the activation of the cell state left out."""
 
-    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
-        h, c = states
-        i, f, g, o = self.split(x @ w.Wx + h @ w.Wh + w.bh)
+    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
         gate = self.recurrent_activation
         c = gate(f) * c + gate(i) * activation(g)
         return gate(o) * c, c
@@ -185,9 +183,7 @@ class OutputNotActivated(LSTMCell):
 class CandidateNotActivated(LSTMCell):
     """``c = f c + i g`` with the candidate as it is."""
 
-    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
-        h, c = states
-        i, f, g, o = self.split(x @ w.Wx + h @ w.Wh + w.bh)
+    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
         gate = self.recurrent_activation
         c = gate(f) * c + gate(i) * g
         return gate(o) * activation(c), c
@@ -196,9 +192,7 @@ class CandidateNotActivated(LSTMCell):
 class OldCellState(LSTMCell):
     """``h_t = o_t act(c_{t-1})``: the output is made before the cell state is updated."""
 
-    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
-        h, c = states
-        i, f, g, o = self.split(x @ w.Wx + h @ w.Wh + w.bh)
+    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
         gate = self.recurrent_activation
         return gate(o) * activation(c), gate(f) * c + gate(i) * activation(g)
 
@@ -206,9 +200,7 @@ class OldCellState(LSTMCell):
 class CoupledGates(LSTMCell):
     """``i = 1 - f``: the input gate coupled to the forget gate."""
 
-    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
-        h, c = states
-        _, f, g, o = self.split(x @ w.Wx + h @ w.Wh + w.bh)
+    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
         gate = self.recurrent_activation
         kept = gate(f)
         c = kept * c + (1 - kept) * activation(g)
@@ -218,9 +210,7 @@ class CoupledGates(LSTMCell):
 class ForgetsNothing(LSTMCell):
     """``c = c + i g``: the first LSTM of 1997, without a forget gate."""
 
-    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
-        h, c = states
-        i, _, g, o = self.split(x @ w.Wx + h @ w.Wh + w.bh)
+    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
         gate = self.recurrent_activation
         c = c + gate(i) * activation(g)
         return gate(o) * activation(c), c
@@ -229,9 +219,7 @@ class ForgetsNothing(LSTMCell):
 class CellStateOut(LSTMCell):
     """The cell state is put out, and goes into the next step, in the place of the state."""
 
-    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
-        h, c = states
-        i, f, g, _ = self.split(x @ w.Wx + h @ w.Wh + w.bh)
+    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
         gate = self.recurrent_activation
         c = gate(f) * c + gate(i) * activation(g)
         return c, c
@@ -240,9 +228,7 @@ class CellStateOut(LSTMCell):
 class Clipped(LSTMCell):
     """The cell state clipped to [-1, 1]."""
 
-    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
-        h, c = states
-        i, f, g, o = self.split(x @ w.Wx + h @ w.Wh + w.bh)
+    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
         gate = self.recurrent_activation
         c = CLIP(gate(f) * c + gate(i) * activation(g))
         return gate(o) * activation(c), c
@@ -257,17 +243,8 @@ CLIP = activation("hard_tanh")
 class UpdateTurned(GRUCell):
     """``h_t = (1 - z) h_{t-1} + z candidate``, as in the first paper."""
 
-    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
-        (h,) = states
-        gate = self.recurrent_activation
-        if self.reset_after:
-            xz, xr, xh = self.split(x @ w.Wx + w.bh[0])
-            hz, hr, hh = self.split(h @ w.Wh + w.bh[1])
-            z, candidate = gate(xz + hz), activation(xh + gate(xr + hr) * hh)
-        else:
-            (Wz, Wr, Wh), (xz, xr, xh) = self.split(w.Wh), self.split(x @ w.Wx + w.bh)
-            z, candidate = gate(xz + h @ Wz), activation(xh + (gate(xr + h @ Wr) * h) @ Wh)
-        return ((1 - z) * h + z * candidate,)
+    def update(self, h: Any, z: Any, candidate: Any) -> Any:
+        return (1 - z) * h + z * candidate
 
 
 class ResetBefore(GRUCell):
