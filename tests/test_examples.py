@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,9 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 QUICK = ("--rnn-equiv", "--rnn-equiv-profile", "quick")
+
+#: pytester gives its runs another home folder, in which rustup finds no compiler.
+RUSTUP = os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup"))
 
 needs_compiler = pytest.mark.skipif(
     sys.platform == "win32" or not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="needs a C compiler"
@@ -66,6 +70,21 @@ def test_torch_port(run) -> None:
     wrong = run("torch_port", *QUICK, "-k", "recurrence", "--rnn-equiv-impl", "torch_port:BothBiases")
     wrong.assert_outcomes(failed=1)
     wrong.stdout.fnmatch_lines(["*with the bias `bh` counted twice*"])
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+def test_javascript_port(run) -> None:
+    result = run("javascript_port", *QUICK, "-k", "cells or nan")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["judged by induction*"])
+
+
+@pytest.mark.skipif(not shutil.which("rustc"), reason="needs rustc")
+def test_rust_port(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUSTUP_HOME", RUSTUP)
+    result = run("rust_port", *QUICK, "-k", "recurrence or nan")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["judged by prefixes*"])
 
 
 def test_int8_port(run) -> None:
