@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_rnnequiv import Case, Command, Spec, Supports, Trajectory, judge
+from pytest_rnnequiv import Command, Spec, Supports, Trajectory, judge
 from pytest_rnnequiv import strategies as rnn
 from pytest_rnnequiv.cells import GRUCell
 from pytest_rnnequiv.implementations.errors import ImplementationError
