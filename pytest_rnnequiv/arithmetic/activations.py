@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import where
 from .precision import ACTIVATION_FLOOR, ACTIVATION_ULPS, Precision
 
 __all__ = ["ACTIVATIONS", "IMPOSSIBLE", "Activation", "activation"]
@@ -286,10 +287,10 @@ class Activation:
             return activation, (self.name,)
         return super().__reduce__()
 
-    def spread(self, a: Array, delta: Array) -> Array:
+    def spread(self, a: Array, delta: Array, value: Array | None = None) -> Array:
         """How far the value can move when the argument moves by at most `delta` (elementwise, absolute).
 
-        It is infinite where `delta` is, or where the value overflows.
+        It is infinite where `delta` is, or where the value overflows. `value` is that at `a`, where it is known already.
         """
         known: Array = np.isfinite(delta)
         spread: Array
@@ -304,8 +305,10 @@ class Activation:
             else:
                 known = np.logical_and.reduce(known, axis=-1, keepdims=True)
                 extremes = [self._against(low, high), self._against(high, low)]
-            spread = np.abs(np.stack(extremes) - self.function(a)).max(0)
-        return np.where(known & (spread < np.inf), spread, np.inf)
+            value = self.function(a) if value is None else value
+            first, *others = (np.abs(extreme - value) for extreme in extremes)
+            spread = reduce(np.maximum, others, first)
+        return where(known & (spread < np.inf), spread, np.inf)
 
     def _against(self, own: Array, others: Array) -> Array:
         """Every component with its own argument from one array and those of the others from another."""
@@ -364,7 +367,7 @@ class Activation:
                 number + a.shape[-1] * more
                 for number, more in zip((ulps, floor, of_argument), self.per_term, strict=True)
             )
-        own = ulps * p.unit * size + floor * p.unit
+        own: Array = ulps * p.unit * size + floor * p.unit
         if of_argument:
             argument = np.minimum(np.abs(a) + delta, self.saturated)
             if self.per_term is not None:
@@ -372,10 +375,10 @@ class Activation:
             own = own + of_argument * p.unit * argument
         if self.peak is not None:
             largest = np.maximum(largest, self.peak(np.abs(a) + delta))
-        if self.name != "linear":
+        if p.activation_error and self.name != "linear":
             own = own + p.activation_error
         own = own + (p.tiny * p.unit if p.subnormals else p.tiny)
-        return np.where(largest < p.largest, own, np.inf)
+        return np.asarray(where(largest < p.largest, own, np.inf))
 
 
 def _tanh_slope(a: Array) -> Array:

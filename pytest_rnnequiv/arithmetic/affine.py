@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .activations import Activation
+from .arrays import of_shape, some
 from .inexact import Inexact
 from .zonotope import extent
 
@@ -60,7 +61,7 @@ class Affine:
         product = own.centre @ weight
         if own.generators is None:
             return Affine(product)
-        return Affine(product.off_by(np.asarray(own.extent), weight), own.generators @ weight.value)
+        return Affine(product.off_by(np.asarray(own.extent), weight), weight.times(own.generators, weight.value))
 
     def __mul__(self, other: Any) -> Affine:
         one, two = self.closed(), self._as_affine(other).closed()
@@ -77,7 +78,7 @@ class Affine:
             product.magnitude + size,
         )
         pairs = ((b, one.generators), (a, two.generators))
-        factors = [(np.broadcast_to(factor, product.shape), g) for factor, g in pairs if g is not None]
+        factors = [(of_shape(factor, product.shape), g) for factor, g in pairs if g is not None]
         return Affine(wide, _total([factor[:, None] * g for factor, g in factors]))
 
     __rmul__ = __mul__
@@ -118,14 +119,14 @@ class Affine:
         if own.generators is None:
             return Affine(c.through(activation))
         p = c.precision
-        local = np.broadcast_to(c.radius, c.shape)
+        local = of_shape(c.radius, c.shape)
         delta = own.extent + local
-        spread = activation.spread(c.value, delta)
-        slope, remainder = activation.linearize(c.value, delta, spread)
         value = activation.function(c.value)
+        spread = activation.spread(c.value, delta, value)
+        slope, remainder = activation.linearize(c.value, delta, spread)
         error = activation.error(p, c.value, value, delta, spread)
         source = np.where(np.isfinite(delta), np.abs(slope) * local + remainder + error, np.inf)
-        if (nan := c.nan & activation.keeps_nan).any():  # no error changes that
+        if some(nan := c.nan & activation.keeps_nan):  # no error changes that
             slope, source = np.where(nan, 0.0, slope), np.where(nan, 0.0, source)
         return Affine(Inexact(value, p, source), own.generators * slope[:, None])
 
@@ -137,7 +138,7 @@ class Affine:
         centre = Inexact(np.where(condition, c.value, d.value), c.precision, radius)
         if one.generators is None and two.generators is None:
             return Affine(centre)
-        on = np.broadcast_to(condition, c.shape)[:, None]
+        on = of_shape(condition, c.shape)[:, None]
         g, h = (0.0 if each.generators is None else each.generators for each in (one, two))
         return Affine(centre, np.where(on, g, h))
 

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .activations import Activation
+from .arrays import of_shape, some, where
 from .precision import Precision
 
 __all__ = ["Inexact", "Radius", "choose", "joined", "swapped", "zeros_like"]
@@ -100,7 +101,7 @@ class Inexact:
     def nan(self) -> npt.NDArray[np.bool_]:
         """Where it is NaN for certain."""
         nan = np.isnan(self.value)
-        if not nan.any():
+        if not some(nan):
             return nan
         known = self.radius + self.magnitude if self.terms else self.radius
         return np.asarray(nan & np.isfinite(known))
@@ -109,7 +110,10 @@ class Inexact:
     def bound(self) -> Array:
         """The radius of the closed number as an array of its shape; infinite where nothing is known."""
         radius = self.closed().radius
-        return np.broadcast_to(np.where(np.isnan(radius), np.inf, radius), self.value.shape)
+        if isinstance(radius, float):
+            return np.full(self.value.shape, radius)
+        radius = where(~np.isnan(radius), radius, np.inf)
+        return of_shape(radius, self.value.shape)
 
     def contains(self, numbers: Any) -> npt.NDArray[np.bool_]:
         """Tell of each number whether a correct implementation may have computed it; NaN is in nothing."""
@@ -123,15 +127,14 @@ class Inexact:
         if not self.terms:
             return self
         p = self.precision
-        magnitude = self.magnitude + self.radius
+        magnitude = self.magnitude if self.exact else self.magnitude + self.radius
         # One rounding more than the sum has: a port may compute in wider numbers than the states it shows.
         gamma = p.gamma(self.terms + 1)
-        rounding = gamma * magnitude
         # Each product may underflow, or be made of a subnormal factor that counts as zero.
-        rounding = rounding + self.terms * p.tiny * (p.unit if p.subnormals else 1.0)
+        rounding = gamma * magnitude + self.terms * p.tiny * (p.unit if p.subnormals else 1.0)
         # In a sum that can pass the largest number, overflow is a matter of order: anything may come out.
-        rounding = np.where(magnitude * (1 + gamma) < p.largest, rounding, np.inf)
-        return Inexact(self.value, p, rounding + self.radius)
+        rounding = where(magnitude * (1 + gamma) < p.largest, rounding, np.inf)
+        return Inexact(self.value, p, rounding if self.exact else rounding + self.radius)
 
     def _factor(self) -> tuple[Array, Array, Radius]:
         """Value, absolute value and radius of the number as a factor of a product; kept, as weights are used often."""
@@ -142,32 +145,42 @@ class Inexact:
         absolute = np.abs(c.value)
         if p.operand:
             radius = radius * (1 + p.operand) + p.operand * np.where(np.isnan(absolute), 0.0, absolute)
-        if not p.subnormals and (small := absolute < p.tiny).any():
+        if not p.subnormals and some(small := (absolute < p.tiny) & (absolute > 0)):
             radius = radius + np.where(small, absolute, 0.0)
         # A factor that is no number of the implementation's may overflow even where it meets a zero.
-        if (beyond := absolute * (1 + p.unit) > p.largest).any():
+        if some(beyond := absolute * (1 + p.unit) > p.largest):
             radius = np.where(beyond, np.inf, radius)
         self._as_factor = c.value, absolute, radius
         return self._as_factor
 
     def __matmul__(self, other: Inexact) -> Inexact:
         (a, abs_a, ra), (b, abs_b, rb) = self._factor(), other._factor()
+        times = other.times
         radius: Radius = 0.0
         if isinstance(ra, np.ndarray):
-            radius = ra @ (abs_b + rb)
+            radius = times(ra, abs_b + rb)
         if isinstance(rb, np.ndarray):
-            radius = radius + abs_a @ rb
-        product = Inexact(a @ b, self.precision, radius, b.shape[0], abs_a @ abs_b)
-        if np.isnan(product.value).any():
+            radius = radius + times(abs_a, rb)
+        product = Inexact(times(a, b), self.precision, radius, other.shape[0], times(abs_a, abs_b))
+        if some(np.isnan(product.value)):
             of_a, of_b = (np.isnan(number) & np.isfinite(r) for number, r in ((a, ra), (b, rb)))
-            return product._nan_where(of_a.any(-1, keepdims=True) | of_b.any(0))
+            return product._nan_where(of_a.any(-1, keepdims=True) | other.beside(of_b.any(-2), product))
         return product
+
+    @staticmethod
+    def times(other: Array, own: Array) -> Array:
+        """Multiply an array with one that comes of this number."""
+        return other @ own
+
+    def beside(self, array: Any, other: Inexact) -> Any:
+        """An array that comes of this number, such that it broadcasts to those of the other."""
+        return array
 
     def __mul__(self, other: Any) -> Inexact:
         (a, abs_a, ra), (b, abs_b, rb) = self._factor(), self._as_inexact(other)._factor()
         carried = ra * abs_b + (abs_a + ra) * rb
         product = Inexact(a * b, self.precision, carried, 1, abs_a * abs_b)
-        if np.isnan(product.value).any():
+        if some(np.isnan(product.value)):
             return product._nan_where((np.isnan(a) & np.isfinite(ra)) | (np.isnan(b) & np.isfinite(rb)))
         return product
 
@@ -177,7 +190,7 @@ class Inexact:
         other = self._as_inexact(other)
         (ma, na), (mb, nb) = ((s.magnitude, s.terms) if s.terms else (np.abs(s.value), 1) for s in (self, other))
         total = Inexact(self.value + other.value, self.precision, self.radius + other.radius, na + nb, ma + mb)
-        return total._nan_where(self.nan | other.nan) if np.isnan(total.value).any() else total
+        return total._nan_where(self.nan | other.nan) if some(np.isnan(total.value)) else total
 
     def _nan_where(self, certain: Any) -> Inexact:
         """Make known where an open sum is NaN for certain."""
@@ -201,7 +214,7 @@ class Inexact:
 
     def __getitem__(self, index: Any) -> Inexact:
         c = self.closed()
-        radius = c.radius if c.exact else np.broadcast_to(c.radius, c.value.shape)[index]
+        radius = c.radius if c.exact else of_shape(c.radius, c.value.shape)[index]
         return Inexact(c.value[index], c.precision, radius)
 
     def off_by(self, error: Array, weight: Inexact) -> Inexact:
@@ -219,8 +232,8 @@ class Inexact:
         radius = self.radius
         if p.operand or not weight.exact:
             rounded = p.operand * absolute + weight.radius * (1 + p.operand)
-            radius = radius + error @ (rounded + p.operand * (absolute + rounded))
-        return Inexact(self.value, p, radius, self.terms, self.magnitude + error @ absolute)
+            radius = radius + weight.times(error, rounded + p.operand * (absolute + rounded))
+        return Inexact(self.value, p, radius, self.terms, self.magnitude + weight.times(error, absolute))
 
     def through(self, activation: Activation) -> Inexact:
         """Apply an activation: the interval of its argument, mapped, and the activation's own error."""
@@ -230,9 +243,9 @@ class Inexact:
         if isinstance(c.radius, float):
             return Inexact(value, p, activation.error(p, c.value, value))
         # Where the argument may overflow in one order of summation and not in another, it may be NaN too.
-        spread = activation.spread(c.value, c.radius)
+        spread = activation.spread(c.value, c.radius, value)
         radius = spread + activation.error(p, c.value, value, c.radius, spread)
-        if (nan := c.nan).any():  # which some functions may make something else of
+        if some(nan := c.nan):  # which some functions may make something else of
             radius = np.where(nan, 0.0 if activation.keeps_nan else np.inf, radius)
         return Inexact(value, p, radius)
 

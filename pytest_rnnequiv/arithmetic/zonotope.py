@@ -35,14 +35,18 @@ class Zonotope:
     ----------
     radius : (N, M) array
         It begins as the box of these half widths.
+    empty : bool, optional
+        Whether it begins without generators; by default if there is no width.
+    cases : int
+        How many cases the samples belong to; each gets as many generators as it would have by itself.
     """
 
-    def __init__(self, radius: Array) -> None:
+    def __init__(self, radius: Array, empty: bool | None = None, cases: int = 1) -> None:
         N, M = radius.shape
-        most = max(3, min(ORDER, LARGEST // (max(N, 1) * M * M)))
+        most = max(3, min(ORDER, LARGEST // (max(N // cases, 1) * M * M)))
         self._generators: Array = np.zeros((N, most * M, M))
         self._count = 0
-        if radius.any():
+        if not (empty if empty is not None else not radius.any()):
             self.add(radius)
 
     @property

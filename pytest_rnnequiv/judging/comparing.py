@@ -206,8 +206,7 @@ def _compare(other: Other, first: Sequence[Numbers], second: Sequence[Numbers], 
         if finding is None:
             continue
         found.append(finding)
-        if finding.broken.any():
-            place = finding.place
+        if (place := finding.place()) is not None:
             places.append(replace(place, n=samples[place.n], t=steps[place.t], unit=units[place.unit]))
     broken = sum(int(finding.broken.sum()) for finding in found)
     judged = sum(finding.got.shape[0] * finding.got.shape[1] for finding in found)

@@ -16,13 +16,16 @@ import numpy.typing as npt
 
 from ..arithmetic.activations import Activation
 from ..arithmetic.affine import Affine
+from ..arithmetic.arrays import of_shape, some, where
 from ..arithmetic.inexact import Inexact, Radius, choose
+from ..arithmetic.per_case import PerCase
 from ..arithmetic.precision import Precision
 from ..arithmetic.zonotope import Zonotope
 from ..cells.cell import Cell, CellWeights
 from ..model.case import Call, Case
 from ..model.forward import Walk
 from ..model.layers import RNN, Bidirectional
+from ..model.pack import agreed
 from ..model.spec import Place
 from ..model.trajectory import Trajectory
 from ..model.wiring import RIGHT, Wiring
@@ -48,6 +51,8 @@ class Chain:
     activation : Activation
     cell : Cell
     wiring : Wiring
+    cases : int
+        How many cases the samples belong to.
     """
 
     x: Inexact
@@ -57,6 +62,7 @@ class Chain:
     activation: Activation
     cell: Cell
     wiring: Wiring = RIGHT
+    cases: int = 1
 
     @property
     def precision(self) -> Precision:
@@ -87,22 +93,25 @@ def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[In
     wiring = chain.wiring
     h0, x = chain.start[0].closed(), wiring.cell_input(chain.x.closed(), chain.mask).closed()
     previous = np.concatenate([h0.value[:, None], shown[:, :-1]], axis=1)
-    before = Inexact(previous, x.precision, _before(h0, lost_when_shown(previous, x.precision), previous))
+    before = Inexact(previous, x.precision, _before(h0, lost_when_shown(shown[:, :-1], x.precision), previous))
     if len(chain.cell.states) == 1:
         (h,) = chain.cell.step(x, (before,), chain.w, chain.activation)
         h, unseen = h.closed(), tuple[Inexact, ...]()
     else:
         h, unseen = _enclosed(chain, x, before)
-    certain_nan = np.asarray(x.nan.any(-1, keepdims=True) | before.nan.any(-1, keepdims=True) | h.nan)
-    zeroed = zero_of_nan(chain.activation, certain_nan, shown)
-    hold, kept = ~wiring.state_mask(chain.mask)[..., None], wiring.held_state(previous)
-    told = telling(shown, h.value, h.radius, chain.activation.span)
-    expected = np.where(hold, kept, np.where(zeroed, 0.0, h.value))
-    # A held state is its predecessor to the bit; the first one is what is given, as well as that is known.
-    bound = np.where(hold, _before(h0, 0.0, previous), np.where(zeroed, 0.0, told))
-    certain_nan = certain_nan & ~zeroed
-    certain_nan = np.where(hold, np.isnan(kept), certain_nan)
-    return expected, bound, np.broadcast_to(certain_nan, shown.shape), unseen
+    expected, bound = h.value, telling(shown, h.value, h.bound, chain.activation.span)
+    certain_nan = h.nan
+    if some(np.isnan(x.value)) or some(np.isnan(previous)):
+        certain_nan = certain_nan | x.nan.any(-1, keepdims=True) | before.nan.any(-1, keepdims=True)
+    if some(zeroed := zero_of_nan(chain.activation, certain_nan, shown)):
+        expected, bound, certain_nan = np.where(zeroed, 0.0, expected), np.where(zeroed, 0.0, bound), certain_nan & ~zeroed
+    hold = ~wiring.state_mask(chain.mask)[..., None]
+    if some(hold):
+        # A held state is its predecessor to the bit; the first one is what is given, as well as that is known.
+        kept = wiring.held_state(previous)
+        expected, bound = np.where(hold, kept, expected), np.where(hold, _before(h0, 0.0, previous), bound)
+        certain_nan = np.where(hold, np.isnan(kept), certain_nan)
+    return expected, bound, certain_nan, unseen
 
 
 def _enclosed(chain: Chain, x: Inexact, before: Inexact) -> tuple[Inexact, tuple[Inexact, ...]]:
@@ -121,7 +130,8 @@ def _before(h0: Inexact, of_shown: Radius, previous: Array) -> Radius:
     """Bounds of the states before each step: of the one that is given, and of those that were shown."""
     if h0.exact and isinstance(of_shown, float):
         return 0.0
-    radius = np.zeros_like(previous) + of_shown
+    radius = np.zeros_like(previous)
+    radius[:, 1:] = of_shown
     radius[:, 0] = h0.radius
     return radius
 
@@ -132,12 +142,12 @@ def lost_when_shown(shown: Array, p: Precision) -> Radius:
     Elsewhere that is a rounding, which every sum has room for (:meth:`~.inexact.Inexact.closed`).
     """
     small = np.abs(shown) <= p.tiny
-    return np.where(small, p.tiny * (p.unit if p.subnormals else 1.0), 0.0) if small.any() else 0.0
+    return np.where(small, p.tiny * (p.unit if p.subnormals else 1.0), 0.0) if some(small) else 0.0
 
 
 def zero_of_nan(activation: Activation, certain_nan: Bools, got: Array) -> Bools:
     """Where a NaN that went in came out as 0, which some functions may make of it."""
-    return np.asarray(certain_nan & (got == 0) & (not activation.keeps_nan))
+    return np.zeros((), bool) if activation.keeps_nan else np.asarray(certain_nan & (got == 0))
 
 
 #: What a head makes of states, and of the states' uncertainty as it travels with its sign.
@@ -185,7 +195,8 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> Run:
     x = wiring.cell_input(chain.x.closed(), chain.mask)
     on_at = wiring.state_mask(chain.mask)
     states = [state.closed() for state in chain.start]
-    errors = Zonotope(np.concatenate([np.broadcast_to(h.radius, h.shape) for h in states], axis=-1))
+    begin = np.concatenate([np.broadcast_to(h.radius, h.shape) for h in states], axis=-1)
+    errors = Zonotope(begin, agreed(np.asarray(~begin.any(-1)), chain.cases), chain.cases)
     shown: list[Inexact] = []
     outputs: list[Inexact] = []
     scale: list[Array] = []
@@ -222,7 +233,7 @@ def _with_errors(states: list[Inexact], errors: Zonotope, p: Precision) -> tuple
 
 def _carried_on(after: list[Affine], errors: Zonotope) -> list[Inexact]:
     """Let the errors travel on by one step, add what the step adds, and return the states with all of it."""
-    local = [np.broadcast_to(new.centre.radius, new.shape) for new in after]
+    local = [of_shape(new.centre.radius, new.shape) for new in after]
     generators = [
         np.zeros((*errors.generators.shape[:2], new.shape[-1])) if new.generators is None else new.generators
         for new in after
@@ -232,7 +243,7 @@ def _carried_on(after: list[Affine], errors: Zonotope) -> list[Inexact]:
     known = []
     for new, source in zip(after, local, strict=True):
         radius = new.extent + source
-        known.append(Inexact(new.centre.value, new.centre.precision, np.where(np.isnan(radius), np.inf, radius)))
+        known.append(Inexact(new.centre.value, new.centre.precision, where(~np.isnan(radius), radius, np.inf)))
     return known
 
 
@@ -242,7 +253,8 @@ def _headed(h: Affine, head: Head) -> tuple[Inexact, Array]:
     total = h @ Wo + bo
     c = total.closed().centre
     y = activation(Inexact(c.value, c.precision, c.radius + total.extent)).closed()
-    return y, np.abs(h.centre.value) @ np.abs(Wo.value) + np.abs(bo.value)
+    size = Wo.times(np.abs(h.centre.value), np.abs(Wo.value))
+    return y, size + bo.beside(np.abs(bo.value), h.centre)
 
 
 def keeping_nan(case: Case) -> Case:
@@ -303,14 +315,16 @@ class Enclosure(Walk):
         return run.states, run.finals
 
     def _chain(self, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights) -> Chain:
-        return Chain(x.closed(), w, tuple(start), mask, direction.activation, cell, self.wiring)
+        return Chain(x.closed(), w, tuple(start), mask, direction.activation, cell, self.wiring, self.case.cases)
 
     def _head_behind(self, place: Place, direction: RNN, mask: Bools) -> Any:
         """The head, where it is right behind a recurrence: then what travels keeps its sign through it."""
         spec, wiring = self.case.spec, type(self.wiring)
         if spec.head is None or place.layer < len(spec.layers) - 1 or place.cell < len(direction.cells) - 1:
             return None
-        if isinstance(spec.layers[-1], Bidirectional) or (direction.zero_output_for_mask and not mask.all()):
+        if isinstance(spec.layers[-1], Bidirectional):
+            return None
+        if direction.zero_output_for_mask and not agreed(mask, self.case.cases):
             return None
         if any(getattr(wiring, rule) is not getattr(Wiring, rule) for rule in _BEFORE_HEAD):
             return None
@@ -338,7 +352,8 @@ class Enclosure(Walk):
 
     def weight(self, name: str, array: Any) -> Inexact:
         """A weight, or the inputs."""
-        return Inexact.weight(name, array, self.p)
+        of_pack = self.case.cases > 1 and name in self.case.named_weights
+        return (PerCase if of_pack else Inexact).weight(name, array, self.p)
 
     def given_state(self, array: Any) -> Inexact:
         """An initial state, as the implementation holds it."""

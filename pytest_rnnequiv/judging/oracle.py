@@ -22,24 +22,27 @@ is *inconclusive*, never a pass.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arithmetic.arrays import of_shape, some, where
 from ..arithmetic.inexact import Inexact, choose
 from ..arithmetic.precision import Precision
 from ..cells.cell import Cell, CellWeights
 from ..model.case import Call, Case
 from ..model.layers import RNN, Bidirectional
+from ..model.pack import Apart, Pack, agreed, by_case, together
 from ..model.spec import SIDES, Layer, Place, Spec
 from ..model.trajectory import Assembled, BadAnswer, ShownLayer, Trajectory, floats, shape_of
 from ..model.wiring import RIGHT, Unmade, Wiring, held
 from .enclosure import Chain, Enclosure, free_run, induction, keeping_nan, lost_when_shown, zero_of_nan
 from .verdict import Broken, Finding, Verdict, sharp_enough
 
-__all__ = ["Broken", "Inspection", "Verdict", "as_shown", "inspect", "inspection", "judge"]
+__all__ = ["Broken", "Inspection", "Verdict", "as_shown", "inspect", "inspection", "judge", "judge_all"]
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -77,6 +80,42 @@ def judge(case: Case, trajectory: Any, precision: Precision | str | None = None,
         return Verdict("different", problem=str(problem), error_over_bound=float("inf"))
     with np.errstate(all="ignore"):
         return walk.verdict()
+
+
+#: Numbers up to which cases are judged at once; beyond, what is saved is nothing beside the time of the arithmetic.
+AT_ONCE = 500_000
+
+
+def judge_all(
+    cases: Sequence[Case], trajectories: Sequence[Any], precision: Precision | str | None = None
+) -> list[Verdict]:
+    """Judge what an implementation showed of several cases: the verdicts of :func:`judge`, in a fraction of the time.
+
+    Cases of one spec and shape are judged in one expression. Those that differ in what decides how they are judged, or
+    in what was shown, are told apart by halves.
+    """
+    if len(cases) > 1:
+        with suppress(Apart, BadAnswer):
+            return _judged_together(cases, trajectories, precision)
+        half = len(cases) // 2
+        parts = (slice(half), slice(half, None))
+        return [v for part in parts for v in judge_all(cases[part], trajectories[part], precision)]
+    return [judge(case, shown, precision) for case, shown in zip(cases, trajectories, strict=True)]
+
+
+def _judged_together(
+    cases: Sequence[Case], trajectories: Sequence[Any], precision: Precision | str | None
+) -> list[Verdict]:
+    first = cases[0]
+    numbers = sum(call.N * (first.spec.param_count + call.x[:1].size) for call in first.calls)
+    if not numbers or len(cases) * numbers > AT_ONCE:
+        raise Apart
+    shown = together([Trajectory.of(each, first.spec.two_outputs) for each in trajectories])
+    if not all(np.isfinite(array).all() for _, array in shown.numbers()):
+        raise Apart
+    walk = inspect(Pack.of(cases), shown, precision)
+    with np.errstate(all="ignore"):
+        return walk.verdicts()
 
 
 def inspect(
@@ -143,7 +182,7 @@ class Inspection(Enclosure):
     ----------
     findings : list of Finding
         What was found, in the order of the walk.
-    unseen : bool
+    unseen : (cases,) bool array
         Whether something had to be judged by a bound that travels.
     """
 
@@ -153,7 +192,7 @@ class Inspection(Enclosure):
         super().__init__(as_shown(case, shown), p, wiring)
         self.shown = shown
         self.findings: list[Finding] = []
-        self.unseen = False
+        self.unseen = np.zeros(case.cases, bool)
         self._inductions = 0
         self._layers_seen = False
         self._broken = [np.zeros((call.N, call.T), bool) for call in case.calls]
@@ -260,13 +299,11 @@ class Inspection(Enclosure):
             radius = np.where(hold, radius, radius + self.p.operand * np.abs(expected))
             given = np.abs(chain.start[0].closed().value)
             radius[:, 0] = np.where(hold[:, 0], radius[:, 0] + self.p.operand * given, radius[:, 0])
-        if self._travelled(chain.x):
-            self.unseen = True
-            radius = self._sharp(shown, expected, radius, np.abs(expected))
+        radius = self._if_travelled(self._travelled(chain.x), shown, expected, radius)
         steps = Finding(self._named(place, "state"), shown, expected, radius, 0, certain_nan)
-        if notes.separate_runs and steps.broken.any():
+        if notes.separate_runs and not agreed(~steps.broken, self.case.cases):
             steps = self._between_runs(chain, steps)
-            self.unseen = True
+            self.unseen[:] = True
         if notes.through_head and np.isnan(shown).any():
             self._unseen_nan = unseen = _hidden_by_nan(chain.mask, steps)
             after = np.pad(unseen, ((0, 0), (1, 0)))[:, :-1] & chain.mask
@@ -314,12 +351,11 @@ class Inspection(Enclosure):
         zeroed = zero_of_nan(head.activation, certain_nan, got)
         y = choose(zeroed, 0.0, y) if zeroed.any() else y
         finding = Finding(f"{self._where}output", got, y.value, y.bound, self._first(got), certain_nan & ~zeroed)
-        if self._headed is not None or self._travelled(x):
-            self.unseen = True
+        travelled = self._travelled(x) if self._headed is None else np.ones(self.case.cases, bool)
+        if some(travelled):
             # however large the sums are, an activation's values are no larger than its range is wide
             size = np.maximum(np.minimum(scale, head.activation.span), np.abs(y.value))
-            sharp = self._sharp(got, y.value, y.bound, size)
-            finding = replace(finding, radius=sharp)
+            finding = replace(finding, radius=self._if_travelled(travelled, got, y.value, y.bound, size))
         if self._unseen_nan is not None:
             finding = finding.without(self._unseen_nan[:, finding.first :, None])
         self._found(finding)
@@ -334,9 +370,20 @@ class Inspection(Enclosure):
         """What was shown, as far as the implementation may go on with something else."""
         return Inexact(shown, self.p, lost_when_shown(shown, self.p))
 
-    def _travelled(self, x: Inexact) -> bool:
-        """Whether a bound has come a way, and is more than what is lost by showing a number."""
-        return not x.exact and bool((x.bound > self.p.tiny).any())
+    def _travelled(self, x: Inexact) -> Bools:
+        """Whether a bound of each case has come a way, and is more than what is lost by showing a number."""
+        if x.exact or not some(more := x.bound > self.p.tiny):
+            return np.zeros(self.case.cases, bool)
+        return np.asarray(by_case(more, self.case.cases).any(1))
+
+    def _if_travelled(self, travelled: Bools, got: Array, expected: Array, radius: Array, scale: Any = None) -> Array:
+        """Take away the bounds that have travelled, and are too wide to acquit, and note that they have."""
+        if not some(travelled):
+            return radius
+        self.unseen |= travelled
+        sharp = self._sharp(got, expected, radius, np.abs(expected) if scale is None else scale)
+        rows = np.repeat(travelled, len(got) // self.case.cases)
+        return np.asarray(where(of_shape(rows[:, None, None], got.shape), sharp, radius))
 
     # ---- what was shown ----
 
@@ -410,8 +457,10 @@ class Inspection(Enclosure):
             return False
         if not _puts_out_state(layer) or layer.zero_output_for_mask:
             return False
+        if layer.features != head.K:
+            return False
         Wo, bo = case.head_weights()
-        return layer.features == head.K and not bo.any() and np.array_equal(Wo, np.eye(head.K))
+        return agreed((Wo == np.eye(head.K)).all((-2, -1)) & ~bo.any(-1), case.cases)
 
     # ---- what is found ----
 
@@ -431,7 +480,7 @@ class Inspection(Enclosure):
             if got.shape != expected.shape:
                 raise Unmade
             exactly = induced and not (isinstance(layer, Bidirectional) and layer.merge_mode in ("sum", "ave", "mul"))
-            self._compare(name, got, expected, travelled=not exactly and self._travelled(expected))
+            self._compare(name, got, expected, travelled=self._travelled(expected) & (not exactly))
         if layer.return_sequences or self.wiring is not RIGHT:
             return finals
         finals = [*finals]
@@ -464,7 +513,7 @@ class Inspection(Enclosure):
             kept.append(self._seen(got))
         return kept
 
-    def _compare(self, what: str, got: Array, expected: Inexact, *, travelled: bool) -> None:
+    def _compare(self, what: str, got: Array, expected: Inexact, *, travelled: Bools) -> None:
         """Set numbers beside what they should be; `travelled` says that their bound has, and may have become wide."""
         expected = expected.closed()
         value, radius, first = expected.value, expected.bound, 0
@@ -472,9 +521,7 @@ class Inspection(Enclosure):
             got, value, radius = (a[:, None] for a in (got, value, radius))
             first = self._first(got)
         certain_nan = np.isnan(value) & np.isfinite(radius)
-        if travelled:
-            self.unseen = True
-            radius = self._sharp(got, value, radius, np.abs(value))
+        radius = self._if_travelled(travelled, got, value, radius)
         self._found(Finding(what, got, value, radius, first, certain_nan))
 
     def _sharp(self, got: Array, expected: Array, radius: Array, scale: Array) -> Array:
@@ -493,9 +540,17 @@ class Inspection(Enclosure):
 
     def verdict(self) -> Verdict:
         """Sum up what was found."""
-        steps = sum(int(on.sum()) * len(broken) for on, broken in zip(self._judged, self._broken, strict=True))
-        broken = sum(int(each.sum()) for each in self._broken)
-        return Verdict.of(self.findings, self._way, broken, steps, self._broken[0], seen_states=not self.unseen)
+        (verdict,) = self.verdicts()
+        return verdict
+
+    def verdicts(self) -> list[Verdict]:
+        """Sum up what was found of each case."""
+        cases = self.case.cases
+        steps = sum(some(on) * (len(broken) // cases) for on, broken in zip(self._judged, self._broken, strict=True))
+        broken = sum(by_case(each, cases).sum(1) for each in self._broken).tolist()
+        first = self._broken[0]
+        by_step = first.reshape(cases, len(first) // cases, first.shape[1])
+        return Verdict.of_each(self.findings, self._way, broken, steps, by_step, (~self.unseen).tolist())
 
     @property
     def _way(self) -> str:

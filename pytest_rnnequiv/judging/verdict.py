@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arithmetic.arrays import some, where
 from ..arithmetic.precision import Precision
+from ..model.pack import by_case
 
 __all__ = ["Broken", "Finding", "Verdict", "sharp_enough", "telling"]
 
@@ -85,22 +87,44 @@ class Verdict:
         seen_states: bool,
     ) -> Verdict:
         """Sum up what was found; the first finding that is broken says where."""
-        ratios = [finding.ratio() for finding in findings]
-        undetermined = sum(int(unknown.sum()) for _, unknown in ratios)
-        worst = max((float(ratio.max(initial=0.0)) for ratio, _ in ratios), default=0.0)
-        place = next((finding.place for finding in findings if finding.broken.any()), None)
-        status = "different" if place else "inconclusive" if undetermined else "equivalent"
-        problem = None
-        if status == "inconclusive":
-            why = (
-                "overflow there is a matter of the order of summation, or the rounding of a single step is a good part "
-                "of the activation's range"
-                if seen_states
-                else "a correct implementation may be this far off, since the recurrence amplifies rounding; "
-                "show the states to be judged step by step"
-            )
-            problem = f"{undetermined} of the numbers cannot be judged ({way}): {why}"
-        return cls(status, way, worst, place, broken, steps, undetermined, problem, step_broken)
+        each = None if step_broken is None else step_broken[None]
+        return cls.of_each(findings, way, [broken], steps, each, [seen_states])[0]
+
+    @classmethod
+    def of_each(
+        cls,
+        findings: Sequence[Finding],
+        way: str,
+        broken: Sequence[int],
+        steps: int,
+        step_broken: Any,
+        seen_states: Sequence[bool],
+    ) -> list[Verdict]:
+        """Sum up what was found of several cases, whose samples stand one after the other.
+
+        Parameters
+        ----------
+        broken, step_broken, seen_states
+            Of each case.
+        """
+        cases = len(broken)
+        worst, undetermined, wrong = np.zeros(cases), np.zeros(cases, int), np.zeros(cases, bool)
+        for finding in findings:
+            ratio, unknown = (by_case(a, cases) for a in finding.ratio())
+            worst = np.maximum(worst, ratio.max(1, initial=0.0))
+            if some(unknown):
+                undetermined = undetermined + unknown.sum(1)
+            if some(finding.broken):
+                wrong = wrong | by_case(finding.broken, cases).any(1)
+        each = zip(worst.tolist(), undetermined.tolist(), wrong.tolist(), broken, seen_states, strict=True)
+        verdicts = []
+        for i, (error, unknown, different, breaks, seen) in enumerate(each):
+            place = next(filter(None, (finding.place(i, cases) for finding in findings))) if different else None
+            status = "different" if different else "inconclusive" if unknown else "equivalent"
+            problem = _inconclusive(unknown, way, seen) if status == "inconclusive" else None
+            own = None if step_broken is None else step_broken[i]
+            verdicts.append(cls(status, way, error, place, breaks, steps, unknown, problem, own))
+        return verdicts
 
     @property
     def equivalent(self) -> bool:
@@ -139,6 +163,18 @@ class Verdict:
         )
 
 
+def _inconclusive(undetermined: int, way: str, seen_states: bool) -> str:
+    """Why some numbers cannot be judged."""
+    why = (
+        "overflow there is a matter of the order of summation, or the rounding of a single step is a good part "
+        "of the activation's range"
+        if seen_states
+        else "a correct implementation may be this far off, since the recurrence amplifies rounding; "
+        "show the states to be judged step by step"
+    )
+    return f"{undetermined} of the numbers cannot be judged ({way}): {why}"
+
+
 @dataclass(frozen=True)
 class Finding:
     """Numbers and what they should be.
@@ -172,15 +208,18 @@ class Finding:
         """Which steps are broken, ``(N, T - first)``."""
         return np.asarray((self.ratio()[0] > 1).any(-1))
 
-    @property
-    def place(self) -> Broken:
-        """The first broken step, and the worst unit of it."""
-        ratio, broken = self.ratio()[0], self.broken
+    def place(self, case: int = 0, cases: int = 1) -> Broken | None:
+        """The first broken step of one of some cases, and the worst unit of it; None where nothing is broken."""
+        N = len(self.got) // cases
+        rows = slice(case * N, case * N + N)
+        ratio, broken = self.ratio()[0][rows], self.broken[rows]
+        if not some(broken):
+            return None
         t = int(broken.any(0).argmax())
         n = int(broken[:, t].argmax())
         unit = int(ratio[n, t].argmax())
-        got, expected, radius = (float(a[n, t, unit]) for a in (self.got, self.expected, self.radius))
-        if self.certain_nan[n, t, unit]:
+        got, expected, radius = (float(a[rows][n, t, unit]) for a in (self.got, self.expected, self.radius))
+        if self.certain_nan[rows][n, t, unit]:
             expected = float("nan")
         return Broken(self.what, n, t + self.first, unit, got, expected, radius)
 
@@ -190,15 +229,12 @@ class Finding:
 
     @cached_property
     def _ratio(self) -> tuple[Array, npt.NDArray[np.bool_]]:
-        with np.errstate(all="ignore"):
-            # A held state may be infinite, and inf - inf is no error.
-            error = np.where(self.got == self.expected, 0.0, np.abs(self.got - self.expected))
-            # 0/0 is a number that had to be exact and is.
-            ratio = np.where(error == 0, 0.0, error / self.radius)
-        ratio = np.where(np.isnan(ratio), np.inf, ratio)
         undetermined = ~np.isfinite(self.radius)
-        ratio = np.where(undetermined, 0.0, ratio)
-        if self.certain_nan.any():
+        with np.errstate(all="ignore"):
+            # A held state may be infinite, and inf - inf is no error; 0/0 is a number that had to be exact and is.
+            ratio = where(self.got != self.expected, np.abs(self.got - self.expected) / self.radius, 0.0)
+        ratio = where(~(np.isnan(ratio) | undetermined), ratio, np.where(undetermined, 0.0, np.inf))
+        if some(self.certain_nan):
             ratio = np.where(self.certain_nan, np.where(np.isnan(self.got), 0.0, np.inf), ratio)
             undetermined &= ~self.certain_nan
         return ratio, undetermined
@@ -214,7 +250,7 @@ def telling(got: Array, expected: Array, radius: Array, span: float) -> Array:
     In bfloat16 the sum of a dozen terms may be off by tenths. What is outside of such a bound is wrong all the same.
     """
     blunt = radius > GOOD_PART * span
-    return np.where(blunt & ~(np.abs(got - expected) > radius), np.inf, radius) if blunt.any() else radius
+    return np.where(blunt & ~(np.abs(got - expected) > radius), np.inf, radius) if some(blunt) else radius
 
 
 def sharp_enough(p: Precision, got: Array, expected: Array, radius: Array, scale: Array) -> Array:
@@ -229,4 +265,4 @@ def sharp_enough(p: Precision, got: Array, expected: Array, radius: Array, scale
     # In bfloat16 a single step is uncertain by tenths; there that much is what can be told at all.
     resolution = max(np.sqrt(u), min(0.25, 64 * u))
     blunt = (radius > resolution * scale) & ~(np.abs(got - expected) > radius)
-    return np.where(blunt, np.inf, radius)
+    return np.asarray(where(~blunt, radius, np.inf))

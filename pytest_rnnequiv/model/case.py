@@ -106,6 +106,8 @@ class Case:
     spec: Spec
     weights: tuple[Array, ...]
     calls: tuple[Call, ...]
+    #: How many cases it stands for: one, unless it is a :class:`~.pack.Pack`.
+    cases: int = 1
 
     if TYPE_CHECKING:  # by letter: attributes of a case of one recurrence and one call
         x: Array
@@ -232,7 +234,7 @@ class Case:
         direction, prefix = self.spec.direction(place), self.spec.prefix(place)
         kind, M = direction.kinds[place.cell], direction.cells[place.cell]
         named = self.named_weights
-        shapes = kind.weight_shapes(named[f"{prefix}Wx"].shape[0], M)
+        shapes = kind.weight_shapes(named[f"{prefix}Wx"].shape[-2], M)  # of a pack the first axis is another
         found = {}
         for name, shape in shapes.items():
             full = f"{prefix}{name}"
@@ -327,7 +329,7 @@ class Case:
 
     def under(self, spec: Spec) -> Case:
         """Return the same numbers under a spec that has weights and inputs of the same shapes and dtype."""
-        copy = object.__new__(Case)
+        copy = object.__new__(type(self))
         copy.__dict__.update(spec=spec, weights=self.weights, calls=self.calls)
         return copy
 

@@ -1,0 +1,109 @@
+"""A weight of several cases at once, for a batch in which the samples of all of them stand one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .activations import Activation
+from .inexact import Inexact
+from .precision import Precision
+
+__all__ = ["PerCase"]
+
+Array = npt.NDArray[Any]
+
+
+class PerCase(Inexact):
+    """The weights of several cases under one name: each sample meets those of its own case.
+
+    A cell's step treats it as the weight of one case: shape, axes and indices are those of one. Products with samples
+    ``(cases * N, ..., F)`` are the same products of matrices, one by one, as those of each case alone; so a value is
+    the same to the last bit.
+
+    Parameters
+    ----------
+    value : (cases, ...) array
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def weight(cls, name: str, value: Any, precision: Precision) -> PerCase:
+        """A weight, as far as an implementation that declares a precision may have another."""
+        radius = precision.weight_radius(name, np.shape(value)[1:])
+        return cls(value, precision, np.broadcast_to(radius, np.shape(value)) if np.ndim(radius) else radius)
+
+    @classmethod
+    def _of(cls, number: Inexact) -> PerCase:
+        own = cls(number.value, number.precision, number.radius, number.terms, number.magnitude)
+        return own
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the values of one case."""
+        return self.value.shape[1:]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of one case."""
+        return self.value.ndim - 1
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def closed(self) -> Inexact:
+        """Round the open sum."""
+        return self._of(super().closed()) if self.terms else self
+
+    @staticmethod
+    def times(samples: Array, weights: Array) -> Array:
+        """Multiply samples ``(cases * N, ..., F)`` with the weights ``(cases, F, M)`` of their cases."""
+        cases, *rest = len(weights), *samples.shape[1:]
+        by_case = samples.reshape(cases, len(samples) // cases, *rest)
+        product = by_case @ weights.reshape(cases, *(1,) * (len(rest) - 1), *weights.shape[1:])
+        return product.reshape(*samples.shape[:-1], product.shape[-1])
+
+    def beside(self, array: Any, other: Inexact) -> Any:
+        """Repeat an array ``(cases, ...)`` for the samples of `other`, so that the axes of one case are the last."""
+        if not isinstance(array, np.ndarray):
+            return array
+        cases, *own = array.shape
+        each = np.repeat(array, len(other.value) // cases, axis=0)
+        return each.reshape(len(each), *(1,) * (other.value.ndim - 1 - len(own)), *own)
+
+    def _combined(self, other: Any, combine: Callable[[Inexact, Inexact], Inexact]) -> Inexact:
+        """Combine it with samples, or with a number or another weight, which gives a weight again."""
+        if isinstance(other, PerCase) or not np.ndim(getattr(other, "value", other)):
+            return self._of(combine(self, self._as_inexact(other)))
+        samples = self._as_inexact(other)
+        value, radius, magnitude = (self.beside(a, samples) for a in (self.value, self.radius, self.magnitude))
+        return combine(Inexact(value, self.precision, radius, self.terms, magnitude), samples)
+
+    def __add__(self, other: Any) -> Inexact:
+        return self._combined(other, Inexact.__add__)
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Any) -> Inexact:
+        return self._combined(other, Inexact.__mul__)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Inexact:
+        return self._of(super().__neg__())
+
+    def __getitem__(self, index: Any) -> Inexact:
+        if isinstance(index, np.ndarray):  # ids that are looked up: a row of the table of each sample's case
+            case = np.repeat(np.arange(len(self.value)), len(index) // len(self.value))
+            index = (case.reshape(len(index), *(1,) * (index.ndim - 1)), index)
+            return Inexact(self.value, self.precision, self.radius)[index]
+        index = index if isinstance(index, tuple) else (index,)
+        return self._of(super().__getitem__((slice(None), *index)))
+
+    def through(self, activation: Activation) -> Inexact:
+        """Apply an activation."""
+        return self._of(super().through(activation))
