@@ -308,7 +308,7 @@ class Activation:
             value = self.function(a) if value is None else value
             first, *others = (np.abs(extreme - value) for extreme in extremes)
             spread = reduce(np.maximum, others, first)
-        return where(known & (spread < np.inf), spread, np.inf)
+        return np.asarray(where(known & (spread < np.inf), spread, np.inf))
 
     def _against(self, own: Array, others: Array) -> Array:
         """Every component with its own argument from one array and those of the others from another."""

@@ -110,7 +110,8 @@ class Affine:
     def _as_affine(self, other: Any) -> Affine:
         if isinstance(other, Affine):
             return other
-        return Affine(other if isinstance(other, Inexact) else Inexact(other, self.centre.precision))
+        number = other if isinstance(other, Inexact) else Inexact(other, self.centre.precision)
+        return Affine(number.met_by(self.centre))
 
     def through(self, activation: Activation) -> Affine:
         """Apply an activation: the errors go on along its slope; what the slope misses is an error of its own."""

@@ -113,7 +113,7 @@ class Inexact:
         if isinstance(radius, float):
             return np.full(self.value.shape, radius)
         radius = where(~np.isnan(radius), radius, np.inf)
-        return of_shape(radius, self.value.shape)
+        return np.asarray(of_shape(radius, self.value.shape))
 
     def contains(self, numbers: Any) -> npt.NDArray[np.bool_]:
         """Tell of each number whether a correct implementation may have computed it; NaN is in nothing."""
@@ -171,6 +171,10 @@ class Inexact:
     def times(other: Array, own: Array) -> Array:
         """Multiply an array with one that comes of this number."""
         return other @ own
+
+    def met_by(self, samples: Inexact) -> Inexact:
+        """The number that each sample meets: the same."""
+        return self
 
     def beside(self, array: Any, other: Inexact) -> Any:
         """An array that comes of this number, such that it broadcasts to those of the other."""

@@ -39,8 +39,7 @@ class PerCase(Inexact):
 
     @classmethod
     def _of(cls, number: Inexact) -> PerCase:
-        own = cls(number.value, number.precision, number.radius, number.terms, number.magnitude)
-        return own
+        return cls(number.value, number.precision, number.radius, number.terms, number.magnitude)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -80,8 +79,12 @@ class PerCase(Inexact):
         if isinstance(other, PerCase) or not np.ndim(getattr(other, "value", other)):
             return self._of(combine(self, self._as_inexact(other)))
         samples = self._as_inexact(other)
+        return combine(self.met_by(samples), samples)
+
+    def met_by(self, samples: Inexact) -> Inexact:
+        """The weight that each sample meets."""
         value, radius, magnitude = (self.beside(a, samples) for a in (self.value, self.radius, self.magnitude))
-        return combine(Inexact(value, self.precision, radius, self.terms, magnitude), samples)
+        return Inexact(value, self.precision, radius, self.terms, magnitude)
 
     def __add__(self, other: Any) -> Inexact:
         return self._combined(other, Inexact.__add__)
@@ -107,3 +110,6 @@ class PerCase(Inexact):
     def through(self, activation: Activation) -> Inexact:
         """Apply an activation."""
         return self._of(super().through(activation))
+
+    def __repr__(self) -> str:
+        return repr(Inexact(self.value, self.precision, self.radius, self.terms, self.magnitude))

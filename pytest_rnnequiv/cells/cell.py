@@ -8,6 +8,7 @@ bound of a whole run.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from inspect import signature
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ import numpy as np
 
 from ..arithmetic.activations import Activation
 
-__all__ = ["Cell", "CellWeights"]
+__all__ = ["Cell", "CellWeights", "options_of"]
 
 
 class CellWeights(SimpleNamespace):
@@ -29,6 +30,12 @@ class CellWeights(SimpleNamespace):
     def map(self, change: Any) -> CellWeights:
         """Return what a function makes of each."""
         return CellWeights(**{name: change(weight) for name, weight in vars(self).items()})
+
+
+@lru_cache(256)
+def options_of(kind: type[Cell]) -> dict[str, Any]:
+    """Return the options of a kind of cell, and their defaults; not to be changed."""
+    return {name: each.default for name, each in signature(kind).parameters.items()}
 
 
 class Cell:
@@ -94,7 +101,7 @@ class Cell:
 
     def said(self) -> list[tuple[str, Any, Any]]:
         """Its options: name, value, default."""
-        defaults = {name: each.default for name, each in signature(type(self)).parameters.items()}
+        defaults = options_of(type(self))
         return [
             (name, str(value) if isinstance(value, Activation) else value, defaults[name])
             for name, value in vars(self).items()

@@ -7,7 +7,7 @@ prefix ``x[:, :t]`` even an implementation that shows nothing but its last outpu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,9 +18,9 @@ from ..model.case import Case
 from ..model.layers import RNN
 from ..model.spec import Layer
 from ..model.trajectory import Assembled, BadAnswer, ShownLayer, Trajectory, shape_of
-from .oracle import INDUCTION, LAYER_BY_LAYER, Verdict, inspection, judge
+from .oracle import INDUCTION, LAYER_BY_LAYER, Verdict, inspection, judge, judge_all
 
-__all__ = ["PREFIXES", "Asking", "Observation", "observe"]
+__all__ = ["PREFIXES", "Asking", "Observation", "judge_observations", "observe"]
 
 #: The way of an implementation that shows outputs only and was run on every prefix.
 PREFIXES = "prefixes"
@@ -53,7 +53,10 @@ class Observation:
 
     def judge(self, precision: Precision | None = None) -> Verdict:
         """Judge it in the strongest way."""
-        verdict = judge(self.case, self.trajectory, precision)
+        return self.told(judge(self.case, self.trajectory, precision), precision)
+
+    def told(self, verdict: Verdict, precision: Precision | None = None) -> Verdict:
+        """Say of the verdict on its trajectory how that was had."""
         if not self.way or verdict.way not in (INDUCTION, LAYER_BY_LAYER):
             return verdict
         if verdict.different and not self.case.spec.plain:
@@ -75,6 +78,12 @@ class Observation:
             undetermined=verdict.undetermined,
             problem="each run by itself may be right, and no layer follows from what another run has shown",
         )
+
+
+def judge_observations(seen: Sequence[Observation], precision: Precision | None = None) -> list[Verdict]:
+    """Judge each in the strongest way; those of one spec and shape at once."""
+    verdicts = judge_all([each.case for each in seen], [each.trajectory for each in seen], precision)
+    return [each.told(verdict, precision) for each, verdict in zip(seen, verdicts, strict=True)]
 
 
 #: Longer cases are not run on every prefix: that many runs would take too long.

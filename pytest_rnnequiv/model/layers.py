@@ -18,13 +18,12 @@ layer, on ``F`` features               parameters, with ``b = 1`` if ``use_bias`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from inspect import signature
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..arithmetic.activations import Activation, activation
-from ..cells.cell import Cell
+from ..cells.cell import Cell, options_of
 from ..cells.gru import GRUCell
 from ..cells.lstm import LSTMCell
 from ..cells.simple_rnn import SimpleRNNCell
@@ -145,6 +144,11 @@ class RNN:
         return self.cells[-1]
 
     @property
+    def is_plain(self) -> bool:
+        """Whether all is as by default but the units, the activation, the cell, and whether a state is given."""
+        return all(getattr(self, name) == value for name, value in _defaults(RNN))
+
+    @property
     def directions(self) -> tuple[RNN, ...]:
         """The layers that run over the inputs, each with its own weights: this one."""
         return (self,)
@@ -179,7 +183,7 @@ class _OneCell(RNN):
     kind: ClassVar[type[Cell]]
 
     def __init__(self, units: int, activation: Any = "tanh", **options: Any) -> None:
-        known = signature(self.kind).parameters
+        known = options_of(self.kind) if options else {}
         of_cell = {name: options.pop(name) for name in [*options] if name in known}
         cell = options.pop("cell", None) or self.kind()
         if of_cell:
@@ -345,6 +349,11 @@ class Dense:
         object.__setattr__(self, "activation", activation(self.activation))
         _flags(self, "use_bias", "distributed", "trainable")
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all is as by default but the outputs and the activation."""
+        return all(getattr(self, name) == value for name, value in _defaults(Dense))
+
     def replace(self, **changes: Any) -> Dense:
         """Return a copy with some options changed."""
         return replace(self, **changes)
@@ -356,6 +365,14 @@ class Dense:
     def __str__(self) -> str:
         dense = f"Dense({', '.join([str(self.K), *_said(self, 'K', 'distributed')])})"
         return f"TimeDistributed({dense})" if self.distributed else dense
+
+
+@lru_cache
+def _defaults(kind: type[RNN | Dense]) -> tuple[tuple[str, Any], ...]:
+    """The options of a layer that make it another one than the notebook's, and what they are by default."""
+    told = ("activation", "initial_state")  # which a plain layer may have, or a case say
+    known = ((each.name, each.default) for each in fields(kind) if each.name not in told)
+    return tuple((name, default) for name, default in known if isinstance(default, (bool, float)))
 
 
 def _said(owner: Any, *without: str) -> Iterator[str]:

@@ -221,8 +221,7 @@ class Spec:
         layer, head = self.layer, self.head
         if type(layer) is RNN or (self.T, self.N) != (None, None):
             return False
-        like = type(layer)(layer.units, layer.activation, cell=layer.cell, initial_state=layer.initial_state)
-        return layer == like and head == Dense(head.K, head.activation)
+        return layer.is_plain and head.is_plain
 
     @property
     def layer(self) -> RNN:
@@ -316,7 +315,7 @@ class Spec:
             "cells": any(type(layer) is RNN for layer in self.directions),
             "use_bias": any(not layer.use_bias for layer in self.directions),
             "trainable": any(not layer.trainable for layer in self.layers),
-            "head": self.head is None or self.head != Dense(self.head.K, self.head.activation),
+            "head": self.head is None or not self.head.is_plain,
             "masking": self.source == "masking",
             "mask": self.source == "mask",
             "embedding": self.embedded,

@@ -106,8 +106,14 @@ def spread(own: int, length: int) -> Bytes:
 
     In order, all rows would be equal where a row is as long as the block's bytes.
     """
+    return _order(own, 1 << length.bit_length())[:length]
+
+
+@lru_cache(128)
+def _order(own: int, length: int) -> Bytes:
+    """A beginning of the order of :func:`spread`: what is longer begins alike."""
     order = noise(1, length) % own
-    order[:own] = range(min(own, length))
+    order[:own] = np.arange(min(own, length))
     return order
 
 

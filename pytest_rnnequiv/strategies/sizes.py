@@ -109,4 +109,5 @@ def _apart(value: int, taken: Collection[int]) -> int:
     """Move `value` to the nearest size that is not taken; but 1 stays, or nothing would shrink to (1, 1, 1)."""
     if value == 1:
         return 1
-    return min((s for s in range(2, EDGES[-1] + 1) if s not in taken), key=lambda s: abs(s - value))
+    near = (s for off in range(EDGES[-1]) for s in (value - off, value + off))
+    return next(s for s in near if 2 <= s <= EDGES[-1] and s not in taken)

@@ -16,7 +16,7 @@ from ..failures.assertion import EquivalenceError
 from ..implementations.errors import Declined
 from ..implementations.port import Port
 from ..implementations.runner import PortFailure
-from ..judging.observing import PREFIXES, Observation
+from ..judging.observing import PREFIXES, Observation, judge_observations
 from ..judging.oracle import Verdict
 from ..mistakes.describing import describe
 from ..mistakes.diagnosis import Diagnosis, explain
@@ -335,23 +335,44 @@ def verify(port: Port, cases: Sequence[Case]) -> None:
     if key in spent.failures:  # Hypothesis asks again; a hanging port would hang again
         fail(spent.failures[key])
     cases = _as_many_as_fit(port, cases)
-    for number, (case, first) in enumerate(zip(cases, _answers(port, cases), strict=True)):
-        try:
-            observation: Observation | None = _observe(port, case, first)
-            verdict = observation.judge(port.precision)  # type: ignore[union-attr]
-        except Declined:
+    answers = _answers(port, cases)
+    judged = _judged(port, cases, answers, at_once=spent.failed_at is None and not spent.content)
+    for number, (case, (observation, verdict)) in enumerate(zip(cases, judged, strict=True)):
+        if verdict is None:
             tally.current().declined += 1
             continue
-        except (PortFailure, BadAnswer) as problem:
-            observation = None
-            verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
         tally.current().record(verdict)
         if verdict.different:
             failure = _failure(port, observation, case, verdict, spent)
-            asking_again.prepare(failure, port, cases, number, in_batch=first is not None)
+            asking_again.prepare(failure, port, cases, number, in_batch=answers[number] is not None)
             spent.failures[key] = failure
             fail(failure)
         asking_again.remember(port, case, right=verdict.equivalent)
+
+
+def _judged(
+    port: Port, cases: Sequence[Case], answers: Sequence[Any], *, at_once: bool
+) -> Iterator[tuple[Observation | None, Verdict | None]]:
+    """Look at a port on each case, and judge what is seen; without a verdict where it declines.
+
+    What is judged `at_once` is looked at before anything is judged. That is for a port which has been right up to now:
+    one that is wrong is not to be asked about the cases behind the first failure.
+    """
+    each = (_looked_at(port, case, first) for case, first in zip(cases, answers, strict=True))
+    for seen in [[*each]] if at_once else ([one] for one in each):
+        verdicts = iter(judge_observations([one for one in seen if isinstance(one, Observation)], port.precision))
+        for one in seen:
+            yield (one, next(verdicts)) if isinstance(one, Observation) else (None, one)
+
+
+def _looked_at(port: Port, case: Case, first: Any) -> Observation | Verdict | None:
+    """What is seen of a port on a case; a verdict where it gives no answer that can be judged, None if it declines."""
+    try:
+        return _observe(port, case, first)
+    except Declined:
+        return None
+    except (PortFailure, BadAnswer) as problem:
+        return Verdict("different", problem=str(problem), error_over_bound=float("inf"))
 
 
 def _as_many_as_fit(port: Port, cases: Sequence[Case]) -> Sequence[Case]:
