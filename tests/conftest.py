@@ -151,6 +151,14 @@ class Project:
 
 
 @pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For runs of all checks in this process: what each opens with, and a few drawn examples, are enough."""
+    from pytest_rnnequiv.suite.registry import PROFILES
+
+    monkeypatch.setitem(PROFILES, "quick", PROFILES["quick"]._replace(seconds=0.1, factor=0.05))
+
+
+@pytest.fixture
 def project(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:

@@ -290,7 +290,7 @@ class Activation:
     def spread(self, a: Array, delta: Array, value: Array | None = None) -> Array:
         """How far the value can move when the argument moves by at most `delta` (elementwise, absolute).
 
-        It is infinite where `delta` is, or where the value overflows. `value` is that at `a`, where it is known already.
+        It is infinite where `delta` is, or where the value overflows. `value` is that at `a`, where it is known.
         """
         known: Array = np.isfinite(delta)
         spread: Array

@@ -8,7 +8,6 @@ bound of a whole run.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from inspect import signature
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -17,7 +16,7 @@ import numpy as np
 
 from ..arithmetic.activations import Activation
 
-__all__ = ["Cell", "CellWeights", "options_of"]
+__all__ = ["Cell", "CellWeights"]
 
 
 class CellWeights(SimpleNamespace):
@@ -30,12 +29,6 @@ class CellWeights(SimpleNamespace):
     def map(self, change: Any) -> CellWeights:
         """Return what a function makes of each."""
         return CellWeights(**{name: change(weight) for name, weight in vars(self).items()})
-
-
-@lru_cache(256)
-def options_of(kind: type[Cell]) -> dict[str, Any]:
-    """Return the options of a kind of cell, and their defaults; not to be changed."""
-    return {name: each.default for name, each in signature(kind).parameters.items()}
 
 
 class Cell:
@@ -56,6 +49,14 @@ class Cell:
     states: ClassVar[tuple[str, ...]] = ("h",)
     #: The weights that a layer without biases lacks.
     biases: ClassVar[tuple[str, ...]] = ("bh",)
+    _options: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def options(cls) -> dict[str, Any]:
+        """Return its options and their defaults; looked up once, for that takes longer than to make a cell."""
+        if "_options" not in vars(cls):
+            cls._options = {name: each.default for name, each in signature(cls).parameters.items()}
+        return cls._options
 
     @classmethod
     def variants(cls) -> tuple[Cell, ...]:
@@ -101,7 +102,7 @@ class Cell:
 
     def said(self) -> list[tuple[str, Any, Any]]:
         """Its options: name, value, default."""
-        defaults = options_of(type(self))
+        defaults = self.options()
         return [
             (name, str(value) if isinstance(value, Activation) else value, defaults[name])
             for name, value in vars(self).items()

@@ -104,7 +104,11 @@ def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[In
     if some(np.isnan(x.value)) or some(np.isnan(previous)):
         certain_nan = certain_nan | x.nan.any(-1, keepdims=True) | before.nan.any(-1, keepdims=True)
     if some(zeroed := zero_of_nan(chain.activation, certain_nan, shown)):
-        expected, bound, certain_nan = np.where(zeroed, 0.0, expected), np.where(zeroed, 0.0, bound), certain_nan & ~zeroed
+        expected, bound, certain_nan = (
+            np.where(zeroed, 0.0, expected),
+            np.where(zeroed, 0.0, bound),
+            certain_nan & ~zeroed,
+        )
     hold = ~wiring.state_mask(chain.mask)[..., None]
     if some(hold):
         # A held state is its predecessor to the bit; the first one is what is given, as well as that is known.

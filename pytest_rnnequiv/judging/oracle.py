@@ -82,8 +82,9 @@ def judge(case: Case, trajectory: Any, precision: Precision | str | None = None,
         return walk.verdict()
 
 
-#: Numbers up to which cases are judged at once; beyond, what is saved is nothing beside the time of the arithmetic.
-AT_ONCE = 500_000
+#: Numbers up to which cases are judged at once: weights, for every sample, and inputs. Beyond, what is saved is little
+#: beside the time of the arithmetic, and the errors that travel would take much memory.
+AT_ONCE = 100_000
 
 
 def judge_all(

@@ -23,7 +23,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..arithmetic.activations import Activation, activation
-from ..cells.cell import Cell, options_of
+from ..cells.cell import Cell
 from ..cells.gru import GRUCell
 from ..cells.lstm import LSTMCell
 from ..cells.simple_rnn import SimpleRNNCell
@@ -183,8 +183,7 @@ class _OneCell(RNN):
     kind: ClassVar[type[Cell]]
 
     def __init__(self, units: int, activation: Any = "tanh", **options: Any) -> None:
-        known = options_of(self.kind) if options else {}
-        of_cell = {name: options.pop(name) for name in [*options] if name in known}
+        of_cell = {name: options.pop(name) for name in [*options] if name in self.kind.options()}
         cell = options.pop("cell", None) or self.kind()
         if of_cell:
             cell = self.kind(**vars(cell) | of_cell)

@@ -83,11 +83,17 @@ def together(parts: Sequence[Any]) -> Any:
     if any(type(part) is not type(first) for part in parts):
         raise Apart
     if isinstance(first, np.ndarray):
-        if not first.ndim or first.dtype.hasobject or any((a.shape, a.dtype) != (first.shape, first.dtype) for a in parts):
+        if (
+            not first.ndim
+            or first.dtype.hasobject
+            or any((a.shape, a.dtype) != (first.shape, first.dtype) for a in parts)
+        ):
             raise Apart
         return np.concatenate(parts)
     if isinstance(first, (Call, Trajectory, ShownLayer)):
-        return type(first)(**{each.name: together([getattr(part, each.name) for part in parts]) for each in fields(first)})
+        return type(first)(
+            **{each.name: together([getattr(part, each.name) for part in parts]) for each in fields(first)}
+        )
     if isinstance(first, (tuple, list)):
         return type(first)(together(each) for each in zip(*_equally_many(parts), strict=True))
     if first is not None and not (isinstance(first, bool) and all(part == first for part in parts)):

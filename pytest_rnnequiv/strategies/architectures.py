@@ -277,8 +277,9 @@ def _simplest(codes: tuple[int, ...], style: Style) -> tuple[int, ...]:
 #: Sizes ``D, M`` that a pool begins with.
 _SMALLEST = ((1, 1), (1, 2), (2, 1))
 _WHICH = st.sampled_from((*range(len(_SMALLEST)), *(len(_SMALLEST),) * 80))
-# Rare: each makes another model, which costs an implementation time. Shrinking asks for all of them.
-_SIMPLER = st.sampled_from((True, *(False,) * 3000))
+#: Bytes for each change that makes a member simpler: it is made where they are 0. That is rare, since each makes
+#: another model, which costs an implementation time; shrinking asks for all of them.
+_SIMPLER = 2
 
 
 def architecture_pool(
@@ -329,7 +330,8 @@ def architecture_pool(
         cells=cells,
     )
     # At once, for it takes a second, which Hypothesis would complain of in a draw.
-    return _drawn_of(chosen, style)
+    most = max((len(_simplifications(codes, style)) for codes in chosen), default=0)
+    return _drawn_of(chosen, style, st.binary(min_size=_SIMPLER * most, max_size=_SIMPLER * most))
 
 
 def pool_members(**arguments: Any) -> list[Spec]:
@@ -363,13 +365,14 @@ def _chosen(
 
 
 @st.composite
-def _drawn_of(draw: DrawFn, pooled: tuple[tuple[int, ...], ...], style: Style) -> Spec:
+def _drawn_of(draw: DrawFn, pooled: tuple[tuple[int, ...], ...], style: Style, kept: SearchStrategy[bytes]) -> Spec:
     which = resolve(draw, "which", _WHICH)
     if which < len(_SMALLEST) or not pooled:  # or all are excluded
         return _smallest(which % len(_SMALLEST), style)
     codes = pooled[resolve(draw, "rest", _index(len(pooled)))]
+    keep = resolve(draw, "simpler", kept)
     for i, changes in enumerate(_simplifications(codes, style)):
-        if resolve(draw, f"simpler {i}", _SIMPLER):
+        if not any(keep[i * _SIMPLER : (i + 1) * _SIMPLER]):
             codes = tuple(changes.get(place, code) for place, code in enumerate(codes))
     return _spec_of(codes, style)
 

@@ -66,6 +66,7 @@ def run(pytester: pytest.Pytester):
     return run
 
 
+@pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize("cell", PORTS)
 def test_a_right_port_passes(run, cell: str) -> None:
     result = run(cell)
@@ -92,6 +93,7 @@ def test_the_cells_asked_for_are_those_checked(run) -> None:
     result.stdout.fnmatch_lines(["*port:Port declares LSTM only, and was to be asked about GRU*"])
 
 
+@pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize("cell", CELLS)
 def test_each_cell_alone_passes(pytester: pytest.Pytester, cell: str) -> None:
     """Every check is green or says why it has nothing to say."""

@@ -167,6 +167,7 @@ class TestPorts:
         result = project.runpytest("--rnn-equiv", "-k", "notebook")
         result.stdout.fnmatch_lines(["*the fixture rnn_implementation: 3 is no implementation: expected a function*"])
 
+    @pytest.mark.usefixtures("brief")
     def test_only_what_it_supports_is_drawn(self, project: pytest.Pytester) -> None:
         project.makepyfile(
             port="""
@@ -185,6 +186,7 @@ class TestPorts:
         assert result.parseoutcomes().keys() == {"passed", "skipped"}
         result.stdout.fnmatch_lines(["*port:Port was asked for only M in 64..70, K = 3, N = 1, T in 2..30*"])
 
+    @pytest.mark.usefixtures("brief")
     def test_only_what_it_declares_is_asked(self, project: pytest.Pytester) -> None:
         project.makepyfile(
             port="""
