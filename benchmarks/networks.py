@@ -17,10 +17,10 @@ from contextlib import contextmanager
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from pytest_rnnequiv import judge
 from pytest_rnnequiv.implementations.keras import KerasPredict, load
 from pytest_rnnequiv.implementations.keras_models import build, forget, graph
 from pytest_rnnequiv.implementations.registry import resolve
+from pytest_rnnequiv.judging.oracle import judge_all
 from pytest_rnnequiv.model.case import Case
 from pytest_rnnequiv.model.spec import Spec
 from pytest_rnnequiv.strategies import packs
@@ -83,14 +83,14 @@ def main() -> None:
         with clock.on("trace"):
             run = graph(spec).run
             run(drawn[0][0])
-        for case in (case for pack in drawn for case in pack):
+        for pack in drawn:
             with clock.on("run"):
-                shown = run(case)
+                shown = [run(case) for case in pack]
             with clock.on("judge"):
-                verdict = judge(case, shown)
-            cases += 1
-            different += verdict.different
-            inconclusive += verdict.inconclusive
+                verdicts = judge_all(pack, shown)
+            cases += len(pack)
+            different += sum(verdict.different for verdict in verdicts)
+            inconclusive += sum(verdict.inconclusive for verdict in verdicts)
         case = drawn[-1][-1]
         if case.calls[0].N:  # predict refuses an empty batch
             forget()

@@ -19,9 +19,10 @@ from contextlib import contextmanager
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from pytest_rnnequiv import Case, judge, strategies
+from pytest_rnnequiv import Case, strategies
 from pytest_rnnequiv.implementations.keras import KerasGraph, build_simple_rnn, load
 from pytest_rnnequiv.implementations.keras_models import graph, retracing
+from pytest_rnnequiv.judging.oracle import judge_all
 
 QUIET = settings(
     database=None,
@@ -83,7 +84,7 @@ def plugin_way(seconds: float, pack: int) -> tuple[int, int, float, Clock]:
         traced[cases[0].spec] = traces
         clock.seconds["build + trace" if new else "run"] += elapsed
         with clock.on("judge"):
-            verdicts = [judge(case, answer) for case, answer in zip(cases, answers, strict=True)]
+            verdicts = judge_all(cases, answers)
         assert not any(verdict.different for verdict in verdicts)
         count += len(cases)
         conclusive += sum(verdict.equivalent for verdict in verdicts)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from pytest_rnnequiv import Case, Trajectory, reference, tally
+from pytest_rnnequiv import Case, EquivalenceError, Spec, Trajectory, reference, tally
 from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, by_name
+from pytest_rnnequiv.strategies import generic_case
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.registry import PROFILES, Check
-from pytest_rnnequiv.suite.verification import budget
+from pytest_rnnequiv.suite.verification import budget, open_budget, verify
 
 RIGHT = """
 import numpy as np
@@ -461,3 +462,24 @@ def test_shrinking_ends_in_time_with_the_smallest_failure() -> None:
     assert time.perf_counter() - started < 5  # Hypothesis would have gone on for minutes
     assert str(caught.value) == f"the sum is {seen[-1]}"
     assert caught.value.__suppress_context__  # Hypothesis's frames tell nothing
+
+
+def test_a_port_that_is_wrong_is_not_asked_about_what_stands_behind_its_failure() -> None:
+    asked: list[Case] = []
+
+    class Wrong:
+        def run(self, case: Case) -> Trajectory:
+            asked.append(case)
+            shown = reference(case, np.float32)
+            return Trajectory(shown.outputs * np.float32(2), shown.states)
+
+    port, cases = Port(Wrong()), [generic_case(Spec.simple(2, 3, 1), 2, 3, seed=seed) for seed in range(1, 5)]
+    spent, before = open_budget(), tally.current().cases
+    with pytest.raises(EquivalenceError) as failure:  # it was right up to now: all are looked at, and judged at once
+        verify(port, cases)
+    assert (len(asked), tally.current().cases - before) == (4, 1)
+    spent.failures.clear()
+    spent.found(failure.value)
+    with pytest.raises(EquivalenceError):
+        verify(port, cases)
+    assert len(asked) == 5
