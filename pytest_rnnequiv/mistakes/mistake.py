@@ -35,7 +35,7 @@ from .arithmetic import walk_in
 from .made import Made, outputs_of, whole
 from .needs import Need, anywhere, of_group, of_wiring
 
-__all__ = ["CATALOGUE", "Mistake", "Recurrence", "in_case", "in_recurrence", "in_wiring"]
+__all__ = ["CATALOGUE", "Mistake", "Recurrence", "family", "in_case", "in_recurrence", "in_wiring"]
 
 Array = npt.NDArray[Any]
 
@@ -113,6 +113,8 @@ class Mistake:
         Whether a case has what the mistake is about; where it has not, the mistake changes nothing.
     where : Place, optional
         The recurrence that it is made in; None is all.
+    siblings : tuple of Mistake
+        The same with another number (of bits, of a clamp). The catalogue lists one of them, the diagnosis tries all.
     """
 
     name: str
@@ -126,6 +128,7 @@ class Mistake:
     head_only: bool = False
     needs: Need = anywhere
     where: Place | None = None
+    siblings: tuple[Mistake, ...] = ()
 
     def __call__(self, case: Case) -> Case | None:
         """Return the case as the mistaken implementation takes it, or None where that changes nothing."""
@@ -207,8 +210,10 @@ def _made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
     kind = direction.kinds[place.cell]
     own = Recurrence(**vars(case.cell_weights(place)), activation=direction.activation, cell=kind)
     changed = change(own)
-    if changed is None or (changed.bh.any() and not direction.use_bias):
+    if changed is None:
         return case
+    if changed.bh.any() and not direction.use_bias:
+        case, spec = _with_biases(case, place), spec.with_direction(place, use_bias=True)
     options: dict[str, Any] = {}
     if changed.activation is not own.activation and place.cell == 0:  # the cells have theirs in common
         options["activation"] = changed.activation
@@ -224,6 +229,13 @@ def _made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
         if getattr(changed, name) is not getattr(own, name)
     }
     return case.with_weights(**weights) if weights else case
+
+
+def _with_biases(case: Case, place: Place) -> Case:
+    """Give a layer without biases some that are zeros."""
+    spec, named = case.spec.with_direction(place, use_bias=True), case.named_weights
+    weights = [named.get(name, np.zeros(shape)) for name, shape in spec.weight_shapes.items()]
+    return Case(spec, weights=weights, calls=case.calls)
 
 
 def _same(a: Case, b: Case) -> bool:
@@ -281,14 +293,22 @@ def in_case(
     return register
 
 
-def in_recurrence(group: str, name: str, says: str, how: str) -> Callable[[ChangeOfRecurrence], ChangeOfRecurrence]:
+def in_recurrence(
+    group: str, name: str, says: str, how: str, **more: Any
+) -> Callable[[ChangeOfRecurrence], ChangeOfRecurrence]:
     """Register a mistake that is made in a recurrence."""
 
     def register(change: ChangeOfRecurrence) -> ChangeOfRecurrence:
-        CATALOGUE.append(Mistake(name, says, how, group, recurrence=change))
+        CATALOGUE.append(Mistake(name, says, how, group, recurrence=change, **more))
         return change
 
     return register
+
+
+def family(shown: int, *members: Mistake) -> None:
+    """Register mistakes that differ in a number: the catalogue lists one, and the others as its siblings."""
+    others = tuple(member for i, member in enumerate(members) if i != shown)
+    CATALOGUE.append(replace(members[shown], siblings=others))
 
 
 def in_wiring(
