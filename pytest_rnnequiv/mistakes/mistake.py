@@ -32,10 +32,11 @@ from ..model.spec import Place, Spec
 from ..model.trajectory import Trajectory
 from ..model.wiring import RIGHT, Unmade, Wiring
 from .arithmetic import walk_in
+from .conditions import Only
 from .made import Made, outputs_of, whole
 from .needs import Need, anywhere, of_group, of_wiring
 
-__all__ = ["CATALOGUE", "Mistake", "Recurrence", "family", "in_case", "in_recurrence", "in_wiring"]
+__all__ = ["CATALOGUE", "Mistake", "Recurrence", "family", "in_case", "in_recurrence", "in_wiring", "made_in"]
 
 Array = npt.NDArray[Any]
 
@@ -113,6 +114,8 @@ class Mistake:
         Whether a case has what the mistake is about; where it has not, the mistake changes nothing.
     where : Place, optional
         The recurrence that it is made in; None is all.
+    only : Only, optional
+        The option of the layers that it is made in; None is all.
     siblings : tuple of Mistake
         The same with another number (of bits, of a clamp). The catalogue lists one of them, the diagnosis tries all.
     """
@@ -128,6 +131,7 @@ class Mistake:
     head_only: bool = False
     needs: Need = anywhere
     where: Place | None = None
+    only: Only | None = None
     siblings: tuple[Mistake, ...] = ()
 
     def __call__(self, case: Case) -> Case | None:
@@ -141,14 +145,16 @@ class Mistake:
         return changed
 
     def _changed(self, case: Case) -> Case | None:
-        if self.change is not None and self.where is None:
+        if self.change is not None and self.where is None and self.only is None:
             return self.change(case)
         if self.recurrence is None:
             return case
         # a case of another model may lack the place
         places = [place for place in case.spec.places if self.where in (None, place)]
+        if self.only is not None:
+            places = [p for p in places if self.only.holds(case.spec.direction(p), p.cell)]
         for place in places:
-            case = _made_in(case, place, self.recurrence)
+            case = made_in(case, place, self.recurrence)
         return case
 
     def run(self, case: Case, dtype: Any = None) -> Trajectory:
@@ -199,11 +205,16 @@ class Mistake:
             name, says = ".".join([*address, self.name]), f"{self.says} (in {', '.join(address)})"
             yield replace(self, name=name, says=says, where=place)
 
+    def only_if(self, option: Only) -> Mistake:
+        """Return the same mistake made only in layers that have an option."""
+        name, says = f"{option.option}-{option.value}.{self.name}", f"{self.says} ({option})"
+        return replace(self, name=name, says=says, only=option)
+
     def __str__(self) -> str:
         return self.name
 
 
-def _made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
+def made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
     """Make a mistake in one recurrence, if it can be made there."""
     spec = case.spec
     direction, prefix = spec.direction(place), spec.prefix(place)
