@@ -219,7 +219,7 @@ family(
     2,
     *(
         Mistake(
-            f"state-clamped-at-{limit:g}",
+            f"state-clamped-at-{limit:g}".replace(".", "_"),
             f"with its state clamped to [-{limit:g}, {limit:g}]",
             "a clip against numbers that grow, or a format which ends there",
             "activation",

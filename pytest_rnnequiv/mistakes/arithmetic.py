@@ -40,14 +40,18 @@ def to_tf32(a: Array) -> Array:
 
 
 #: Arithmetics whose results can be told by their digits, the coarsest first: numbers that survive the rounding.
-KEPT_IN: dict[str, Callable[[Array], Array]] = {"bfloat16": _bfloat16, "float16": to_float16}
+KEPT_IN: dict[str, Callable[[Array], Array]] = {
+    "bfloat16": _bfloat16,
+    "float16": to_float16,
+    "float32": lambda a: a.astype(np.float32).astype(a.dtype),
+}
 
 
 def walk_in(p: Precision, case: Case, wiring: Wiring = RIGHT, dtype: Any = None) -> Computed:
     """Return a walk that computes in an arithmetic; `dtype` says another one than NumPy's nearest."""
     if dtype is not None:
         return Computed(case, wiring, dtype)
-    if p.name in KEPT_IN:
+    if p.name in KEPT_IN and p.unit > Precision.float32.unit:
         return Computed(case, wiring, np.float32, KEPT_IN[p.name])
     if p.name == Precision.tf32.name:
         return _Tf32(case, wiring, np.float32)

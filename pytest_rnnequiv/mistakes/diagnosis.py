@@ -135,7 +135,7 @@ def explain(
         # what many mistakes come to is evidence for none
         few = Diagnosis(tuple(found), "")
         others = f"; or {few.others}" if few.others else ""
-        told = f"a single number is too little to name a mistake by: it may be the recurrence {found[0].says}{others}"
+        told = f"what was seen is too little to name a mistake by: it may be the recurrence {found[0].says}{others}"
         return Diagnosis((), "; ".join(filter(None, [told, picture])))
     if not found and run is not None and any(_answers_differ(run, o.case) for o in reversed(observations)):
         picture = "; ".join(

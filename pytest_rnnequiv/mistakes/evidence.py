@@ -36,7 +36,7 @@ class Explanation:
     within_before : int
         How many are without it.
     few : bool
-        Whether it rests on a single number, which many mistakes may come to.
+        Whether it rests on so few numbers that many mistakes may come to them.
     """
 
     mistakes: tuple[Mistake, ...]
@@ -167,7 +167,7 @@ class Evidence:
         found: list[Judged] = []
         for one in seen:
             made = self._make(mistakes, one.case)
-            if made is not None and made.head_only and one.wrong_before_head:
+            if made is not None and (made.head_only and one.wrong_before_head or one.far_from(made)):
                 return None
             verdict = None if made is None else made.judge(one.case, one.shown, self.precision)
             if made is None or verdict is None:
@@ -186,14 +186,14 @@ class Evidence:
         for one, made, verdict in judged:
             if one.verdict.different:
                 told += one.told_by(made, verdict)
-        if not told.enough(judged[0][0].precision if judged else Precision.float32):
+        if not told.numbers:
             return None
         steps = sum(verdict.steps for _, _, verdict in judged)
         before = 0
         for one, _, verdict in judged:
             own = one.verdict if one.verdict.steps == verdict.steps else one.of_outputs
             before += own.steps - own.broken
-        return Explanation(mistakes, steps, steps, before, few=told.few)
+        return Explanation(mistakes, steps, steps, before, few=not told.enough(judged[0][0].precision))
 
     def _make(self, mistakes: tuple[Mistake, ...], case: Case) -> Made | None:
         """Make the mistakes one after the other, as far as each can be made; None if none can."""
@@ -239,7 +239,8 @@ class Evidence:
         def here(place: Place | None) -> bool:
             return place is not None and " ".join(spec.address(place, whole_direction=True)) in what
 
-        yield ((m,) for m in EVERY if m.precision is None)
+        yield ((m,) for m in CATALOGUE if m.precision is None)
+        yield ((sibling,) for m in CATALOGUE for sibling in m.siblings)
         placed = [one for m in CATALOGUE if m.precision is None for one in m.placed(spec)]
         yield ((m,) for m in placed if here(m.where))
         yield ((m,) for m in placed if not here(m.where))

@@ -187,7 +187,7 @@ def _sum_wrapped(limit: float) -> Callable[[Recurrence], Recurrence | None]:
 
 
 family(
-    3,
+    1,
     *(
         Mistake(
             f"sums-wrap-at-{limit:g}",

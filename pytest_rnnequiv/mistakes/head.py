@@ -313,4 +313,8 @@ class _OverSamples(_HeadOverAxis):
 class _OverEverything(Wiring):
     def head_output(self, head: Dense, a: Any) -> Any:
         f = activation("softmax") if head.activation.per_term is None else head.activation
-        return reshaped(f(reshaped(a, (-1,))), a.shape)
+        if a.ndim == 2:
+            return reshaped(f(reshaped(a, (-1,))), a.shape)
+        N, T, K = a.shape  # each step by itself
+        every = swapped(f(swapped(reshaped(swapped(a, 1), (N * K, T)), 0)), 0)
+        return swapped(reshaped(every, (N, K, T)), 1)

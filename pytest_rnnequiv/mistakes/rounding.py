@@ -143,3 +143,14 @@ def _register_arithmetics() -> None:
 
 
 _register_arithmetics()
+
+
+@in_case(
+    "numbers",
+    "computed-in-float32",
+    "computed as coarsely as in float32, where float64 was promised",
+    "`.astype('float32')` on the way, or `float` for `double` in C; the declared dtype is the one that is judged",
+    precision=Precision.float32,
+)
+def _(case: Case) -> Case | None:
+    return case if case.spec.compute_dtype == "float64" else None

@@ -18,9 +18,11 @@ from ..arithmetic.precision import Precision
 from ..judging.oracle import Inspection, judge
 from ..judging.verdict import Finding, Verdict
 from ..model.case import Case
+from ..model.forward import Computed
 from ..model.trajectory import Trajectory
+from ..model.wiring import Unmade
 from .arithmetic import bits_of_marks
-from .made import Made, outputs_of
+from .made import Made, outputs_of, whole
 
 __all__ = ["NOTHING", "Seen", "Told"]
 
@@ -46,16 +48,14 @@ class Told:
         return Told(self.bits + other.bits, self.numbers | other.numbers)
 
     def enough(self, p: Precision) -> bool:
-        """Whether it is as much as one number tells that is known to its last bit."""
-        return self.bits >= -np.log2(p.unit)
-
-    @property
-    def few(self) -> bool:
-        """Whether it is one number only, which many mistakes may come to."""
-        return len(self.numbers) < 2
+        """Whether it is more than one number, and as much as one tells that is known to its last bit."""
+        return self.bits >= -np.log2(p.unit) and len(self.numbers) > 1
 
 
 NOTHING = Told()
+
+#: Runs of so few steps, with no larger numbers, in which rounding stays far below this share of the outputs.
+SHORT, LARGE, FAR = 6, 32.0, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +101,44 @@ class Seen:
     def output_findings(self) -> list[Finding]:
         """The outputs beside what is right."""
         return _findings(Made(self.case), outputs_of(self.shown), self.precision)
+
+    def far_from(self, made: Made) -> bool:
+        """Whether a mistake gives outputs that are nowhere near those seen: then there is no need for bounds.
+
+        Only short runs in single precision, or better, are looked at in this way: rounding cannot have grown that far.
+        """
+        if not self._near_what_is_computed or made.precision is not None:
+            return False
+        every = any(np.ndim(outputs) == 3 for outputs in self._outputs)
+        case = whole(made.case, made.wiring) if every else made.case
+        try:
+            walked = Computed(case, made.wiring, np.float64).calls().each_call
+        except Unmade:
+            return False  # which is told elsewhere
+        for got, call in zip(self._outputs, walked, strict=True):
+            expected = np.asarray(call.outputs)
+            if expected.ndim == 3 and got.ndim == 2:
+                expected = expected[:, -1]
+            if got.shape != expected.shape or not np.isfinite(expected).all():
+                return False
+            if np.abs(got - expected).max(initial=0.0) > FAR * np.abs(expected).max(initial=0.05):
+                return True
+        return False
+
+    @cached_property
+    def _outputs(self) -> list[Array]:
+        return [np.asarray(call.outputs, np.float64) for call in self.shown.each_call]
+
+    @cached_property
+    def _near_what_is_computed(self) -> bool:
+        """Whether nothing but rounding in single precision, over a few steps, parts what is computed from what is."""
+        p, arrays = self.precision, self.case.numbers().values()
+        if p.unit > Precision.float32.unit or p.operand or p.activation_error or p.radius:
+            return False
+        if max(call.T for call in self.case.calls) > SHORT or self.case.spec.two_outputs:
+            return False
+        large = max((float(np.abs(a).max(initial=0.0)) for a in arrays if a.dtype.kind == "f"), default=0.0)
+        return large < LARGE and all(np.isfinite(a).all() for a in self._outputs)
 
     def told_by(self, made: Made, judged: Verdict) -> Told:
         """How much a mistake tells of what is broken here, of which it is known that it is not refuted.

@@ -29,7 +29,8 @@ def _(case: Case) -> Case | None:
 
 
 def _in_several(case: Case) -> bool:
-    return several_layers(case) or two_ways(case)
+    # of one layer that gives its last output it is nothing new
+    return several_layers(case) or two_ways(case) or case.spec.layers[-1].return_sequences
 
 
 @in_wiring(

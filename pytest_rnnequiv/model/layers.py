@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -173,13 +173,19 @@ class RNN:
         return f"{kind}({', '.join([str(self.units), *_said(self, 'units', 'cell'), *own])})"
 
 
+@cache
+def _options_of(kind: type[Cell]) -> tuple[str, ...]:
+    """The names of a cell's own options."""
+    return tuple(signature(kind).parameters)
+
+
 class _OneCell(RNN):
     """A layer of one cell of a kind, which takes the options of that cell beside its own."""
 
     kind: ClassVar[type[Cell]]
 
     def __init__(self, units: int, activation: Any = "tanh", **options: Any) -> None:
-        known = signature(self.kind).parameters
+        known = _options_of(self.kind)
         of_cell = {name: options.pop(name) for name in [*options] if name in known}
         cell = options.pop("cell", None) or self.kind()
         if of_cell:

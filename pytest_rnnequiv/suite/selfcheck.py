@@ -143,6 +143,8 @@ def allowed(mistake: Mistake, port: Port) -> str:
     precision = port.precision or Precision.float32
     if mistake.name == "flushed-to-zero" and not precision.subnormals:
         return f"{precision.name} promises nothing below {precision.tiny:.2g}"
+    if mistake.precision is Precision.float32 and precision.unit >= Precision.float32.unit:
+        return f"{precision.name} is what it declares"
     if mistake.precision is not None and mistake.precision.unit <= precision.unit > Precision.float32.unit:
         return f"{precision.name} is what it declares"
     if mistake.name == "activation-tanh" and set(port.supports.activations) <= {"tanh"}:

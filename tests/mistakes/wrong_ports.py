@@ -218,10 +218,8 @@ def weights_in_q5(case: Case) -> Any:
 
 
 def weights_in_int8_that_wrap(case: Case) -> Any:
-    """`(int8_t)(w * 64)`: what does not fit wraps around."""
-    Wx, Wh, bh, Wo, bo = (
-        (np.trunc(w * 64).astype(np.int64).astype(np.int8) / 64).astype(f32) for w in (2 * w for w in case.weights)
-    )
+    """`(int8_t)(w * 128)`: what does not fit wraps around."""
+    Wx, Wh, bh, Wo, bo = ((np.trunc(w * 128).astype(np.int64).astype(np.int8) / f32(128)) for w in case.weights)
     h = np.zeros((case.N, case.M), f32)
     for t in range(case.T):
         h = np.tanh(case.x[:, t] @ Wx + h @ Wh + bh)
