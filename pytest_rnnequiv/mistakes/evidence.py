@@ -193,7 +193,7 @@ class Evidence:
         for one, _, verdict in judged:
             own = one.verdict if one.verdict.steps == verdict.steps else one.of_outputs
             before += own.steps - own.broken
-        return Explanation(mistakes, steps, steps, before, few=not told.enough(judged[0][0].precision))
+        return Explanation(mistakes, steps, steps, before, few=not told.enough)
 
     def _make(self, mistakes: tuple[Mistake, ...], case: Case) -> Made | None:
         """Make the mistakes one after the other, as far as each can be made; None if none can."""

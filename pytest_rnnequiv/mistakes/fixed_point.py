@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.activations import Activation
+from ..cells.cell import Cell, CellWeights
 from ..model.case import Case
-from ..model.forward import rounded
 from .mistake import Mistake, Recurrence, family, made_in
 
 Array = npt.NDArray[Any]
@@ -56,7 +57,19 @@ def _of_state(name: str, says: str, how: str, change: Change) -> Mistake:
 
 
 def _state_by(change: Change, says: str) -> Callable[[Recurrence], Recurrence]:
-    return lambda r: r.replace(activation=rounded(r.activation, says, change))
+    return lambda r: r.replace(cell=_on_grid(type(r.cell), change, says)(**vars(r.cell)))
+
+
+@cache
+def _on_grid(kind: type[Cell], change: Change, says: str) -> type[Cell]:
+    """A kind of cell that keeps its states in fewer bits."""
+    # non-decreasing, with jumps; what it is applied to bears the error of the activation already
+    grid = Activation(says, change, ulps=0, floor=0)
+
+    def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
+        return tuple(grid(h) for h in kind.step(self, x, states, w, activation))
+
+    return type(f"{kind.__name__}On{says}", (kind,), {"step": step, "__init__": kind.__init__})
 
 
 def _of_everything(name: str, says: str, how: str, change: Change, of_weights: Change) -> Mistake:
@@ -157,8 +170,9 @@ def _of_integers(wraps: bool) -> list[Mistake]:
     return found
 
 
-family(0, *_of_integers(wraps=True))
-family(0, *_of_integers(wraps=False))
+# 7 bits behind the point: in int8 nothing from 1 on fits
+family(6, *_of_integers(wraps=True))
+family(6, *_of_integers(wraps=False))
 
 
 def _sum_wrapped(limit: float) -> Callable[[Recurrence], Recurrence | None]:

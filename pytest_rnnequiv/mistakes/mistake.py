@@ -197,7 +197,7 @@ class Mistake:
         if self.recurrence is None or len(spec.places) < 2:
             return
         # the cells of a layer have one activation in common
-        shared = self.group == "activation" or self.name.startswith("state-in-")
+        shared = self.group == "activation" or self.name in ("state-in-float16", "state-in-bfloat16")
         for place in spec.places:
             if shared and place.cell:
                 continue

@@ -36,7 +36,8 @@ class Told:
     Attributes
     ----------
     bits : float
-        What a number tells is the logarithm of how many times the distance of the right number exceeds the bound.
+        What a number tells is the logarithm of how many times the distance of the right number exceeds the bound,
+        and one bit for its side.
     numbers : frozenset of float
         The numbers that should be in the place of those that tell something.
     """
@@ -47,9 +48,10 @@ class Told:
     def __add__(self, other: Told) -> Told:
         return Told(self.bits + other.bits, self.numbers | other.numbers)
 
-    def enough(self, p: Precision) -> bool:
-        """Whether it is more than one number, and as much as one tells that is known to its last bit."""
-        return self.bits >= -np.log2(p.unit) and len(self.numbers) > 1
+    @property
+    def enough(self) -> bool:
+        """Whether it is more than one number, and more than a thousand mistakes would come to by chance."""
+        return self.bits >= 10 and len(self.numbers) > 1
 
 
 NOTHING = Told()
@@ -202,6 +204,6 @@ def _told(wrong: Finding | None, right: Finding, strictly: bool, zeros: bool) ->
         if strictly and (counts & ~tells).any():
             return None
         bits = np.log2(off / np.maximum(radius, off * 2.0**-MOST))
-    total = float(bits[tells].sum()) + MOST * float(overflown.any())
+    total = float(bits[tells].sum()) + float(tells.sum()) + MOST * float(overflown.any())
     own = np.where(np.isfinite(truth), truth, got)[tells | overflown]
     return Told(total, frozenset(np.abs(own).astype(np.float32).tolist()))
