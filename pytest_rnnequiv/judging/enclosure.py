@@ -258,8 +258,16 @@ def keeping_nan(case: Case) -> Case:
 
 
 #: The rules of a wiring that stand between a recurrence and the head behind it.
-_BEFORE_HEAD = ("cell_output", "direction_output", "last_output", "merged", "passed_on", "layer_mask", "head_sum",
-                "head_output")
+_BEFORE_HEAD = (
+    "cell_output",
+    "direction_output",
+    "last_output",
+    "merged",
+    "passed_on",
+    "layer_mask",
+    "head_sum",
+    "head_output",
+)
 
 
 class Enclosure(Walk):

@@ -24,6 +24,7 @@ from .seen import NOTHING, Seen
 
 __all__ = ["COMMON", "Evidence", "Explanation"]
 
+
 @dataclass(frozen=True)
 class Explanation:
     """One mistake, or two together, under which everything that was seen is the recurrence.
@@ -167,7 +168,7 @@ class Evidence:
         found: list[Judged] = []
         for one in seen:
             made = self._make(mistakes, one.case)
-            if made is not None and (made.head_only and one.wrong_before_head or one.far_from(made)):
+            if made is not None and ((made.head_only and one.wrong_before_head) or one.far_from(made)):
                 return None
             verdict = None if made is None else made.judge(one.case, one.shown, self.precision)
             if made is None or verdict is None:
@@ -273,7 +274,8 @@ class Evidence:
                 alone = [
                     one
                     for one in self.runs
-                    if one.verdict.different and {c for c in conditions_of(one.case.spec) if c.option == option} == {each}
+                    if one.verdict.different
+                    and {c for c in conditions_of(one.case.spec) if c.option == option} == {each}
                 ]
                 own = (m.only_if(each) for m in EVERY if m.recurrence is not None)
                 if alone and (found := next((m for m in own if self._explains(alone, (m,))), None)) is not None:

@@ -1,4 +1,4 @@
-"""Mistakes of fixed-point numbers: how many fraction bits, rounded or cut, and what becomes of those that do not fit."""
+"""Mistakes of fixed point: how many bits stand behind the point, rounded or cut, and what does not fit."""
 
 from __future__ import annotations
 
@@ -116,7 +116,9 @@ def _register() -> None:
             *(
                 _of_everything(
                     f"all-{short}in-Q{bits}",
-                    f"with weights rounded, and inputs and states {verb}, to multiples of 2^-{bits}".replace(" to,", ","),
+                    f"with weights rounded, and inputs and states {verb}, to multiples of 2^-{bits}".replace(
+                        " to,", ","
+                    ),
                     f"fixed point throughout{how}",
                     change(bits),
                     rounded_to(bits),

@@ -38,12 +38,12 @@ class Told:
     bits : float
         What a number tells is the logarithm of how many times the distance of the right number exceeds the bound,
         and one bit for its side.
-    numbers : frozenset of float
-        The numbers that should be in the place of those that tell something.
+    numbers : frozenset of (float, float)
+        Those that tell something: what should be in their place, and what they are.
     """
 
     bits: float = 0.0
-    numbers: frozenset[float] = frozenset()
+    numbers: frozenset[tuple[float, float]] = frozenset()
 
     def __add__(self, other: Told) -> Told:
         return Told(self.bits + other.bits, self.numbers | other.numbers)
@@ -114,7 +114,8 @@ class Seen:
         every = any(np.ndim(outputs) == 3 for outputs in self._outputs)
         case = whole(made.case, made.wiring) if every else made.case
         try:
-            walked = Computed(case, made.wiring, np.float64).calls().each_call
+            # in its own numbers, since what is cut jumps where it saturates
+            walked = Computed(case, made.wiring, self._dtype).calls().each_call
         except Unmade:
             return False  # which is told elsewhere
         for got, call in zip(self._outputs, walked, strict=True):
@@ -126,6 +127,10 @@ class Seen:
             if np.abs(got - expected).max(initial=0.0) > FAR * np.abs(expected).max(initial=0.05):
                 return True
         return False
+
+    @property
+    def _dtype(self) -> Any:
+        return np.float64 if self.precision.unit < Precision.float32.unit else np.float32
 
     @cached_property
     def _outputs(self) -> list[Array]:
@@ -151,7 +156,7 @@ class Seen:
         if made.precision is not None:
             # Its bounds are so wide that they tell nothing: it is known by its digits.
             bits, numbers = bits_of_marks(made.precision, self.case, self.shown)
-            return Told(bits, frozenset(numbers))
+            return Told(bits, frozenset((number, number) for number in numbers))
         wrong = {finding.what: finding for finding in _findings(made, self.shown, self.precision)}
         broken = [finding for finding in self.findings if finding.broken.any()]
         if any(_unlike(wrong.get(right.what), right) for right in broken):
@@ -205,5 +210,5 @@ def _told(wrong: Finding | None, right: Finding, strictly: bool, zeros: bool) ->
             return None
         bits = np.log2(off / np.maximum(radius, off * 2.0**-MOST))
     total = float(bits[tells].sum()) + float(tells.sum()) + MOST * float(overflown.any())
-    own = np.where(np.isfinite(truth), truth, got)[tells | overflown]
-    return Told(total, frozenset(np.abs(own).astype(np.float32).tolist()))
+    own = (np.abs(np.nan_to_num(a[tells | overflown])).astype(np.float32).tolist() for a in (truth, got))
+    return Told(total, frozenset(zip(*own, strict=True)))

@@ -110,7 +110,9 @@ def test_it_is_the_recurrence_of_the_mistaken_case(mistake: Mistake) -> None:
         shown = Trajectory(shown.outputs)
     p = mistake.precision or declared(mistake)
     verdict = judge(mistaken, shown, p, wiring=mistake.wiring)
-    assert verdict.equivalent or (verdict.inconclusive and mistake.name in ("byte-order", "softplus-overflows")), verdict
+    assert verdict.equivalent or (verdict.inconclusive and mistake.name in ("byte-order", "softplus-overflows")), (
+        verdict
+    )
     # and by its last output alone, it is not called anything else
     if mistake.name != "head-of-last-step-for-all":  # of which nothing is seen in the last step
         assert not judge(mistaken, last_output(shown), p, wiring=mistake.wiring).different

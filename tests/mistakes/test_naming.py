@@ -75,7 +75,7 @@ def test_each_mistake_is_named_in_the_notebooks_model(mistake: Mistake, show: st
 
 #: Of mistakes that have siblings, one; a few of each cell.
 SOME = [m for m in CATALOGUE if not m.siblings and m.group != "gates"]
-BY_CELL = {"SimpleRNN": SOME[::17], "GRU": SOME[5::19], "LSTM": SOME[11::19]}
+BY_CELL = {"SimpleRNN": SOME[::12], "GRU": SOME[5::19], "LSTM": SOME[11::19]}
 
 
 @pytest.mark.parametrize("cell", BY_CELL)
@@ -96,7 +96,7 @@ def test_what_differs_from_the_catalogue_in_a_number_is_named_with_its_own(mista
     case = generic(1, scale=2.0)
     sibling = next(m for m in mistake.siblings[:3] if m(case) is not None and judge(case, m.run(case)).different)
     found = explain(seen_by(sibling.run, case), run=sibling.run)
-    assert sibling.name in found.names
+    assert any(rightly(name, sibling, "states", case) for name in found.names), found
 
 
 # ---- each mistake in models of several parts ----

@@ -128,9 +128,7 @@ def test_nan_and_zeros_alone_are_no_evidence() -> None:
 def test_single_precision_for_double_is_named_by_its_digits() -> None:
     case = generic(2, dtype="float64")
     shown = wrong_ports.time_ends_one_early(
-        case.replace(x=np.concatenate([case.x, case.x[:, :1]], 1)).replace(
-            spec=case.spec.replace(dtype="float32")
-        )
+        case.replace(x=np.concatenate([case.x, case.x[:, :1]], 1)).replace(spec=case.spec.replace(dtype="float32"))
     )
     found = diagnose(case, shown)
     assert found.names == ("computed-in-float32",)
