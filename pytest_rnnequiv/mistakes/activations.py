@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..arithmetic.activations import Activation, activation, sigmoid, softplus
 from ..cells.cell import Cell, CellWeights
-from .mistake import Mistake, Recurrence, family, in_recurrence
+from .mistake import Mistake, Recurrence, cell_like, family, in_recurrence
 
 __all__ = ["FAST_TANH", "NAMESAKES", "with_functions"]
 
@@ -180,16 +180,15 @@ def _clamped_before(limit: float) -> Callable[[Recurrence], Recurrence | None]:
     return change
 
 
-@cache
-def _clamping(kind: type[Cell], limit: float) -> type[Cell]:
-    """A kind of cell that clips its state."""
+def _clamping(kind: type[Cell], limit: float) -> dict[str, Any]:
+    """The state is clipped."""
     clip = Activation(f"clip({limit:g})", lambda a: np.clip(a, -limit, limit), ulps=1, floor=0)
 
     def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
         h, *others = kind.step(self, x, states, w, activation)
         return (clip(h), *others)
 
-    return type(f"{kind.__name__}Within{limit:g}", (kind,), {"step": step, "__init__": kind.__init__})
+    return {"step": step}
 
 
 def _clamped_after(limit: float) -> Callable[[Recurrence], Recurrence | None]:
@@ -197,7 +196,7 @@ def _clamped_after(limit: float) -> Callable[[Recurrence], Recurrence | None]:
         far = np.array([[-1e3, 1e3]])
         if np.abs(r.activation(far)).max() <= limit:
             return None
-        return r.replace(cell=_clamping(type(r.cell), limit)(**vars(r.cell)))
+        return r.replace(cell=cell_like(r.cell, f"within {limit:g}", partial(_clamping, limit=limit)))
 
     return change
 

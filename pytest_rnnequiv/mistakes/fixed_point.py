@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..arithmetic.activations import Activation
 from ..cells.cell import Cell, CellWeights
 from ..model.case import Case
-from .mistake import Mistake, Recurrence, family, made_in
+from .mistake import Mistake, Recurrence, cell_like, family, made_in
 
 Array = npt.NDArray[Any]
 Change = Callable[[Array], Array]
@@ -57,19 +57,18 @@ def _of_state(name: str, says: str, how: str, change: Change) -> Mistake:
 
 
 def _state_by(change: Change, says: str) -> Callable[[Recurrence], Recurrence]:
-    return lambda r: r.replace(cell=_on_grid(type(r.cell), change, says)(**vars(r.cell)))
+    return lambda r: r.replace(cell=cell_like(r.cell, says, partial(_on_grid, change=change, says=says)))
 
 
-@cache
-def _on_grid(kind: type[Cell], change: Change, says: str) -> type[Cell]:
-    """A kind of cell that keeps its states in fewer bits."""
+def _on_grid(kind: type[Cell], change: Change, says: str) -> dict[str, Any]:
+    """The states are kept in fewer bits."""
     # non-decreasing, with jumps; what it is applied to bears the error of the activation already
     grid = Activation(says, change, ulps=0, floor=0)
 
     def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
         return tuple(grid(h) for h in kind.step(self, x, states, w, activation))
 
-    return type(f"{kind.__name__}On{says}", (kind,), {"step": step, "__init__": kind.__init__})
+    return {"step": step}
 
 
 def _of_everything(name: str, says: str, how: str, change: Change, of_weights: Change) -> Mistake:

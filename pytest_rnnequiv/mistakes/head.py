@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..cells.cell import Cell
 from ..model.case import Case
 from ..model.layers import Dense
 from ..model.wiring import Unmade, Wiring
-from .mistake import Recurrence, in_case, in_recurrence, in_wiring, one_step_late
+from .mistake import Recurrence, cell_like, in_case, in_recurrence, in_wiring, one_step_late
 from .needs import head, several_samples
 from .weights import laid_out_transposed, permuted
 
@@ -210,17 +209,16 @@ def _(r: Recurrence) -> Recurrence | None:
     grid = np.linspace(-8, 8, 65)
     if f.turns or f.per_term or np.array_equal(f(f(grid)), f(grid)):  # relu of relu is relu
         return None
-    return r.replace(cell=_activated_again(type(r.cell))(**vars(r.cell)))
+    return r.replace(cell=cell_like(r.cell, "with its output activated", _activated_again))
 
 
-@cache
-def _activated_again(kind: type[Cell]) -> type[Cell]:
-    """A kind of cell whose output is activated, and its state is not."""
+def _activated_again(kind: type[Cell]) -> dict[str, Any]:
+    """The output is activated, and the state is not."""
 
     def readout(self: Any, h: Any, activation: Activation) -> Any:
         return activation(kind.readout(self, h, activation))
 
-    return type(f"{kind.__name__}Activated", (kind,), {"readout": readout, "__init__": kind.__init__})
+    return {"readout": readout}
 
 
 class _HeadOverAxis(Wiring):

@@ -36,7 +36,17 @@ from .conditions import Only
 from .made import Made, outputs_of, whole
 from .needs import Need, anywhere, of_group, of_wiring
 
-__all__ = ["CATALOGUE", "Mistake", "Recurrence", "family", "in_case", "in_recurrence", "in_wiring", "made_in"]
+__all__ = [
+    "CATALOGUE",
+    "Mistake",
+    "Recurrence",
+    "cell_like",
+    "family",
+    "in_case",
+    "in_recurrence",
+    "in_wiring",
+    "made_in",
+]
 
 Array = npt.NDArray[Any]
 
@@ -338,6 +348,25 @@ def in_wiring(
 
 
 # ---- what several of them need ----
+
+#: Kinds of cells that were made of others, by these and by what is said of them.
+_KINDS: dict[tuple[type[Cell], str], type[Cell]] = {}
+
+
+def cell_like(cell: Cell, name: str, methods: Callable[[type[Cell]], dict[str, Any]]) -> Cell:
+    """Return a cell with the same options, of a kind that differs in some methods.
+
+    Parameters
+    ----------
+    name : str
+        What the kind is called: one name, one change.
+    methods : callable
+        The kind of the cell -> the methods, by name.
+    """
+    kind = type(cell)
+    if (kind, name) not in _KINDS:
+        _KINDS[kind, name] = type(f"{kind.__name__} {name}", (kind,), methods(kind))
+    return _KINDS[kind, name](**vars(cell))
 
 
 def each_layer(case: Case, change: Callable[[Any], Any]) -> Case:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..arithmetic.inexact import choose
 from ..cells.cell import Cell, CellWeights
 from ..model.case import Case
-from .mistake import Recurrence, in_case, in_recurrence
+from .mistake import Recurrence, cell_like, in_case, in_recurrence
 
 __all__ = ["permuted"]
 
@@ -30,12 +30,14 @@ def of_kernels(case: Case, change: Callable[[Array], Array]) -> Case:
 
 def other_order(a: Array) -> Array:
     """Read in Fortran's order what was written in C's."""
-    return a.reshape(a.shape[::-1]).T
+    read: Array = a.reshape(a.shape[::-1]).T
+    return read
 
 
 def laid_out_transposed(a: Array) -> Array:
     """Read in C's order, and in the same shape, what was written transposed."""
-    return a.T.reshape(a.shape)
+    read: Array = a.T.reshape(a.shape)
+    return read
 
 
 # ---- their layout, all of them alike ----
@@ -212,7 +214,7 @@ def _register_skipped() -> None:
             in_recurrence("weights", f"{which}-{what}-not-read", of_what, _LOOP[which])(without)
 
         def uncomputed(r: Recurrence, at: int = at) -> Recurrence:
-            return r.replace(cell=_lacking(type(r.cell), at)(**vars(r.cell)))
+            return r.replace(cell=cell_like(r.cell, f"without unit {at}", partial(_lacking, unit=at)))
 
         in_recurrence(
             "weights",
@@ -228,15 +230,14 @@ _LOOP = {
 }
 
 
-@cache
-def _lacking(kind: type[Cell], unit: int) -> type[Cell]:
-    """A kind of cell that does not compute one of its units."""
+def _lacking(kind: type[Cell], unit: int) -> dict[str, Any]:
+    """One of the units is not computed."""
 
     def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
         computed = np.arange(len(w.Wh)) != unit % len(w.Wh)
         return tuple(choose(computed, new, 0.0) for new in kind.step(self, x, states, w, activation))
 
-    return type(f"{kind.__name__}Without{unit}", (kind,), {"step": step, "__init__": kind.__init__})
+    return {"step": step}
 
 
 _register_skipped()
@@ -288,9 +289,8 @@ def _(r: Recurrence) -> Recurrence | None:
     return r.replace(bh=0.5 * r.bh)
 
 
-@cache
-def _by_sample(kind: type[Cell]) -> type[Cell]:
-    """A kind of cell whose biases reach the first sample only."""
+def _by_sample(kind: type[Cell]) -> dict[str, Any]:
+    """The biases reach the first sample only."""
 
     def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
         first = (np.arange(x.shape[0]) == 0).reshape(-1, *(1 for _ in x.shape[1:]))
@@ -298,7 +298,7 @@ def _by_sample(kind: type[Cell]) -> type[Cell]:
         own = CellWeights(Wx=w.Wx, Wh=w.Wh, bh=bh[0] if w.bh.ndim == 1 else bh)
         return kind.step(self, x, states, own, activation)
 
-    return type(f"{kind.__name__}BySample", (kind,), {"step": step, "__init__": kind.__init__})
+    return {"step": step}
 
 
 @in_recurrence(
@@ -308,7 +308,7 @@ def _by_sample(kind: type[Cell]) -> type[Cell]:
     "`bias[sample*units + unit]` for `bias[unit]`, in a buffer that is zero behind the bias",
 )
 def _(r: Recurrence) -> Recurrence | None:
-    return r.replace(cell=_by_sample(type(r.cell))(**vars(r.cell))) if r.bh.any() else None
+    return r.replace(cell=cell_like(r.cell, "with its bias by sample", _by_sample)) if r.bh.any() else None
 
 
 @in_case(

@@ -185,7 +185,7 @@ class _OneCell(RNN):
     kind: ClassVar[type[Cell]]
 
     def __init__(self, units: int, activation: Any = "tanh", **options: Any) -> None:
-        known = _options_of(self.kind)
+        known = _options_of(self.kind)  # type: ignore[arg-type]  # a class can be hashed
         of_cell = {name: options.pop(name) for name in [*options] if name in known}
         cell = options.pop("cell", None) or self.kind()
         if of_cell:
