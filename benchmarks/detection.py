@@ -90,6 +90,7 @@ SPECIAL: dict[str, tuple[str, dict[str, Any], Precision | None]] = {
         for name, (activation, _, _) in NAMESAKES.items()
     },
     "activation-tanh": ("any activation", {"activation": strategies.activations()}, None),
+    "computed-in-float32": ("float64", {"dtype": "float64"}, None),
     "flushed-to-zero": (
         "linear, inputs near 0, float32 with subnormals declared",
         {"activation": "linear", "change": nearly_zero},

@@ -45,9 +45,14 @@ def mistakes(catalogue: Sequence[Mistake] = CATALOGUE) -> str:
     for group, members in groupby(sorted(catalogue, key=lambda m: m.group), key=lambda m: m.group):
         parts += [f"## {group.capitalize()}", ""]
         parts += ["| mistake | it is the recurrence ... | how people come to make it |", "|---|---|---|"]
-        parts += [f"| `{m.name}` | {m.says} | {m.how} |" for m in members]
+        parts += [f"| `{m.name}` | {m.says}{_siblings(m)} | {m.how} |" for m in members]
         parts += [""]
     return "\n".join(parts)
+
+
+def _siblings(mistake: Mistake) -> str:
+    """Say how many more there are that differ in a number."""
+    return f" (and {len(mistake.siblings)} more like it)" if mistake.siblings else ""
 
 
 #: The first release on which divergences were tried.

@@ -25,7 +25,7 @@ from .activations import Activation
 from .arrays import of_shape, some, where
 from .precision import Precision
 
-__all__ = ["Inexact", "Radius", "choose", "joined", "swapped", "zeros_like"]
+__all__ = ["Inexact", "Radius", "choose", "joined", "reshaped", "swapped", "zeros_like"]
 
 Array = npt.NDArray[np.float64]
 
@@ -293,6 +293,14 @@ def swapped(a: Any, axis: int) -> Any:
         return np.swapaxes(a, axis, -1)
     c = a.closed()
     return Inexact(np.swapaxes(c.value, axis, -1), c.precision, 0.0 if c.exact else np.swapaxes(c.bound, axis, -1))
+
+
+def reshaped(a: Any, shape: tuple[int, ...]) -> Any:
+    """``numpy.reshape`` for plain and for inexact arrays."""
+    if not isinstance(a, Inexact):
+        return np.reshape(a, shape)
+    c = a.closed()
+    return Inexact(c.value.reshape(shape), c.precision, 0.0 if c.exact else c.bound.reshape(shape))
 
 
 def zeros_like(a: Any) -> Any:

@@ -274,7 +274,16 @@ def keeping_nan(case: Case) -> Case:
 
 
 #: The rules of a wiring that stand between a recurrence and the head behind it.
-_BEFORE_HEAD = ("cell_output", "direction_output", "last_output", "merged", "passed_on", "layer_mask", "head_output")
+_BEFORE_HEAD = (
+    "cell_output",
+    "direction_output",
+    "last_output",
+    "merged",
+    "passed_on",
+    "layer_mask",
+    "head_sum",
+    "head_output",
+)
 
 
 class Enclosure(Walk):
@@ -346,7 +355,7 @@ class Enclosure(Walk):
             y, scale = self._headed
             return y, scale, y.nan
         Wo, bo = self.case.head_weights(self.weight)
-        total = x @ Wo + bo
+        total = self.wiring.head_sum(x @ Wo, bo)
         assert self.case.spec.head is not None
         y, scale = self.wiring.head_output(self.case.spec.head, total).closed(), total.magnitude
         nan = total.nan | y.nan

@@ -456,6 +456,9 @@ class Inspection(Enclosure):
         case, head = self.case, self.case.spec.head
         if head is None or head.activation.name != "linear" or not self.p.keeps_identity or len(layer.cells) > 1:
             return False
+        wiring = type(self.wiring)
+        if wiring.head_output is not Wiring.head_output or wiring.head_sum is not Wiring.head_sum:
+            return False
         if not _puts_out_state(layer) or layer.zero_output_for_mask:
             return False
         if layer.features != head.K:

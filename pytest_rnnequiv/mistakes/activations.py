@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arithmetic.activations import Activation, activation, sigmoid
-from .mistake import Recurrence, in_recurrence
+from ..arithmetic.activations import Activation, activation, sigmoid, softplus
+from ..cells.cell import Cell, CellWeights
+from .mistake import Mistake, Recurrence, cell_like, family, in_recurrence
 
-__all__ = ["FAST_TANH", "NAMESAKES"]
+__all__ = ["FAST_TANH", "NAMESAKES", "with_functions"]
 
 Array = npt.NDArray[Any]
 
@@ -107,13 +111,27 @@ NAMESAKES = {
 }
 
 
+def _unguarded_softplus(a: Array) -> Array:
+    # the largest float32 is exp(88.72...)
+    value: Array = np.where(a > 88.7228, np.inf, softplus(np.minimum(a, 88.7228)))
+    return value
+
+
+NAMESAKES["softplus-overflows"] = (
+    "softplus",
+    Activation("log(1 + exp(a)), which overflows from 88.72 on", _unguarded_softplus),
+    "`log(1 + exp(a))` without a guard: three runtimes have it",
+)
+
+
 def _register_activations() -> None:
     for name, (known, namesake, how) in NAMESAKES.items():
 
         def of_that_name(r: Recurrence, known: str = known, namesake: Activation = namesake) -> Recurrence | None:
             return r.replace(activation=namesake) if r.activation.name == known else None
 
-        in_recurrence("activation", name, f"with another function for `{known}`: {namesake.name}", how)(of_that_name)
+        says, rare = f"with another function for `{known}`: {namesake.name}", name == "softplus-overflows"
+        in_recurrence("activation", name, says, how, rare=rare)(of_that_name)
     for other in ("linear", "relu", "sigmoid", "tanh", "softsign", "hard_tanh", "hard_sigmoid", "elu", "leaky_relu"):
         forgotten = other == "linear"
 
@@ -135,6 +153,81 @@ def _register_activations() -> None:
 
 
 _register_activations()
+
+
+# ---- clamps ----
+
+
+def with_functions(r: Recurrence, change: Callable[[Activation], Activation]) -> Recurrence:
+    """Change the functions of a recurrence: its activation, and that of its gates."""
+    gate = getattr(r.cell, "recurrent_activation", None)
+    cell = r.cell if gate is None else type(r.cell)(**vars(r.cell) | {"recurrent_activation": change(gate)})
+    return r.replace(activation=change(r.activation), cell=cell)
+
+
+def _clamped_before(limit: float) -> Callable[[Recurrence], Recurrence | None]:
+    def by(f: Activation) -> Activation:
+        def function(a: Array) -> Array:
+            return f.function(np.clip(a, -limit, limit))
+
+        return replace(f, name=f"{f.name} within {limit:g}", function=function, slope=None, peak=None)
+
+    def change(r: Recurrence) -> Recurrence | None:
+        far = np.array([[-2.0, 2.0]]) * limit
+        clamped = by(r.activation)
+        # beyond 8 or so nothing is to be seen of it in tanh
+        return with_functions(r, by) if np.abs(clamped(far) - r.activation(far)).max() > 1e-6 else None
+
+    return change
+
+
+def _clamping(kind: type[Cell], limit: float) -> dict[str, Any]:
+    """The state is clipped."""
+    clip = Activation(f"clip({limit:g})", lambda a: np.clip(a, -limit, limit), ulps=1, floor=0)
+
+    def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
+        h, *others = kind.step(self, x, states, w, activation)
+        return (clip(h), *others)
+
+    return {"step": step}
+
+
+def _clamped_after(limit: float) -> Callable[[Recurrence], Recurrence | None]:
+    def change(r: Recurrence) -> Recurrence | None:
+        far = np.array([[-1e3, 1e3]])
+        if np.abs(r.activation(far)).max() <= limit:
+            return None
+        return r.replace(cell=cell_like(r.cell, f"within {limit:g}", partial(_clamping, limit=limit)))
+
+    return change
+
+
+family(
+    3,
+    *(
+        Mistake(
+            f"sums-clamped-at-{limit:g}",
+            f"with the arguments of its activations clamped to [-{limit:g}, {limit:g}]",
+            "`constrain(a, -4, 4)` before an `exp` or a table",
+            "activation",
+            recurrence=_clamped_before(limit),
+        )
+        for limit in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 16.0, 20.0, 30.0, 50.0)
+    ),
+)
+family(
+    2,
+    *(
+        Mistake(
+            f"state-clamped-at-{limit:g}".replace(".", "_"),
+            f"with its state clamped to [-{limit:g}, {limit:g}]",
+            "a clip against numbers that grow, or a format which ends there",
+            "activation",
+            recurrence=_clamped_after(limit),
+        )
+        for limit in (0.5, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0, 2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 20.0, 50.0, 100.0)
+    ),
+)
 
 
 @in_recurrence(

@@ -17,7 +17,7 @@ from ..model.forward import Computed
 from ..model.trajectory import Assembled, Trajectory
 from ..model.wiring import RIGHT, Wiring
 
-__all__ = ["KEPT_IN", "has_marks", "to_float16", "to_tf32", "walk_in"]
+__all__ = ["KEPT_IN", "bits_of_marks", "has_marks", "to_float16", "to_tf32", "walk_in"]
 
 Array = npt.NDArray[Any]
 
@@ -40,14 +40,18 @@ def to_tf32(a: Array) -> Array:
 
 
 #: Arithmetics whose results can be told by their digits, the coarsest first: numbers that survive the rounding.
-KEPT_IN: dict[str, Callable[[Array], Array]] = {"bfloat16": _bfloat16, "float16": to_float16}
+KEPT_IN: dict[str, Callable[[Array], Array]] = {
+    "bfloat16": _bfloat16,
+    "float16": to_float16,
+    "float32": lambda a: a.astype(np.float32).astype(a.dtype),
+}
 
 
 def walk_in(p: Precision, case: Case, wiring: Wiring = RIGHT, dtype: Any = None) -> Computed:
     """Return a walk that computes in an arithmetic; `dtype` says another one than NumPy's nearest."""
     if dtype is not None:
         return Computed(case, wiring, dtype)
-    if p.name in KEPT_IN:
+    if p.name in KEPT_IN and p.unit > Precision.float32.unit:
         return Computed(case, wiring, np.float32, KEPT_IN[p.name])
     if p.name == Precision.tf32.name:
         return _Tf32(case, wiring, np.float32)
@@ -83,7 +87,7 @@ class _RoundsFactors(Cell):
 
 
 def has_marks(p: Precision, case: Case, shown: Trajectory) -> bool:
-    """Whether what is shown bears the marks of an arithmetic: its digits, or the rounding of its factors.
+    """Whether what is shown may bear the marks of an arithmetic: its digits, or the rounding of its factors.
 
     The bound of a coarse arithmetic is so wide that, without these, anything that is nearly right would fit it.
     """
@@ -92,6 +96,20 @@ def has_marks(p: Precision, case: Case, shown: Trajectory) -> bool:
     with np.errstate(all="ignore"):
         shown_numbers = [a for _, a in shown.numbers() if a.dtype != object]
         return bool(shown_numbers) and all(np.array_equal(a, keep(a), equal_nan=True) for a in shown_numbers)
+
+
+def bits_of_marks(p: Precision, case: Case, shown: Trajectory) -> tuple[float, set[float]]:
+    """How much the marks tell, of which it is known that nothing speaks against them: bits, and of which numbers.
+
+    A number of a coarse arithmetic is one of few. Factors that were rounded are seen in states only.
+    """
+    if p.name not in KEPT_IN and shown.states is None:
+        return 0.0, set()
+    arrays = [a for _, a in shown.numbers()] if p.name in KEPT_IN else [shown.states]
+    numbers = np.abs(np.concatenate([np.asarray(a, np.float64).ravel() for a in arrays]))
+    told = set(numbers[np.isfinite(numbers) & (numbers != 0)].tolist())
+    unit = max(p.unit, p.operand)
+    return len(told) * float(np.log2(unit / case.spec.precision.unit)), told
 
 
 def _rounds_factors(case: Case, trajectory: Trajectory) -> bool:
@@ -106,7 +124,7 @@ def _rounds_factors(case: Case, trajectory: Trajectory) -> bool:
     with np.errstate(all="ignore"):
         states = np.asarray(trajectory.states).astype(np.float32)
         if isinstance(trajectory, Assembled):  # through a head, which multiplies them, rounded, by 1
-            return np.array_equal(to_tf32(states), states, equal_nan=True)
+            return np.array_equal(to_tf32(states), states, equal_nan=True) and _begins_rounded(case, states)
         N, T, M = states.shape
         h0 = np.zeros((N, M), np.float32) if case.h0 is None else case.h0
         previous = np.concatenate([h0[:, None], states[:, :-1]], axis=1).reshape(-1, M)
@@ -123,3 +141,15 @@ def _rounds_factors(case: Case, trajectory: Trajectory) -> bool:
         )
         steps, _ = inspect(one, after, Precision.float32).findings
         return bool((steps.ratio()[0] <= 1).all())
+
+
+def _begins_rounded(case: Case, states: Array) -> bool:
+    """Whether the states of the first step are, to the digit, what comes of rounded factors: that is known exactly."""
+    first = case.prefix(1).replace(x=to_tf32(case.x[:, :1]), Wx=to_tf32(case.Wx), Wh=to_tf32(case.Wh))
+    if case.h0 is not None:
+        first = first.replace(h0=to_tf32(case.h0))
+    exact = Computed(first.with_every_output(), dtype=np.float64).calls().layers[0]
+    expected = np.asarray(exact.states if exact is not None else states[:, 0])
+    off = np.abs(states[:, :1] - expected)
+    sure = np.isfinite(expected) & np.isfinite(states[:, :1])
+    return bool((off <= 1.01 * 2.0**-12 * np.abs(expected) + 64 * Precision.float32.unit)[sure].all())

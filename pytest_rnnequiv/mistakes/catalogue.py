@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import activations, gates, head, layers, masks, options, rounding, steps, time, weights  # noqa: F401  # they register
+from . import activations, fixed_point, gates, head, layers, masks, options, rounding, steps, time, weights  # noqa: F401  # they register
 from .mistake import CATALOGUE, Mistake
 
-__all__ = ["CATALOGUE", "GROUPS", "Mistake", "by_name"]
+__all__ = ["CATALOGUE", "EVERY", "GROUPS", "Mistake", "by_name"]
 
 #: The parts that people get wrong. A diagnosis lists in this order what fits equally: what is about options and wiring
 #: first, as it explains more at once, and the numbers last, as wide bounds let them explain much.
@@ -30,6 +30,9 @@ GROUPS = (
 
 CATALOGUE.sort(key=lambda mistake: GROUPS.index(mistake.group))
 
+#: The catalogue, and what differs from its entries in a number only.
+EVERY = tuple(each for mistake in CATALOGUE for each in (mistake, *mistake.siblings))
+
 
 def by_name(name: str) -> Mistake:
     """Look a mistake up.
@@ -39,7 +42,7 @@ def by_name(name: str) -> Mistake:
     ValueError
         If there is none of that name.
     """
-    for mistake in CATALOGUE:
+    for mistake in EVERY:
         if mistake.name == name:
             return mistake
     raise ValueError(f"no mistake is called {name!r}; the catalogue has {', '.join(map(str, CATALOGUE))}")

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..arithmetic.precision import Precision
 from ..judging.observing import Observation
-from ..judging.oracle import Inspection, judge
-from ..judging.verdict import Finding, Verdict
+from ..judging.oracle import judge
+from ..judging.verdict import Verdict
 from ..model.case import Case
 from ..model.spec import Place, Spec
 from ..model.trajectory import Trajectory
+from .activations import NAMESAKES
 from .arithmetic import KEPT_IN, has_marks
-from .catalogue import CATALOGUE, Mistake
+from .catalogue import CATALOGUE, EVERY, Mistake
+from .conditions import Only, conditions_of
 from .made import Made
+from .seen import NOTHING, Seen
 
 __all__ = ["COMMON", "Evidence", "Explanation"]
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,15 @@ class Explanation:
         How many steps are within their bound with the mistake made on purpose, of how many.
     within_before : int
         How many are without it.
+    few : bool
+        Whether it rests on so few numbers that many mistakes may come to them.
     """
 
     mistakes: tuple[Mistake, ...]
     within: int
     steps: int
     within_before: int
+    few: bool = False
 
     @property
     def name(self) -> str:
@@ -94,97 +96,22 @@ COMMON = (
     "fast-tanh-rational",
     "activation-twice",
     "activation-on-head",
+    "first-output-taken",
+    "head-activation-softmax",
+    "head-activation-sigmoid",
+    "bh-by-sample",
+    "kernels-memory-order",
+    "leaky_relu-of-PyTorch",
+    "gelu-by-tanh",
+    "hard_sigmoid-of-Keras-2",
+    "softplus-overflows",
+    "recurrent-activation-hard_sigmoid",
+    "recurrent-activation-hard_sigmoid-of-Keras-2",
+    "recurrent-activation-sigmoid",
     "Wh-negated",
     "Wx-columns-reversed",
     "Wh-rows-reversed",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """What was seen of one run, and what the oracle says of it.
-
-    Attributes
-    ----------
-    case : Case
-    shown : Trajectory
-    precision : Precision
-        The arithmetic that is declared.
-    verdict : Verdict
-    """
-
-    case: Case
-    shown: Trajectory
-    precision: Precision
-    verdict: Verdict
-
-    @cached_property
-    def zeros(self) -> bool:
-        """Whether nothing but zeros was seen."""
-        return not any(np.any(a) for _, a in self.shown.numbers() if a.dtype != object)
-
-    def blurred_by(self, mistakes: tuple[Mistake, ...], made: Made) -> bool:
-        """Whether zeros were seen, which several mistakes give too easily, as does one that changes several weights."""
-        if not self.zeros or len(mistakes) > 1:
-            return self.zeros
-        own = made.case.named_weights
-        changed = (n for n, a in self.case.named_weights.items() if n not in own or not np.array_equal(a, own[n]))
-        return len({name.rpartition("/")[2] for name in changed}) > 1
-
-    @property
-    def wrong_before_head(self) -> bool:
-        """Whether states are broken, and not only what the head makes of them."""
-        place = self.verdict.place
-        return place is not None and not place.what.endswith("output")
-
-    @cached_property
-    def of_outputs(self) -> Verdict:
-        """The verdict of the outputs alone."""
-        return judge(self.case, Trajectory(self.shown.outputs), self.precision)
-
-    @cached_property
-    def findings(self) -> list[Finding]:
-        """What was seen beside what is right."""
-        return _findings(Made(self.case), self.shown, self.precision)
-
-    def told_by(self, made: Made) -> bool:
-        """Whether a mistake tells what is broken here, though it leaves other numbers undetermined.
-
-        At each number that is broken it must give what was seen, and exclude what is right. All together must say as
-        much as one number does that is known to its last bit: one wide bound fits much.
-        """
-        wrong = {finding.what: finding for finding in _findings(made, self.shown, self.precision)}
-        broken = [finding for finding in self.findings if finding.broken.any()]
-        bits = sum(_bits(wrong.get(right.what), right) for right in broken)
-        return bool(bits >= -np.log2(self.precision.unit))
-
-
-class _Wide(Inspection):
-    """An inspection that keeps bounds which are too wide to acquit."""
-
-    def _sharp(self, got: Array, expected: Array, radius: Array, scale: Array) -> Array:
-        return radius
-
-
-def _findings(made: Made, shown: Trajectory, precision: Precision) -> list[Finding]:
-    walk = _Wide(made.case, made.seen(shown), made.precision or precision, made.wiring)
-    walk.calls()
-    return walk.findings
-
-
-def _bits(wrong: Finding | None, right: Finding) -> float:
-    """How much a mistake says of the numbers that are broken: how narrow its bounds are beside what is wrong there.
-
-    Minus infinity where one of them is not determined, or the right number would do as well.
-    """
-    if wrong is None or wrong.got.shape != right.got.shape:
-        return -np.inf
-    at = right.ratio()[0] > 1
-    within, undetermined = wrong.ratio()
-    radius, off = wrong.radius[at], np.abs(right.expected - wrong.expected)[at]
-    if not ((within[at] <= 1) & ~undetermined[at] & (off > radius)).all():
-        return -np.inf
-    return float(np.log2(off / np.maximum(radius, off * np.finfo(float).eps)).sum())
 
 
 #: What was seen, what the mistakes make of its case, and what the oracle says of it under them.
@@ -241,7 +168,7 @@ class Evidence:
         found: list[Judged] = []
         for one in seen:
             made = self._make(mistakes, one.case)
-            if made is not None and made.head_only and one.wrong_before_head:
+            if made is not None and ((made.head_only and one.wrong_before_head) or one.far_from(made)):
                 return None
             verdict = None if made is None else made.judge(one.case, one.shown, self.precision)
             if made is None or verdict is None:
@@ -256,15 +183,18 @@ class Evidence:
 
     def _explanation(self, mistakes: tuple[Mistake, ...], judged: list[Judged]) -> Explanation | None:
         """What was judged under the mistakes as an explanation, if it tells enough to be one."""
-        broken = [(one, made, v) for one, made, v in judged if one.verdict.different]
-        if not any(self._told(one, made, v) for one, made, v in broken if not one.blurred_by(mistakes, made)):
+        told = NOTHING
+        for one, made, verdict in judged:
+            if one.verdict.different:
+                told += one.told_by(made, verdict)
+        if not told.numbers:
             return None
         steps = sum(verdict.steps for _, _, verdict in judged)
         before = 0
         for one, _, verdict in judged:
             own = one.verdict if one.verdict.steps == verdict.steps else one.of_outputs
             before += own.steps - own.broken
-        return Explanation(mistakes, steps, steps, before)
+        return Explanation(mistakes, steps, steps, before, few=not told.enough)
 
     def _make(self, mistakes: tuple[Mistake, ...], case: Case) -> Made | None:
         """Make the mistakes one after the other, as far as each can be made; None if none can."""
@@ -279,15 +209,6 @@ class Evidence:
             after = mistake.made(case if made is None else made.case)
             made = after if made is None else made.then(after)
         return made
-
-    def _told(self, one: Seen, made: Made, judged: Verdict) -> bool:
-        """Whether a mistake says of all that is broken what it should be, and the truth does not."""
-        if judged.equivalent:
-            return True
-        if made.precision is not None:
-            # What is computed in 16 bits is known by its digits, where its bound is too wide to say anything.
-            return not one.case.spec.plain
-        return one.told_by(made)
 
     def _ordered(self, found: list[Explanation]) -> list[Explanation]:
         """Keep one of several that make the same case of every run; put those last that come to the same numbers."""
@@ -319,17 +240,52 @@ class Evidence:
         def here(place: Place | None) -> bool:
             return place is not None and " ".join(spec.address(place, whole_direction=True)) in what
 
-        plain = [m for m in CATALOGUE if m.precision is None]
-        yield ((m,) for m in plain)
-        # Those that round what they store are tried first, the coarsest before the finer.
-        coarse = [m for m in CATALOGUE if m.precision is not None and self._bears_marks(m.precision)]
-        yield ((m,) for m in sorted(coarse, key=_coarseness))
-        placed = [one for m in plain for one in m.placed(spec)]
+        yield ((m,) for m in CATALOGUE if m.precision is None)
+        yield ((sibling,) for m in CATALOGUE for sibling in m.siblings)
+        placed = [one for m in CATALOGUE if m.precision is None for one in m.placed(spec)]
         yield ((m,) for m in placed if here(m.where))
         yield ((m,) for m in placed if not here(m.where))
+        conditions = self._conditions()
+        yield ((m.only_if(each),) for each in conditions for m in CATALOGUE if m.recurrence is not None)
+        yield self._one_for_each(conditions)
+        # What is known by its digits comes behind all that says more. Those that round what they store are tried
+        # first, the coarsest before the finer.
+        coarse = [m for m in CATALOGUE if m.precision is not None and self._bears_marks(m.precision)]
+        yield ((m,) for m in sorted(coarse, key=_coarseness))
         # One that changes nothing here adds nothing to another.
         common = [m for m in CATALOGUE if m.name in COMMON and any(m(one.case) is not None for one in self.runs)]
         yield ((a, b) for i, a in enumerate(common) for b in common[i + 1 :] if _together(a, b))
+
+    def _conditions(self) -> list[Only]:
+        """Options of which something is broken only where they have some value, as far as was seen."""
+        met = [conditions_of(one.case.spec) for one in self.runs]
+        every = set[Only]().union(*met)
+        broken = [own for one, own in zip(self.runs, met, strict=True) if one.verdict.different]
+        somewhere = {each for own in broken for each in own}
+        # one that holds everywhere is no condition
+        found = {each for each in somewhere if any(other.option == each.option and other != each for other in every)}
+        return sorted(found)
+
+    def _one_for_each(self, conditions: list[Only]) -> Iterator[tuple[Mistake, ...]]:
+        """Yield sets of mistakes of which each holds for one value of an option, as two wrong activations do."""
+        for option in dict.fromkeys(each.option for each in conditions):
+            chosen = []
+            for each in (each for each in conditions if each.option == option):
+                alone = [
+                    one
+                    for one in self.runs
+                    if one.verdict.different
+                    and {c for c in conditions_of(one.case.spec) if c.option == option} == {each}
+                ]
+                own = (m.only_if(each) for m in EVERY if m.recurrence is not None)
+                if alone and (found := next((m for m in own if self._explains(alone, (m,))), None)) is not None:
+                    chosen.append(found)
+            if len(chosen) > 1:
+                yield tuple(chosen)
+
+    def _explains(self, runs: list[Seen], mistakes: tuple[Mistake, ...]) -> bool:
+        judged = self._judged_under(runs, mistakes)
+        return judged is not None and self._explanation(mistakes, judged) is not None
 
     def _bears_marks(self, precision: Precision) -> bool:
         return all(has_marks(precision, one.case, one.shown) for one in self.whole)
@@ -346,6 +302,8 @@ def _coarseness(mistake: Mistake) -> tuple[bool, float]:
 
 def _together(a: Mistake, b: Mistake) -> bool:
     """Whether two mistakes are made side by side, and not the second in place of the first."""
+    if a.name in NAMESAKES and b.name in NAMESAKES:
+        return NAMESAKES[a.name][0] != NAMESAKES[b.name][0]
     return a.group != b.group or a.group not in ("activation", "numbers")
 
 

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arithmetic.inexact import swapped
+from ..arithmetic.activations import Activation, activation
+from ..arithmetic.inexact import choose, reshaped, swapped
+from ..cells.cell import Cell
 from ..model.case import Case
 from ..model.layers import Dense
 from ..model.wiring import Unmade, Wiring
-from .mistake import in_case, in_wiring, one_step_late
-from .needs import normalizing_head
-from .weights import permuted
+from .mistake import Recurrence, cell_like, in_case, in_recurrence, in_wiring, one_step_late
+from .needs import head, several_samples
+from .weights import laid_out_transposed, permuted
 
 Array = npt.NDArray[Any]
 
@@ -68,6 +70,61 @@ def _(case: Case) -> Case | None:
     return _headed(case, Wo=lambda Wo: Wo.reshape(Wo.shape[::-1]).T)
 
 
+@in_case(
+    "head",
+    "Wo-laid-out-transposed",
+    "with `Wo` transposed in memory, and read in its own shape",
+    "`Linear.weight` of PyTorch, which is (outputs, inputs), copied byte by byte",
+)
+def _(case: Case) -> Case | None:
+    return _headed(case, Wo=laid_out_transposed)
+
+
+def _register_factors() -> None:
+    for short, says, how, factor in (
+        ("doubled", "multiplied by 2", "a scale that is applied twice", 2.0),
+        ("halved", "divided by 2", "a scale of the outputs that is left in", 0.5),
+    ):
+
+        def change(case: Case, factor: float = factor) -> Case | None:
+            return _headed(case, Wo=lambda Wo: Wo * factor)
+
+        in_case("head", f"Wo-{short}", f"with `Wo` {says}", how)(change)
+
+
+_register_factors()
+
+
+def _without(at: Any) -> Callable[[Array], Array]:
+    def change(a: Array) -> Array:
+        a = a.copy()
+        a[at] = 0
+        return a
+
+    return change
+
+
+def _register_skipped() -> None:
+    for which, at, how in (
+        ("first", 0, "a loop of the head that starts at 1"),
+        ("last", -1, "a loop of the head that ends one too early (`< n - 1`)"),
+    ):
+
+        def unread(case: Case, at: int = at) -> Case | None:
+            return _headed(case, Wo=_without(at))
+
+        def uncomputed(case: Case, at: int = at) -> Case | None:
+            return _headed(case, Wo=_without((..., at)), bo=_without(at))
+
+        in_case("head", f"{which}-unit-not-read-by-head", f"with the {which} unit not read by the head", how)(unread)
+        in_case("head", f"{which}-output-not-computed", f"with the {which} output not computed (it stays 0)", how)(
+            uncomputed
+        )
+
+
+_register_skipped()
+
+
 @in_case("head", "Wo-dropped", "without the weights `Wo` of the head (only its bias)", "a product left out")
 def _(case: Case) -> Case | None:
     return _headed(case, Wo=np.zeros_like)
@@ -119,15 +176,89 @@ def _(case: Case) -> Case | None:
     return _with_head_activation(case, case.spec.layers[-1].directions[0].activation)
 
 
+def _register_activations() -> None:
+    for other in ("sigmoid", "softmax", "tanh", "relu"):
+
+        def change(case: Case, other: str = other) -> Case | None:
+            head = case.spec.head
+            if head is None or (other == "softmax" and head.K == 1):  # nobody takes 1 for an answer
+                return None
+            return _with_head_activation(case, other)
+
+        in_case(
+            "head",
+            f"head-activation-{other}",
+            f"with `{other}` on its head",
+            "probabilities, where the model gives numbers as they are"
+            if other.startswith("s")
+            else "a head copied from another model",
+        )(change)
+
+
+_register_activations()
+
+
+@in_recurrence(
+    "head",
+    "state-activated-for-head",
+    "with its output activated once more before it is passed on",
+    "an activation behind the layer, as in `Dense(tanh(rnn(x)))`",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    f = r.activation
+    grid = np.linspace(-8, 8, 65)
+    if f.turns or f.per_term or np.array_equal(f(f(grid)), f(grid)):  # relu of relu is relu
+        return None
+    return r.replace(cell=cell_like(r.cell, "with its output activated", _activated_again))
+
+
+def _activated_again(kind: type[Cell]) -> dict[str, Any]:
+    """The output is activated, and the state is not."""
+
+    def readout(self: Any, h: Any, activation: Activation) -> Any:
+        return activation(kind.readout(self, h, activation))
+
+    return {"readout": readout}
+
+
 class _HeadOverAxis(Wiring):
-    """The activation of the head, where it is of a whole axis, over another one."""
+    """The activation of the head, where it is of a whole axis, over another one; softmax, where it is not."""
 
     axis: int
 
     def head_output(self, head: Dense, a: Any) -> Any:
-        if head.activation.per_term is None or a.ndim <= self.axis:
+        if a.ndim <= self.axis:
             raise Unmade
-        return swapped(head.activation(swapped(a, self.axis)), self.axis)
+        f = activation("softmax") if head.activation.per_term is None else head.activation
+        return swapped(f(swapped(a, self.axis)), self.axis)
+
+
+@in_wiring(
+    "head",
+    "bo-by-sample",
+    "with the bias of the head in the first sample only",
+    "`bias[sample*outputs + output]` for `bias[output]`, in a buffer that is zero behind the bias",
+    needs=head,
+)
+class _BiasBySample(Wiring):
+    def head_sum(self, product: Any, bo: Any) -> Any:
+        first = (np.arange(product.shape[0]) == 0).reshape(-1, *(1 for _ in product.shape[1:]))
+        return product + choose(first, bo, 0.0)
+
+
+@in_wiring(
+    "head",
+    "only-first-sample-computed",
+    "with the outputs of the first sample only, and zeros for the others",
+    "`return` inside the loop over the samples",
+    needs=several_samples,
+)
+class _FirstSampleOnly(Wiring):
+    shows_states = False
+
+    def head_output(self, head: Dense, a: Any) -> Any:
+        first = (np.arange(a.shape[0]) == 0).reshape(-1, *(1 for _ in a.shape[1:]))
+        return choose(first, super().head_output(head, a), 0.0)
 
 
 @in_wiring(
@@ -146,9 +277,9 @@ class _LastRepeated(Wiring):
 @in_wiring(
     "head",
     "softmax-over-time",
-    "with the head's softmax over the steps, not the outputs",
+    "with a softmax over the steps, not the outputs, on its head",
     "the wrong axis",
-    needs=normalizing_head,
+    needs=head,
 )
 class _OverTime(_HeadOverAxis):
     axis = 1
@@ -162,9 +293,26 @@ class _OverTime(_HeadOverAxis):
 @in_wiring(
     "head",
     "softmax-over-samples",
-    "with the head's softmax over the samples, not the outputs",
-    "the wrong axis",
-    needs=normalizing_head,
+    "with a softmax over the samples, not the outputs, on its head",
+    "`e / e.sum(axis=0)`, as in courses that keep the samples in columns",
+    needs=head,
 )
 class _OverSamples(_HeadOverAxis):
     axis = 0
+
+
+@in_wiring(
+    "head",
+    "softmax-over-everything",
+    "with a softmax over all samples and outputs together on its head",
+    "`np.exp(y) / np.sum(np.exp(y))`, without an axis",
+    needs=several_samples,
+)
+class _OverEverything(Wiring):
+    def head_output(self, head: Dense, a: Any) -> Any:
+        f = activation("softmax") if head.activation.per_term is None else head.activation
+        if a.ndim == 2:
+            return reshaped(f(reshaped(a, (-1,))), a.shape)
+        N, T, K = a.shape  # each step by itself
+        every = swapped(f(swapped(reshaped(swapped(a, 1), (N * K, T)), 0)), 0)
+        return swapped(reshaped(every, (N, K, T)), 1)

@@ -21,9 +21,11 @@ Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 
 
-def _exchanged(case: Case, pairs: Sequence[tuple[str, str]], one_way: bool = False) -> Case | None:
+def _exchanged(
+    case: Case, pairs: Sequence[tuple[str, str]], one_way: bool = False, letters: Sequence[str] = ("Wx", "Wh", "bh")
+) -> Case | None:
     """Exchange weights by the beginnings of their names where all shapes fit; None where none do."""
-    named = case.named_weights
+    named = {name: w for name, w in case.named_weights.items() if name.rpartition("/")[2] in letters}
     changes: dict[str, Array] = {}
     for a, b in pairs:
         one = {n.removeprefix(a): w for n, w in named.items() if n.startswith(a)}
@@ -208,6 +210,28 @@ def _(case: Case) -> Case | None:
 )
 def _(case: Case) -> Case | None:
     return _exchanged(case, [(b, a) for a, b in _both(case.spec)], one_way=True)
+
+
+def _register_half_copied() -> None:
+    for name, what, letters in (
+        ("Wx", "forward `Wx`", ("Wx",)),
+        ("Wh", "forward `Wh`", ("Wh",)),
+        ("bh", "forward bias", ("bh",)),
+        ("kernels", "forward kernels (not the bias)", ("Wx", "Wh")),
+    ):
+
+        def change(case: Case, letters: tuple[str, ...] = letters) -> Case | None:
+            return _exchanged(case, _both(case.spec), one_way=True, letters=letters)
+
+        in_case(
+            "directions",
+            f"forward-{name}-for-both",
+            f"with the {what} in both directions",
+            "the lines for the backward direction copied from those for the forward one, and changed half",
+        )(change)
+
+
+_register_half_copied()
 
 
 def _with_states_of(case: Case, order: Callable[[Layer, list[int]], Sequence[int]]) -> Case:
@@ -395,7 +419,7 @@ class _LastStepOnly(Wiring):
     "a-layer-left-out",
     "with a layer that fits left out (what it gets is passed on)",
     "a loop over the layers that begins or ends one off",
-    needs=lambda case: several_layers(case) and as_many_units_as_features(case),
+    needs=as_many_units_as_features,
 )
 class _LeftOut(Wiring):
     shows_states = False
@@ -410,7 +434,7 @@ class _LeftOut(Wiring):
     "stack",
     "first-output-taken",
     "with the output of the first step in the place of the last",
-    "`output[:, 0]`, or a sequence in the other order",
+    "`return` inside the loop over the steps, `output[:, 0]`, or a sequence in the other order",
 )
 class _FirstOutput(Wiring):
     shows_states = False

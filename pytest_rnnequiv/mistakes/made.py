@@ -61,8 +61,11 @@ class Made:
         seen, p = self.seen(shown), self.precision or precision
         try:
             verdict = _judged(self.case, seen, p, self.wiring)
-            right = verdict.different or self.wiring is RIGHT
-            return verdict if right else _beside_the_right(verdict, self.case, seen, p, self.wiring)
+            if verdict.different or self.wiring is RIGHT:
+                return verdict
+            beside = _beside_the_right(verdict, self.case, seen, p, self.wiring)
+            # a wiring that changes nothing may be made beside a mistake that does
+            return verdict if beside is None and self.case is not truth else beside
         except Unmade:
             return None
 

@@ -32,10 +32,21 @@ from ..model.spec import Place, Spec
 from ..model.trajectory import Trajectory
 from ..model.wiring import RIGHT, Unmade, Wiring
 from .arithmetic import walk_in
+from .conditions import Only
 from .made import Made, outputs_of, whole
 from .needs import Need, anywhere, of_group, of_wiring
 
-__all__ = ["CATALOGUE", "Mistake", "Recurrence", "in_case", "in_recurrence", "in_wiring"]
+__all__ = [
+    "CATALOGUE",
+    "Mistake",
+    "Recurrence",
+    "cell_like",
+    "family",
+    "in_case",
+    "in_recurrence",
+    "in_wiring",
+    "made_in",
+]
 
 Array = npt.NDArray[Any]
 
@@ -113,6 +124,12 @@ class Mistake:
         Whether a case has what the mistake is about; where it has not, the mistake changes nothing.
     where : Place, optional
         The recurrence that it is made in; None is all.
+    rare : bool
+        It shows in numbers that few cases have: it is named where it is met, and not looked for in the selfcheck.
+    only : Only, optional
+        The option of the layers that it is made in; None is all.
+    siblings : tuple of Mistake
+        The same with another number (of bits, of a clamp). The catalogue lists one of them, the diagnosis tries all.
     """
 
     name: str
@@ -126,6 +143,9 @@ class Mistake:
     head_only: bool = False
     needs: Need = anywhere
     where: Place | None = None
+    rare: bool = False
+    only: Only | None = None
+    siblings: tuple[Mistake, ...] = ()
 
     def __call__(self, case: Case) -> Case | None:
         """Return the case as the mistaken implementation takes it, or None where that changes nothing."""
@@ -138,14 +158,16 @@ class Mistake:
         return changed
 
     def _changed(self, case: Case) -> Case | None:
-        if self.change is not None and self.where is None:
+        if self.change is not None and self.where is None and self.only is None:
             return self.change(case)
         if self.recurrence is None:
             return case
         # a case of another model may lack the place
         places = [place for place in case.spec.places if self.where in (None, place)]
+        if self.only is not None:
+            places = [p for p in places if self.only.holds(case.spec.direction(p), p.cell)]
         for place in places:
-            case = _made_in(case, place, self.recurrence)
+            case = made_in(case, place, self.recurrence)
         return case
 
     def run(self, case: Case, dtype: Any = None) -> Trajectory:
@@ -188,7 +210,7 @@ class Mistake:
         if self.recurrence is None or len(spec.places) < 2:
             return
         # the cells of a layer have one activation in common
-        shared = self.group == "activation" or self.name.startswith("state-in-")
+        shared = self.group == "activation" or self.name in ("state-in-float16", "state-in-bfloat16")
         for place in spec.places:
             if shared and place.cell:
                 continue
@@ -196,19 +218,26 @@ class Mistake:
             name, says = ".".join([*address, self.name]), f"{self.says} (in {', '.join(address)})"
             yield replace(self, name=name, says=says, where=place)
 
+    def only_if(self, option: Only) -> Mistake:
+        """Return the same mistake made only in layers that have an option."""
+        name, says = f"{option.option}-{option.value}.{self.name}", f"{self.says} ({option})"
+        return replace(self, name=name, says=says, only=option)
+
     def __str__(self) -> str:
         return self.name
 
 
-def _made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
+def made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
     """Make a mistake in one recurrence, if it can be made there."""
     spec = case.spec
     direction, prefix = spec.direction(place), spec.prefix(place)
     kind = direction.kinds[place.cell]
     own = Recurrence(**vars(case.cell_weights(place)), activation=direction.activation, cell=kind)
     changed = change(own)
-    if changed is None or (changed.bh.any() and not direction.use_bias):
+    if changed is None:
         return case
+    if changed.bh.any() and not direction.use_bias:
+        case, spec = _with_biases(case, place), spec.with_direction(place, use_bias=True)
     options: dict[str, Any] = {}
     if changed.activation is not own.activation and place.cell == 0:  # the cells have theirs in common
         options["activation"] = changed.activation
@@ -224,6 +253,13 @@ def _made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
         if getattr(changed, name) is not getattr(own, name)
     }
     return case.with_weights(**weights) if weights else case
+
+
+def _with_biases(case: Case, place: Place) -> Case:
+    """Give a layer without biases some that are zeros."""
+    spec, named = case.spec.with_direction(place, use_bias=True), case.named_weights
+    weights = [named.get(name, np.zeros(shape)) for name, shape in spec.weight_shapes.items()]
+    return Case(spec, weights=weights, calls=case.calls)
 
 
 def _same(a: Case, b: Case) -> bool:
@@ -281,14 +317,22 @@ def in_case(
     return register
 
 
-def in_recurrence(group: str, name: str, says: str, how: str) -> Callable[[ChangeOfRecurrence], ChangeOfRecurrence]:
+def in_recurrence(
+    group: str, name: str, says: str, how: str, **more: Any
+) -> Callable[[ChangeOfRecurrence], ChangeOfRecurrence]:
     """Register a mistake that is made in a recurrence."""
 
     def register(change: ChangeOfRecurrence) -> ChangeOfRecurrence:
-        CATALOGUE.append(Mistake(name, says, how, group, recurrence=change))
+        CATALOGUE.append(Mistake(name, says, how, group, recurrence=change, **more))
         return change
 
     return register
+
+
+def family(shown: int, *members: Mistake) -> None:
+    """Register mistakes that differ in a number: the catalogue lists one, and the others as its siblings."""
+    others = tuple(member for i, member in enumerate(members) if i != shown)
+    CATALOGUE.append(replace(members[shown], siblings=others))
 
 
 def in_wiring(
@@ -307,6 +351,25 @@ def in_wiring(
 
 
 # ---- what several of them need ----
+
+#: Kinds of cells that were made of others, by these and by what is said of them.
+_KINDS: dict[tuple[type[Cell], str], type[Cell]] = {}
+
+
+def cell_like(cell: Cell, name: str, methods: Callable[[type[Cell]], dict[str, Any]]) -> Cell:
+    """Return a cell with the same options, of a kind that differs in some methods.
+
+    Parameters
+    ----------
+    name : str
+        What the kind is called: one name, one change.
+    methods : callable
+        The kind of the cell -> the methods, by name.
+    """
+    kind = type(cell)
+    if (kind, name) not in _KINDS:
+        _KINDS[kind, name] = type(f"{kind.__name__} {name}", (kind,), methods(kind))
+    return _KINDS[kind, name](**vars(cell))
 
 
 def each_layer(case: Case, change: Callable[[Any], Any]) -> Case:

@@ -85,9 +85,9 @@ def head(case: Case) -> bool:
     return case.spec.head is not None
 
 
-def normalizing_head(case: Case) -> bool:
-    """A head whose activation is of all outputs together, such as softmax."""
-    return case.spec.head is not None and case.spec.head.activation.per_term is not None
+def several_samples(case: Case) -> bool:
+    """A head, and more than one sample."""
+    return head(case) and any(call.N > 1 for call in case.calls)
 
 
 def dropout(case: Case) -> bool:
@@ -120,6 +120,7 @@ _RULES: dict[str, Need] = {
     "merged": backwards,
     "passed_on": as_many_units_as_features,
     "final_states": shown_states,
+    "head_sum": head,
     "head_output": head,
 }
 

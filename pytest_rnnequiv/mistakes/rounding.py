@@ -32,9 +32,6 @@ def _register_roundings() -> None:
         ("5-decimals", "5 decimals", "weights printed with `%.5f`", lambda a: a.round(5)),
         ("4-decimals", "4 decimals", "weights printed with `%.4f`", lambda a: a.round(4)),
         ("3-decimals", "3 decimals", "weights printed with `%.3f`", lambda a: a.round(3)),
-        ("8-fraction-bits", "multiples of 2^-8", "Q8.8 fixed point", lambda a: np.round(a * 2**8) / 2**8),
-        ("12-fraction-bits", "multiples of 2^-12", "Q4.12 fixed point", lambda a: np.round(a * 2**12) / 2**12),
-        ("15-fraction-bits", "multiples of 2^-15", "Q1.15 fixed point", lambda a: np.round(a * 2**15) / 2**15),
         ("integers", "whole numbers", "weights in an integer array, or an integer division", np.trunc),
     ):
 
@@ -52,26 +49,18 @@ _register_roundings()
 
 
 def _register_state_roundings() -> None:
-    for short, rounding in (
-        ("float16", to_float16),
-        ("bfloat16", KEPT_IN["bfloat16"]),
-        ("Q15", lambda a: np.round(a * 2**15) / 2**15),
-        ("Q12", lambda a: np.round(a * 2**12) / 2**12),
-        ("Q8", lambda a: np.round(a * 2**8) / 2**8),
-        ("Q7", lambda a: np.round(a * 2**7) / 2**7),
-    ):
+    for short, rounding in (("float16", to_float16), ("bfloat16", KEPT_IN["bfloat16"])):
 
         def change(
             r: Recurrence, short: str = short, rounding: Callable[[Array], Array] = rounding
         ) -> Recurrence | None:
             return r.replace(activation=rounded(r.activation, short, rounding))
 
-        fixed = short.startswith("Q")
         in_recurrence(
             "numbers",
             f"state-in-{short}",
-            f"with its state rounded to {short if not fixed else f'multiples of 2^-{short[1:]}'} at every step",
-            "a fixed-point state" if fixed else "the state is kept in half precision",
+            f"with its state rounded to {short} at every step",
+            "the state is kept in half precision",
         )(change)
 
 
@@ -144,9 +133,24 @@ def _register_arithmetics() -> None:
                 return None
             return case
 
-        in_case("numbers", f"computed-in-{precision.name}", f"computed in {precision.name}", how, precision=precision)(
-            change
-        )
+        in_case(
+            "numbers",
+            f"computed-in-{precision.name}",
+            f"computed as coarsely as in {precision.name}",
+            f"{how}; weights of 8 bits, a table for the activation, or fixed point are as coarse",
+            precision=precision,
+        )(change)
 
 
 _register_arithmetics()
+
+
+@in_case(
+    "numbers",
+    "computed-in-float32",
+    "computed as coarsely as in float32, where float64 was promised",
+    "`.astype('float32')` on the way, or `float` for `double` in C; the declared dtype is the one that is judged",
+    precision=Precision.float32,
+)
+def _(case: Case) -> Case | None:
+    return case if case.spec.compute_dtype == "float64" else None

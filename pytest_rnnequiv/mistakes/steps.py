@@ -175,6 +175,44 @@ def _(r: Recurrence) -> Recurrence | None:
     return r.replace(Wh=r.by_gate(r.Wh, lambda Wh: np.eye(r.M)))
 
 
+def _with_more_bias(r: Recurrence, more: Any, of_state: bool) -> Any:
+    """The bias of a recurrence and something more, which belongs to the state or to the inputs where there are two."""
+    if r.bh.ndim == 1:
+        return r.bh + more
+    return r.bh + np.stack([0 * more, more] if of_state else [more, 0 * more])
+
+
+@in_recurrence(
+    "recurrence",
+    "Wh-added-in-products",
+    "with `h + Wh` for `h * Wh` in every term of the product",
+    "`sum += h[i] + Wh[i][j]`: `+` for `*` in the inner loop",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    return r.replace(Wh=np.ones_like(r.Wh), bh=_with_more_bias(r, r.Wh.sum(0), of_state=True))
+
+
+@in_recurrence(
+    "recurrence",
+    "Wx-added-in-products",
+    "with `x + Wx` for `x * Wx` in every term of the product",
+    "`sum += x[d] + Wx[d][j]`: `+` for `*` in the inner loop",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    return r.replace(Wx=np.ones_like(r.Wx), bh=_with_more_bias(r, r.Wx.sum(0), of_state=False))
+
+
+@in_recurrence(
+    "recurrence",
+    "Wh-added-to-state",
+    "with the state and the column sums of `Wh` added, not multiplied",
+    "`h + Wh` for `h @ Wh`, summed where the shapes do not fit",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    eye = r.by_gate(r.Wh, lambda Wh: np.eye(r.M, dtype=Wh.dtype))
+    return r.replace(Wh=eye, bh=_with_more_bias(r, r.Wh.sum(0), of_state=True))
+
+
 @in_case(
     "recurrence",
     "previous-input-for-state",

@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ..arithmetic.inexact import choose
 from ..model.case import Call, Case
 from ..model.forward import Computed
+from ..model.layers import RNN
 from ..model.spec import Place
-from .mistake import in_case, initial_state, one_step_late, started_at, weights_of, with_mask, with_states
+from ..model.wiring import Wiring
+from .mistake import in_case, in_wiring, initial_state, one_step_late, started_at, weights_of, with_mask, with_states
+from .needs import several_layers, two_ways
 
 
 @in_case(
@@ -19,7 +23,79 @@ from .mistake import in_case, initial_state, one_step_late, started_at, weights_
     "`go_backwards` left on, or a buffer that is read from its end",
 )
 def _(case: Case) -> Case | None:
-    return case.map_calls(lambda call: call.replace(x=call.x[:, ::-1]))
+    return case.map_calls(
+        lambda call: call.replace(x=call.x[:, ::-1], mask=None if call.mask is None else call.mask[:, ::-1])
+    )
+
+
+def _in_several(case: Case) -> bool:
+    # of one layer that gives its last output it is nothing new
+    return several_layers(case) or two_ways(case) or case.spec.layers[-1].return_sequences
+
+
+@in_wiring(
+    "time",
+    "every-loop-reversed",
+    "with the loop over time reversed in every layer (outputs stand at their own steps)",
+    "`for t in reversed(range(T))`: `go_backwards` taken for all layers, or the wrong branch of it",
+    needs=_in_several,
+)
+class _LoopsReversed(Wiring):
+    shows_states = False
+
+    def direction_input(self, j: int, direction: RNN, x: Any, mask: Any) -> tuple[Any, Any]:
+        x, mask = super().direction_input(j, direction, x, mask)
+        return x[:, ::-1], mask[:, ::-1]
+
+    def direction_output(self, direction: RNN, mask: Any, outputs: Any) -> Any:
+        return super().direction_output(direction, mask, outputs)[:, ::-1]
+
+    def last_output(self, j: int, outputs: Any) -> Any:
+        return outputs[:, 0]
+
+
+class _StepLeftOut(Wiring):
+    """A loop over time that leaves out a step, whose outputs stay zeros."""
+
+    shows_states = False
+    step: int
+
+    def _left_out(self, T: int) -> Any:
+        return np.arange(T) == self.step % T
+
+    def state_mask(self, mask: Any) -> Any:
+        return mask & ~self._left_out(mask.shape[1])
+
+    def cell_output(self, mask: Any, states: Any) -> Any:
+        return super().cell_output(mask & ~self._left_out(mask.shape[1]), states)
+
+    def direction_output(self, direction: RNN, mask: Any, outputs: Any) -> Any:
+        outputs = super().direction_output(direction, mask, outputs)
+        if not direction.return_sequences:
+            return outputs
+        return choose(self._left_out(mask.shape[1])[:, None], 0.0, outputs)
+
+
+@in_wiring(
+    "time",
+    "last-step-of-every-loop-skipped",
+    "with the last step of every layer's loop skipped (its outputs are zeros)",
+    "`range(T - 1)`, in the order in which each layer reads",
+    needs=_in_several,
+)
+class _LastLeftOut(_StepLeftOut):
+    step = -1
+
+
+@in_wiring(
+    "time",
+    "first-step-of-every-loop-skipped",
+    "with the first step of every layer's loop skipped (its outputs are zeros)",
+    "`range(1, T)`, in the order in which each layer reads",
+    needs=_in_several,
+)
+class _FirstLeftOut(_StepLeftOut):
+    step = 0
 
 
 @in_case(

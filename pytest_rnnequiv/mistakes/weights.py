@@ -2,17 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arithmetic.inexact import choose
+from ..cells.cell import Cell, CellWeights
 from ..model.case import Case
-from .mistake import Recurrence, in_case, in_recurrence
+from .mistake import Recurrence, cell_like, in_case, in_recurrence
 
 __all__ = ["permuted"]
 
 Array = npt.NDArray[Any]
+
+#: The weights that are matrices of a product; a bias of two rows is none.
+KERNELS = ("Wx", "Wh", "Wo")
+
+
+def of_kernels(case: Case, change: Callable[[Array], Array]) -> Case:
+    """Change all kernels of a case."""
+    named = case.named_weights
+    return case.with_weights(**{n: change(a) for n, a in named.items() if n.rpartition("/")[2] in KERNELS})
+
+
+def other_order(a: Array) -> Array:
+    """Read in Fortran's order what was written in C's."""
+    read: Array = a.reshape(a.shape[::-1]).T
+    return read
+
+
+def laid_out_transposed(a: Array) -> Array:
+    """Read in C's order, and in the same shape, what was written transposed."""
+    read: Array = a.T.reshape(a.shape)
+    return read
+
+
+# ---- their layout, all of them alike ----
+
+
+def _register_layouts() -> None:
+    for name, says, how, change in (
+        (
+            "kernels-memory-order",
+            "with all its kernels read in the other memory order",
+            "`w[out*inputs + in]` in C on what `get_weights()[i].flatten()` gave, which lies as `w[in*outputs + out]`",
+            other_order,
+        ),
+        (
+            "kernels-transposed",
+            "with all its kernels transposed in memory",
+            "a `state_dict` as it is: PyTorch keeps kernels as (outputs, inputs), and the port reads (inputs, outputs)",
+            laid_out_transposed,
+        ),
+    ):
+
+        def everywhere(case: Case, change: Callable[[Array], Array] = change) -> Case:
+            return of_kernels(case, change)
+
+        def own(r: Recurrence, change: Callable[[Array], Array] = change) -> Recurrence:
+            return r.replace(Wx=change(r.Wx), Wh=change(r.Wh))
+
+        in_case("weights", name, says, how, recurrence=own)(everywhere)
+
+
+_register_layouts()
+
+
+@in_recurrence(
+    "weights",
+    "kernels-joined-in-other-order",
+    "with one kernel for `[h, x]` that is multiplied by `[x, h]`",
+    "`concat([x, h]) @ W`, with `Wh` stacked above `Wx`",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    joined = np.concatenate([r.Wh, r.Wx])
+    return r.replace(Wx=joined[: r.D], Wh=joined[r.D :])
+
+
+# ---- one by one ----
 
 
 @in_recurrence(
@@ -33,7 +103,17 @@ def _(r: Recurrence) -> Recurrence | None:
     "a buffer written row by row (C) and read column by column (Fortran, Eigen, MATLAB), or PyTorch's `weight_ih`",
 )
 def _(r: Recurrence) -> Recurrence | None:
-    return r.replace(Wx=r.Wx.reshape(r.Wx.shape[::-1]).T)
+    return r.replace(Wx=other_order(r.Wx))
+
+
+@in_recurrence(
+    "weights",
+    "Wx-laid-out-transposed",
+    "with `Wx` transposed in memory, and read in its own shape",
+    "`weight_ih` of PyTorch, which is (outputs, inputs), copied byte by byte",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    return r.replace(Wx=laid_out_transposed(r.Wx))
 
 
 @in_recurrence(
@@ -93,6 +173,76 @@ def _register_signs() -> None:
 _register_signs()
 
 
+def _register_factors() -> None:
+    for short, says, how, factor in (
+        ("doubled", "multiplied by 2", "a scale that is applied twice, or two terms where one belongs", 2.0),
+        ("halved", "divided by 2", "a mean where a sum belongs, or one shift too many", 0.5),
+        ("times-127-128", "multiplied by 127/128", "scaled by 127 and unscaled by 128, as int8 numbers are", 127 / 128),
+        ("times-128-127", "multiplied by 128/127", "scaled by 128 and unscaled by 127, as int8 numbers are", 128 / 127),
+    ):
+        for name in ("Wx", "Wh"):
+
+            def change(r: Recurrence, name: str = name, factor: float = factor) -> Recurrence:
+                return r.replace(**{name: getattr(r, name) * factor})
+
+            in_recurrence("weights", f"{name}-{short}", f"with `{name}` {says}", how)(change)
+
+        def everywhere(case: Case, factor: float = factor) -> Case:
+            return of_kernels(case, lambda a: a * factor)
+
+        def own(r: Recurrence, factor: float = factor) -> Recurrence:
+            return r.replace(Wx=r.Wx * factor, Wh=r.Wh * factor)
+
+        in_case("weights", f"kernels-{short}", f"with all its kernels {says}", how, recurrence=own)(everywhere)
+
+
+_register_factors()
+
+
+def _register_skipped() -> None:
+    for which, at in (("first", 0), ("last", -1)):
+        for name, what, of_what in (
+            ("Wx", "feature", f"with its {which} feature not read (that row of `Wx` is skipped)"),
+            ("Wh", "unit", f"with the {which} unit of the old state not read (that row of `Wh` is skipped)"),
+        ):
+
+            def without(r: Recurrence, name: str = name, at: int = at) -> Recurrence:
+                kernel = getattr(r, name).copy()
+                kernel[at] = 0
+                return r.replace(**{name: kernel})
+
+            in_recurrence("weights", f"{which}-{what}-not-read", of_what, _LOOP[which])(without)
+
+        def uncomputed(r: Recurrence, at: int = at) -> Recurrence:
+            return r.replace(cell=cell_like(r.cell, f"without unit {at}", partial(_lacking, unit=at)))
+
+        in_recurrence(
+            "weights",
+            f"{which}-unit-not-computed",
+            f"with the {which} unit of the new state not computed (it stays 0)",
+            _LOOP[which],
+        )(uncomputed)
+
+
+_LOOP = {
+    "first": "a loop over units or features that starts at 1",
+    "last": "a loop over units or features that ends one too early (`< n - 1`)",
+}
+
+
+def _lacking(kind: type[Cell], unit: int) -> dict[str, Any]:
+    """One of the units is not computed."""
+
+    def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
+        computed = np.arange(len(w.Wh)) != unit % len(w.Wh)
+        return tuple(choose(computed, new, 0.0) for new in kind.step(self, x, states, w, activation))
+
+    return {"step": step}
+
+
+_register_skipped()
+
+
 def _swapped(a: Array) -> Array:
     swapped: Array = a.byteswap()
     return swapped
@@ -127,6 +277,60 @@ def _(r: Recurrence) -> Recurrence | None:
 )
 def _(r: Recurrence) -> Recurrence | None:
     return r.replace(bh=2 * r.bh)
+
+
+@in_recurrence(
+    "bias",
+    "bh-halved",
+    "with half of the bias `bh`",
+    "one of two biases that were split for a framework which adds two",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    return r.replace(bh=0.5 * r.bh)
+
+
+def _by_sample(kind: type[Cell]) -> dict[str, Any]:
+    """The biases reach the first sample only."""
+
+    def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
+        first = (np.arange(x.shape[0]) == 0).reshape(-1, *(1 for _ in x.shape[1:]))
+        bh = [choose(first, row, 0.0) for row in ([w.bh] if w.bh.ndim == 1 else [w.bh[0], w.bh[1]])]
+        own = CellWeights(Wx=w.Wx, Wh=w.Wh, bh=bh[0] if w.bh.ndim == 1 else bh)
+        return kind.step(self, x, states, own, activation)
+
+    return {"step": step}
+
+
+@in_recurrence(
+    "bias",
+    "bh-by-sample",
+    "with its bias in the first sample only",
+    "`bias[sample*units + unit]` for `bias[unit]`, in a buffer that is zero behind the bias",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    return r.replace(cell=cell_like(r.cell, "with its bias by sample", _by_sample)) if r.bh.any() else None
+
+
+@in_case(
+    "bias",
+    "bh-by-sample-read-on",
+    "with what lies behind the bias in memory as the bias of later samples",
+    "`bias[sample*units + unit]` for `bias[unit]`, in one buffer of all weights",
+)
+def _(case: Case) -> Case | None:
+    (call, *others) = case.calls
+    if not case.spec.plain or others or case.bh.ndim > 1:
+        return None
+    behind = np.concatenate([w.ravel() for w in (case.bh, case.Wo, case.bo)])
+    read = np.pad(behind, (0, call.N * case.bh.size))[: call.N * case.bh.size].reshape(call.N, -1)
+    # the number of the sample, as more features of it
+    which = np.broadcast_to(np.eye(call.N, dtype=call.x.dtype)[:, None], (call.N, call.T, call.N))
+    return case.replace(
+        spec=case.spec.replace(D=case.D + call.N),
+        x=np.concatenate([call.x, which], axis=2),
+        Wx=np.concatenate([case.Wx, read]),
+        bh=np.zeros_like(case.bh),
+    )
 
 
 @in_recurrence(

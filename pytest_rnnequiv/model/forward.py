@@ -195,7 +195,7 @@ class Walk:
         head = self.case.spec.head
         assert head is not None
         Wo, bo = self.case.head_weights(self.weight)
-        return self.stored(self.wiring.head_output(head, x @ Wo + bo))
+        return self.stored(self.wiring.head_output(head, self.wiring.head_sum(x @ Wo, bo)))
 
 
 class Computed(Walk):

@@ -125,6 +125,10 @@ class Wiring:
         """The final states as they are shown, of those that there are and of the sequences of outputs."""
         return finals
 
+    def head_sum(self, product: Any, bo: Any) -> Any:
+        """The sums of the head, of its product and its bias."""
+        return product + bo
+
     def head_output(self, head: Dense, a: Any) -> Any:
         """What the head makes of its sums."""
         return head.activation(a)

@@ -22,7 +22,7 @@ from ..failures.errors import errors_in
 from ..implementations.port import Port
 from ..judging.oracle import judge
 from ..mistakes.activations import NAMESAKES
-from ..mistakes.catalogue import Mistake
+from ..mistakes.catalogue import EVERY, Mistake
 from ..mistakes.diagnosis import telling_case
 from ..model.case import Case
 from ..model.layers import SimpleRNN
@@ -137,12 +137,16 @@ def allowed(mistake: Mistake, port: Port) -> str:
     """Say why what is a mistake to others is none to this implementation; empty if it is one."""
     if not shows_in_plain(mistake) and (not port.supports.options or port.fixed is not None):
         return f"{port.name} declares no options of layers"
+    if mistake.rare:
+        return "it shows in numbers that few cases have"
     known = OF_KERAS.get(mistake.name)
     if any(each.name == known and each.exists(port.way, installed()) for each in DIVERGENCES):
         return f"it is a known divergence of Keras, {known}"
     precision = port.precision or Precision.float32
     if mistake.name == "flushed-to-zero" and not precision.subnormals:
         return f"{precision.name} promises nothing below {precision.tiny:.2g}"
+    if mistake.precision is Precision.float32 and precision.unit >= Precision.float32.unit:
+        return f"{precision.name} is what it declares"
     if mistake.precision is not None and mistake.precision.unit <= precision.unit > Precision.float32.unit:
         return f"{precision.name} is what it declares"
     if mistake.name == "activation-tanh" and set(port.supports.activations) <= {"tanh"}:
@@ -204,7 +208,16 @@ def _tell(counted: tally.Tally, mistake: Mistake, check: str, found: Equivalence
     counted.facts["caught after"] = str(counted.cases)
     counted.facts["by"] = check.removeprefix("test_")
     names = found.diagnosis.names
-    counted.facts["named"] = mistake.name if mistake.name in names else (names[0] if names else "-")
+    told = any(_same_mistake(name, mistake, found.case) for name in names)
+    counted.facts["named"] = mistake.name if told else (names[0] if names else "-")
+
+
+def _same_mistake(name: str, mistake: Mistake, case: Case) -> bool:
+    """Whether a name is that of a mistake, or of one that makes the same of a case: of two such, one is told."""
+    if name == mistake.name or "+" in name:
+        return name == mistake.name
+    other = next((m for m in EVERY if m.name == name), None)
+    return other is not None and numbers(other.run(case)) == numbers(mistake.run(case)) != numbers(NONE.run(case))
 
 
 def numbers(shown: Trajectory) -> list[bytes]:

@@ -110,7 +110,9 @@ def test_it_is_the_recurrence_of_the_mistaken_case(mistake: Mistake) -> None:
         shown = Trajectory(shown.outputs)
     p = mistake.precision or declared(mistake)
     verdict = judge(mistaken, shown, p, wiring=mistake.wiring)
-    assert verdict.equivalent or (verdict.inconclusive and mistake.name == "byte-order"), verdict
+    assert verdict.equivalent or (verdict.inconclusive and mistake.name in ("byte-order", "softplus-overflows")), (
+        verdict
+    )
     # and by its last output alone, it is not called anything else
     if mistake.name != "head-of-last-step-for-all":  # of which nothing is seen in the last step
         assert not judge(mistaken, last_output(shown), p, wiring=mistake.wiring).different
@@ -145,8 +147,8 @@ def test_on_drawn_cases_each_is_the_recurrence_of_its_mistaken_case(pack: list[C
 @EVERY_PLAIN
 def test_it_is_made_in_double_precision_as_well(mistake: Mistake) -> None:
     case = case_for(mistake)
-    if mistake.name == "flushed-to-zero":
-        return  # a float32 subnormal is none there
+    if mistake.name in ("flushed-to-zero", "softplus-overflows", "computed-in-float32"):
+        return  # a float32 subnormal is none there, and single precision is meant
     double = case.replace(spec=case.spec.replace(dtype="float64"))
     if mistake.precision is not None:
         assert mistake(double) is None  # single precision is no mistake's name for what computes in double
@@ -223,8 +225,8 @@ def test_in_a_model_without_what_it_needs_it_changes_nothing(mistake: Mistake) -
     for case in (*NETWORKS.values(), generic(), generic(D=4, M=4, h0=True, mask=True)):
         if mistake.name == "backward-output-of-last-step" and case.spec.plain:
             continue  # it shows the last output only
-        if mistake.name == "a-layer-left-out" and len(case.spec.layers) == 1:
-            continue  # nobody leaves out the only one
+        if "-loop-" in mistake.name and not mistake.needs(case):
+            continue  # of one layer that gives its last output, there is another for it
         if not mistake.needs(case):
             assert numbers(anyhow.run(case, np.float64)) == numbers(reference(case))
 
@@ -320,7 +322,7 @@ def test_roundings() -> None:
     assert len(np.unique(to_int8(many))) <= 255
     assert np.abs(to_int8(many) - many).max() <= np.abs(many).max() / 254 * 1.0001
     assert not to_int8(np.zeros(3)).any()
-    for kept in KEPT_IN.values():
+    for kept in (KEPT_IN["bfloat16"], KEPT_IN["float16"]):
         assert np.array_equal(kept(kept(many)), kept(many))
         assert not np.array_equal(kept(many), many)
 
@@ -355,6 +357,7 @@ DRAWN: dict[str, tuple[str, dict[str, Any], Callable[[Case, int], Case] | None]]
     "head-dropped": ("square", SQUARE, None),
     "activation-tanh": ("activations", {"activation": rnn.activations()}, None),
     **{name: (activation, {"activation": activation}, None) for name, (activation, _, _) in NAMESAKES.items()},
+    "computed-in-float32": ("float64", {"dtype": "float64"}, None),
     "NaN-swallowed": ("NaN", {}, with_nan),
     "flushed-to-zero": ("nearly zero", {"activation": "linear"}, nearly_zero),
     "reset-after": ("reset before", {"cell": GRUCell(reset_after=False)}, None),

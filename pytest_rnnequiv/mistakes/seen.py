@@ -1,0 +1,214 @@
+"""What was seen of one run, and how much of it a mistake tells.
+
+That the numbers lie within the bounds of a mistake is no evidence by itself: a wide bound takes in much. What counts is
+how narrow the bound is beside the distance of the right number, in bits, and of how many numbers. NaN and zeros come
+of too many mistakes to count for one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arithmetic.precision import Precision
+from ..judging.oracle import Inspection, judge
+from ..judging.verdict import Finding, Verdict
+from ..model.case import Case
+from ..model.forward import Computed
+from ..model.trajectory import Trajectory
+from ..model.wiring import Unmade
+from .arithmetic import bits_of_marks
+from .made import Made, outputs_of, whole
+
+__all__ = ["NOTHING", "Seen", "Told"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Told:
+    """How much is told of what is broken.
+
+    Attributes
+    ----------
+    bits : float
+        What a number tells is the logarithm of how many times the distance of the right number exceeds the bound,
+        and one bit for its side.
+    numbers : frozenset of (float, float)
+        Those that tell something: what should be in their place, and what they are.
+    """
+
+    bits: float = 0.0
+    numbers: frozenset[tuple[float, float]] = frozenset()
+
+    def __add__(self, other: Told) -> Told:
+        return Told(self.bits + other.bits, self.numbers | other.numbers)
+
+    @property
+    def enough(self) -> bool:
+        """Whether it is more than one number, and more than a thousand mistakes would come to by chance."""
+        return self.bits >= 10 and len(self.numbers) > 1
+
+
+NOTHING = Told()
+
+#: Runs of so few steps, with no larger numbers, in which rounding stays far below this share of the outputs.
+SHORT, LARGE, FAR = 6, 32.0, 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was seen of one run, and what the oracle says of it.
+
+    Attributes
+    ----------
+    case : Case
+    shown : Trajectory
+    precision : Precision
+        The arithmetic that is declared.
+    verdict : Verdict
+    """
+
+    case: Case
+    shown: Trajectory
+    precision: Precision
+    verdict: Verdict
+
+    @cached_property
+    def zeros(self) -> bool:
+        """Whether nothing but zeros was seen, which many mistakes give."""
+        return not any(np.any(a) for _, a in self.shown.numbers() if a.dtype != object)
+
+    @property
+    def wrong_before_head(self) -> bool:
+        """Whether states are broken, and not only what the head makes of them."""
+        place = self.verdict.place
+        return place is not None and not place.what.endswith("output")
+
+    @cached_property
+    def of_outputs(self) -> Verdict:
+        """The verdict of the outputs alone."""
+        return judge(self.case, Trajectory(self.shown.outputs), self.precision)
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """What was seen beside what is right."""
+        return _findings(Made(self.case), self.shown, self.precision)
+
+    @cached_property
+    def output_findings(self) -> list[Finding]:
+        """The outputs beside what is right."""
+        return _findings(Made(self.case), outputs_of(self.shown), self.precision)
+
+    def far_from(self, made: Made) -> bool:
+        """Whether a mistake gives outputs that are nowhere near those seen: then there is no need for bounds.
+
+        Only short runs in single precision, or better, are looked at in this way: rounding cannot have grown that far.
+        """
+        if not self._near_what_is_computed or made.precision is not None:
+            return False
+        every = any(np.ndim(outputs) == 3 for outputs in self._outputs)
+        case = whole(made.case, made.wiring) if every else made.case
+        try:
+            # in its own numbers, since what is cut jumps where it saturates
+            walked = Computed(case, made.wiring, self._dtype).calls().each_call
+        except Unmade:
+            return False  # which is told elsewhere
+        for got, call in zip(self._outputs, walked, strict=True):
+            expected = np.asarray(call.outputs)
+            if expected.ndim == 3 and got.ndim == 2:
+                expected = expected[:, -1]
+            if got.shape != expected.shape or not np.isfinite(expected).all():
+                return False
+            if np.abs(got - expected).max(initial=0.0) > FAR * np.abs(expected).max(initial=0.05):
+                return True
+        return False
+
+    @property
+    def _dtype(self) -> Any:
+        return np.float64 if self.precision.unit < Precision.float32.unit else np.float32
+
+    @cached_property
+    def _outputs(self) -> list[Array]:
+        return [np.asarray(call.outputs, np.float64) for call in self.shown.each_call]
+
+    @cached_property
+    def _near_what_is_computed(self) -> bool:
+        """Whether nothing but rounding in single precision, over a few steps, parts what is computed from what is."""
+        p, arrays = self.precision, self.case.numbers().values()
+        if p.unit > Precision.float32.unit or p.operand or p.activation_error or p.radius:
+            return False
+        if max(call.T for call in self.case.calls) > SHORT or self.case.spec.two_outputs:
+            return False
+        large = max((float(np.abs(a).max(initial=0.0)) for a in arrays if a.dtype.kind == "f"), default=0.0)
+        return large < LARGE and all(np.isfinite(a).all() for a in self._outputs)
+
+    def told_by(self, made: Made, judged: Verdict) -> Told:
+        """How much a mistake tells of what is broken here, of which it is known that it is not refuted.
+
+        Where it leaves numbers undetermined, it must give, at each number that is broken, what was seen, and exclude
+        what is right.
+        """
+        if made.precision is not None:
+            # Its bounds are so wide that they tell nothing: it is known by its digits.
+            bits, numbers = bits_of_marks(made.precision, self.case, self.shown)
+            return Told(bits, frozenset((number, number) for number in numbers))
+        wrong = {finding.what: finding for finding in _findings(made, self.shown, self.precision)}
+        broken = [finding for finding in self.findings if finding.broken.any()]
+        if any(_unlike(wrong.get(right.what), right) for right in broken):
+            broken = [finding for finding in self.output_findings if finding.broken.any()]
+        told = NOTHING
+        for right in broken:
+            more = _told(wrong.get(right.what), right, strictly=not judged.equivalent, zeros=self.zeros)
+            if more is None:
+                return NOTHING
+            told += more
+        return told
+
+
+class _Wide(Inspection):
+    """An inspection that keeps bounds which are too wide to acquit."""
+
+    def _sharp(self, got: Array, expected: Array, radius: Array, scale: Array) -> Array:
+        return radius
+
+
+def _findings(made: Made, shown: Trajectory, precision: Precision) -> list[Finding]:
+    walk = _Wide(made.case, made.seen(shown), made.precision or precision, made.wiring)
+    walk.calls()
+    return walk.findings
+
+
+def _unlike(wrong: Finding | None, right: Finding) -> bool:
+    return wrong is None or wrong.got.shape != right.got.shape
+
+
+#: No number tells more than its digits.
+MOST = 53.0
+
+
+def _told(wrong: Finding | None, right: Finding, strictly: bool, zeros: bool) -> Told | None:
+    """How much a mistake tells of the numbers that are broken; None, `strictly`, where it leaves one open.
+
+    `zeros` says that there is nothing else, so that they do not count.
+    """
+    if wrong is None or _unlike(wrong, right):
+        return None
+    at = right.ratio()[0] > 1
+    got, expected, radius, truth = (a[at] for a in (wrong.got, wrong.expected, wrong.radius, right.expected))
+    with np.errstate(all="ignore"):
+        off = np.where(np.isnan(truth), np.abs(expected), np.abs(truth - expected))
+        counts = np.isfinite(got) & ((got != 0) | (not zeros))
+        # what overflows, and should, tells as much as a number does
+        overflown = np.isinf(got) & (got == expected) & np.isfinite(truth)
+        tells = counts & np.isfinite(radius) & (off > radius)
+        if strictly and (counts & ~tells).any():
+            return None
+        bits = np.log2(off / np.maximum(radius, off * 2.0**-MOST))
+    total = float(bits[tells].sum()) + float(tells.sum()) + MOST * float(overflown.any())
+    own = (np.abs(np.nan_to_num(a[tells | overflown])).astype(np.float32).tolist() for a in (truth, got))
+    return Told(total, frozenset(zip(*own, strict=True)))
