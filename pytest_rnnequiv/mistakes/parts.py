@@ -1,0 +1,113 @@
+"""How often does each weight count, and is it multiplied?
+
+Where all numbers are small, a recurrence is linear: what a weight adds to the outputs is its part, and the parts of a
+wrong implementation can be set beside those of the recurrence. A weight that is added twice has twice its part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..cells.simple_rnn import SimpleRNNCell
+from ..model.case import Case
+from .asked import MARGIN, Answer, Array, Asker, probe_case
+
+__all__ = ["counted"]
+
+#: The size of the numbers of a case in which activations are linear, but for the square of it.
+SMALL = 0.02
+
+#: How exactly two parts have to be proportional.
+PROPORTIONAL = 4e-3
+
+
+def counted(asker: Asker, base: Answer) -> Iterator[str]:
+    """Yield which weights count how often, and which are not multiplied."""
+    yield from _of_bo(asker, base)
+    spec = base.case.spec
+    f = spec.activation
+    linear = spec.head is not None and spec.head.activation.name == "linear"
+    at_zero = f(np.array([0.0, 1e-3, -1e-3]))
+    # the activation must be a line through zero there
+    if not linear or spec.cell != SimpleRNNCell() or f.per_term is not None or at_zero[0] or spec.masked:
+        return
+    if not np.isclose(at_zero[1], -at_zero[2], rtol=1e-2) or not at_zero[1]:
+        return
+    small = _small(base.case)
+    of = {short: full for short, full in spec.letters.items() if short in ("Wx", "Wh", "bh", "Wo")}
+    doubled = _doubled(small)
+    for short, full in of.items():
+        once = _part(asker, small, full)
+        if once is None:
+            continue
+        got, right, room = once
+        if (np.abs(right) <= 100 * room).all():
+            continue
+        times = float((got * right).sum() / (right * right).sum())
+        off = np.abs(got - times * right).max()
+        if off <= PROPORTIONAL * np.abs(right).max() * max(1.0, abs(times)) and abs(times - 1) > 0.01 and abs(times) > 0.01:
+            yield f"`{short}` counts {times:.4g} times"
+        elif short in ("Wx", "Wh") and (twice := _part(asker, doubled, full)) is not None:
+            got2, right2, room2 = twice
+            grows = np.abs(right2 - 2 * right).max() < 0.1 * np.abs(right).max()
+            clear = np.abs(got).max() > 100 * (room + room2).max()
+            factor = {"Wx": "the inputs", "Wh": "the state"}[short]
+            if grows and clear and np.abs(got2 - got).max() < 0.02 * np.abs(got).max():
+                yield f"doubling {factor} does not double the part of `{short}`: is it added, not multiplied?"
+
+
+def _of_bo(asker: Asker, base: Answer) -> Iterator[str]:
+    """Whether the outputs move by what `bo` is moved by."""
+    spec = base.case.spec
+    if "bo" not in spec.letters or spec.head is None or spec.head.activation.name != "linear":
+        return
+    shift = np.resize((0.25, -0.375, 0.5), spec.K)
+    one, two = (
+        asker.ask(base.case.with_weights(**{spec.letters["bo"]: base.case.bo + times * shift})) for times in (1, 2)
+    )
+    answers = [a.numbers for a in (base, one, two) if a is not None and a.numbers is not None]
+    if one is None or two is None or len(answers) < 3 or len({y.shape for y in answers}) > 1:
+        return
+    room = MARGIN * float((base.bound + one.bound + two.bound).max())
+    once, more = answers[1] - answers[0], answers[2] - answers[1]
+    if np.abs(once).max() <= 100 * room:
+        return
+    if np.abs(more - once).max() > max(room, 0.02 * np.abs(once).max()):
+        yield "moving `bo` twice as far does not move the outputs twice as far: is there an activation on the head?"
+        return
+    times = float(np.median(once / shift))
+    if (np.abs(once - times * shift) <= room).all() and abs(times - 1) > 0.01:
+        yield f"`bo` counts {times:.4g} times"
+
+
+def _small(case: Case) -> Case:
+    """Two steps of a case with small numbers, so that activations are linear."""
+    small = probe_case(case, seed=5, T=2, D=case.D, M=case.M, K=case.K, N=case.N)
+    return _scaled(small, SMALL)
+
+
+def _doubled(case: Case) -> Case:
+    return _scaled(case, 2.0)
+
+
+def _scaled(case: Case, times: float) -> Case:
+    """Inputs, initial states and biases times a factor: so are all states, as long as they are small."""
+    names = [full for short, full in case.spec.letters.items() if short == "bh"]
+    scaled = case.with_weights(**{name: times * case.named_weights[name] for name in names})
+    return scaled.map_calls(lambda c: c.replace(x=times * c.x, states=tuple(times * s for s in c.states)))
+
+
+def _part(asker: Asker, case: Case, name: str) -> tuple[Array, Array, Array] | None:
+    """What a weight adds to the outputs, what it should add, and the room for rounding; None where it is not known."""
+    whole = asker.ask(case)
+    without = asker.ask(case.with_weights(**{name: np.zeros_like(case.named_weights[name])}))
+    if whole is None or without is None:
+        return None
+    one, two = whole.numbers, without.numbers
+    if one is None or two is None or one.shape != two.shape:
+        return None
+    room: Any = MARGIN * (whole.bound + without.bound)
+    return one - two, whole.expected - without.expected, room

@@ -1,0 +1,498 @@
+"""What does the answer of an implementation depend on?
+
+One thing of a generic case is changed at a time: an input, a weight, a row of one. The numbers that move are set beside
+those that should. The field calls it sensitivity analysis, or ablation. A sentence is only said where it is true of all
+that was asked, and rounding is never taken for movement: a number has moved if it is further off than the bounds of
+both runs allow, :data:`~.asked.MARGIN` times over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arithmetic.precision import Precision
+from ..judging.observing import ANYTHING, Asking
+from ..model.case import Case
+from .asked import MARGIN, Answer, Array, Asker, Bools, probe_case
+from .localising import localise
+from .parts import counted
+
+__all__ = ["probe"]
+
+#: Calls that probing may take, and sentences that are told of what the answer depends on.
+MOST, TOLD = 110, 6
+
+
+def probe(
+    run: Callable[[Case], Any],
+    like: Case,
+    precision: Precision | None = None,
+    *,
+    asking: Asking = ANYTHING,
+    most: int = MOST,
+    seconds: float = 5.0,
+) -> tuple[str, ...]:
+    """Find out what the answer of a wrong implementation depends on, and where it is right.
+
+    Parameters
+    ----------
+    run : callable
+        The implementation, case -> what it gives. It may raise :class:`~.asked.Unasked` for a case that it does not
+        take.
+    like : Case
+        A case of the kind to ask about: its cell, activation and options are kept.
+    precision : Precision, optional
+        The arithmetic that it declares.
+    asking : Asking
+        What it takes.
+    most, seconds : int, float
+        How often it may be asked, and for how long.
+
+    Returns
+    -------
+    tuple of str
+        Sentences, each true of all that was asked; none for an implementation that was never wrong.
+    """
+    if len(like.calls) > 1:
+        return ()
+    asker = Asker(run, asking, precision, most, seconds)
+    base = next((a for a in map(asker.ask, _bases(like, asking)) if a is not None), None)
+    if base is None:
+        return ()
+    again = asker.ask(base.case, anew=True)
+    if again is not None and (differing := _differing(base, again)):
+        return (differing,)
+    depends = [] if base.right else list(_Dependence(asker, base).facts())
+    where = list(localise(asker, base))
+    last = asker.ask(base.case, anew=True)
+    if last is not None and _differing(base, last):
+        return (
+            "the same case gets another answer after other cases were asked: something is kept between calls",
+        )
+    if not any(answer.wrong for answer in asker.known.values()):
+        return ()
+    return (*depends[:TOLD], *where)
+
+
+def _bases(like: Case, asking: Asking) -> Iterator[Case]:
+    """Cases to begin with, the best first: an implementation may take one size only."""
+    free = asking.any_weights
+    call = like.calls[0]
+    own = {letter: getattr(like.spec, letter) for letter in "DMK"} if like.spec.letters else {}
+    yield probe_case(like, any_weights=free)
+    if own:
+        yield probe_case(like, any_weights=free, **own)
+    yield probe_case(like, any_weights=free, N=call.N, **own)
+    yield probe_case(like, any_weights=free, T=call.T, **own)
+    yield probe_case(like, any_weights=free, N=call.N, T=call.T, **own)
+
+
+def _differing(one: Answer, two: Answer) -> str:
+    """Say that two answers to the same case differ, beyond rounding; empty if they do not."""
+    if one.numbers is None or two.numbers is None or one.numbers.shape != two.numbers.shape:
+        return ""
+    if (np.abs(one.numbers - two.numbers) <= MARGIN * one.bound).all():
+        return ""
+    first = ": right the first time, wrong the second" if one.right and two.wrong else ""
+    return f"asked the same twice in a row, it gives two answers{first}: is a state kept between calls?"
+
+
+@dataclass(frozen=True, eq=False)
+class Movement:
+    """Which outputs moved when a case was changed, each array ``(N, S, K)``.
+
+    Attributes
+    ----------
+    still : where not a bit has changed
+    moved : where it moved for certain
+    should : where it should have moved, for certain
+    must_not : where it should not have changed at all
+    """
+
+    still: Bools
+    moved: Bools
+    should: Bools
+    must_not: Bools
+
+    def only(self, axis: int) -> Movement:
+        """The same along one axis: an index is still if all at it is, and moved if any of it has."""
+        others = tuple(i for i in range(3) if i != axis)
+        return Movement(
+            self.still.all(others), self.moved.any(others), self.should.any(others), self.must_not.all(others)
+        )
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing has changed where something should have."""
+        return bool(self.should.any() and self.still.all())
+
+    @property
+    def alive(self) -> bool:
+        """Whether something has moved where it should have."""
+        return bool((self.moved & self.should).any())
+
+
+class _Dependence:
+    """One wrong answer, and what it depends on."""
+
+    def __init__(self, asker: Asker, base: Answer) -> None:
+        self.asker, self.base, self.case = asker, base, base.case
+        self.spec = self.case.spec
+        self.rng = np.random.default_rng(7)
+
+    def facts(self) -> Iterator[str]:
+        """Yield sentences, the most telling first."""
+        if self.base.numbers is None:
+            yield from _no_numbers(self.base)
+            return
+        inputs = [*self.of_inputs()]
+        samples = [*self.of_samples()]
+        weights = [*self.of_weights()] if self.asker.asking.any_weights else []
+        yield from inputs
+        yield from samples
+        yield from weights
+        yield from self.of_given()
+        if self.asker.asking.any_weights and self.spec.letters and self.spec.head is not None:
+            yield from counted(self.asker, self.base)
+            yield from self.of_order()
+            yield from self.of_parts()
+        yield from self.of_features()
+        yield from _values([a for a in self.asker.known.values() if a.numbers is not None])
+
+    # ---- changing, and looking ----
+
+    def movement(self, case: Case, of: Answer | None = None) -> Movement | None:
+        """Ask about a changed case, and say what moved; None where nothing can be said."""
+        before, after = of or self.base, self.asker.ask(case)
+        if after is None or after.numbers is None or before.numbers is None:
+            return None
+        if after.numbers.shape != before.numbers.shape:
+            return None
+        room = MARGIN * (before.bound + after.bound)
+        change, right = np.abs(after.numbers - before.numbers), np.abs(after.expected - before.expected)
+        return Movement(change == 0, change > room, right > 10 * room, right == 0)
+
+    def fresh(self, array: Array, where: Any = True) -> Array:
+        """Other numbers of the size that an array's have, in some places of it."""
+        size = np.abs(array).mean() or 0.5
+        other = self.rng.uniform(0.5, 1.5, array.shape) * self.rng.choice((-1.0, 1.0), array.shape) * size
+        return np.where(where, other, array)
+
+    def with_x(self, where: Any) -> Case:
+        """Other inputs in some places; masked steps stay masked."""
+        call, spec = self.case.calls[0], self.spec
+        x = call.x
+        if spec.embedded:
+            most = max(1, spec.vocabulary - 1)
+            other = np.where(x > 0, x % most + 1, x) if spec.vocabulary > 2 else x
+            where = np.broadcast_to(where, (*x.shape, 1))[..., 0]
+            return self.case.map_calls(lambda c: c.replace(x=np.where(where, other, x)))
+        held = (x == np.float32(spec.mask_value)).all(-1, keepdims=True) if spec.source == "masking" else False
+        return self.case.map_calls(lambda c: c.replace(x=self.fresh(x, where & ~np.asarray(held))))
+
+    def with_weights(self, of: Case | None = None, **where: Any) -> Case:
+        """Other numbers in some places of some weights, by full name."""
+        case = of or self.case
+        named = case.named_weights
+        return case.with_weights(**{name: self.fresh(named[name], place) for name, place in where.items()})
+
+    def short(self, name: str) -> str:
+        """What a weight is called: its letter where there is one."""
+        return f"`{name.rpartition('/')[2] if self.spec.letters else name}`"
+
+    # ---- the inputs ----
+
+    def of_inputs(self) -> Iterator[str]:
+        """Which steps' inputs matter, and to which outputs."""
+        N, T = self.case.calls[0].N, self.case.calls[0].T
+        at = np.arange(T).reshape(1, T, 1)
+        seen = {}
+        for t in sorted(range(T), key=lambda t: (0 < t < T - 1, t)):
+            if (m := self.movement(self.with_x(np.broadcast_to(at == t, (N, T, 1))))) is not None:
+                seen[t] = m
+        alive = sorted(t for t, m in seen.items() if m.moved.any())
+        dead = sorted(t for t, m in seen.items() if m.dead)
+        if dead and len(alive) + len(dead) == T:
+            yield _steps(alive, dead, T)
+        every = self.base.numbers is not None and self.base.numbers.shape[1] == T > 1
+        if every and len(alive) > 1 and not dead:
+            yield from self._across_steps(seen, T)
+
+    def _across_steps(self, seen: dict[int, Movement], T: int) -> Iterator[str]:
+        by_step = {t: m.only(1) for t, m in seen.items()}
+        later = {t: m for t, m in by_step.items() if m.should[t + 1 :].any()}
+        if len(later) > 1 and all(m.still[t + 1 :].all() for t, m in later.items()):
+            yield "an input moves the output of its own step only: no step reads the state before it"
+        if any((m.moved & m.must_not)[:t].any() for t, m in by_step.items()):
+            yield "outputs move with the inputs of later steps"
+
+    def of_samples(self) -> Iterator[str]:
+        """Which samples move with which sample's inputs."""
+        N = self.case.calls[0].N
+        which = np.arange(N).reshape(N, 1, 1)
+        pairs, silent, asked = [], [], []
+        for n in range(N if N > 1 else 0):
+            m = self.movement(self.with_x(which == n))
+            if m is None:
+                continue
+            own = m.only(0)
+            asked.append(n)
+            pairs += [(n, k) for k in range(N) if k != n and own.moved[k] and own.must_not[k]]
+            if own.should[n] and own.still[n]:
+                silent.append(n)
+        if silent and len(silent) < len(asked):
+            yield f"the inputs of sample{_listed(silent)} have no effect on {'its' if len(silent) == 1 else 'their'} outputs"
+        if not pairs:
+            return
+        n, k = pairs[0]
+        if len(asked) == N > 2 and len(pairs) == N * (N - 1):
+            yield "each sample moves when any other's input does"
+        elif len(asked) == N > 2 and set(pairs) == {(i, j) for i in range(N) for j in range(i + 1, N)}:
+            yield "a sample moves when the input of one before it does"
+        elif len(asked) == N > 2 and set(pairs) == {(i, i + 1) for i in range(N - 1)}:
+            yield "a sample moves when the input of the one before it does"
+        elif len(pairs) < 3:
+            yield "; ".join(f"sample {k} moves when sample {n}'s input does" for n, k in pairs)
+        else:
+            yield f"samples move with other samples' inputs, as sample {k} with that of sample {n}"
+
+    def of_features(self) -> Iterator[str]:
+        """Which features of the inputs matter."""
+        if self.spec.embedded or self.spec.D == 1:
+            return
+        seen = {}
+        for d in sorted(range(self.spec.D), key=lambda d: -d):
+            if (m := self.movement(self.with_x(np.arange(self.spec.D) == d))) is not None:
+                seen[d] = m
+        if dead := _dead(seen):
+            yield f"feature{_listed(dead)} of the inputs {_has(dead)} no effect"
+
+    # ---- the weights ----
+
+    def of_weights(self) -> Iterator[str]:
+        """Which weights matter, and to which samples, steps and outputs."""
+        self.dead: list[str] = []
+        partly = []
+        for name in self.case.named_weights:
+            m = self.movement(self.with_weights(**{name: True}))
+            if m is None:
+                continue
+            if m.dead:
+                other = self.movement(self.case.with_weights(**{name: -1.5 * self.case.named_weights[name]}))
+                if other is not None and other.still.all():
+                    self.dead.append(name)
+                continue
+            partly += [*self._reach(self.short(name), m)]
+        if len(self.dead) == len(self.case.named_weights):
+            yield "no weight has any effect"
+        elif self.dead:
+            yield f"never reads {_and([self.short(name) for name in self.dead])}: other numbers in {_it(self.dead)} change nothing"
+        yield from partly
+
+    def _reach(self, what: str, m: Movement) -> Iterator[str]:
+        """Say which samples, steps and outputs something has no effect on, or should have none on."""
+        for axis, word in enumerate(("sample", "step", "output")):
+            one = m.only(axis)
+            silent = np.flatnonzero(one.should & one.still)
+            reached = np.flatnonzero(one.moved)
+            if len(silent) and len(reached) == 1:
+                yield f"{what} reaches {word} {reached[0]} only"
+            elif len(silent) and len(reached):
+                yield f"{what} has no effect on {word}{_listed(silent)}"
+
+    def of_given(self) -> Iterator[str]:
+        """Whether the initial states and the mask matter."""
+        call = self.case.calls[0]
+        if call.states:
+            m = self.movement(self.case.map_calls(lambda c: c.replace(states=tuple(map(self.fresh, c.states)))))
+            if m is not None and m.dead:
+                yield "the initial state has no effect"
+        if call.mask is not None and not call.mask.all():
+            m = self.movement(self.case.map_calls(lambda c: c.replace(mask=np.ones_like(c.mask))))
+            if m is not None and m.dead:
+                yield "the mask has no effect"
+            off = ~call.mask[..., None]
+            m = self.movement(self.with_x(off))
+            if m is not None and (m.moved & m.must_not).any():
+                yield "the inputs of masked steps have an effect"
+
+    def of_parts(self) -> Iterator[str]:
+        """Which gates, rows, columns and entries of the weights matter."""
+        letters, M, gates = self.spec.letters, self.spec.M, self.spec.cell.gates
+        live = {short: full for short, full in letters.items() if full not in self.dead}
+        unit_of = np.arange(len(gates) * M) % M
+        if len(gates) > 1:
+            gate_of = np.arange(len(gates) * M) // M
+            for short in ("Wx", "Wh", "bh"):
+                yield from self._dead_among(
+                    live, short, [(gate_of == g) for g in range(len(gates))], lambda g: f"gate `{gates[g]}`"
+                )
+        rows = np.arange(M)[:, None]
+        yield from self._dead_among(live, "Wh", [rows == i for i in range(M)], lambda i: f"row {i}")
+        yield from self._dead_among(live, "Wh", [unit_of == j for j in range(M)], lambda j: f"column {j}", gates)
+        yield from self._dead_among(live, "Wo", [rows == i for i in range(M)], lambda i: f"row {i}")
+        yield from self._dead_among(live, "bh", [unit_of == j for j in range(M)], lambda j: f"number {j}", gates)
+        yield from self._dead_among(live, "Wx", [unit_of == j for j in range(M)], lambda j: f"column {j}", gates)
+        columns = np.arange(self.spec.K)
+        for short, word in (("bo", "number"), ("Wo", "column")):
+            if short in live:
+                yield from self._columns(short, live[short], word, columns)
+
+    def _dead_among(
+        self,
+        live: dict[str, str],
+        short: str,
+        places: Sequence[Any],
+        called: Callable[[int], str],
+        gates: Sequence[str] = ("",),
+    ) -> Iterator[str]:
+        """Say which places of a weight have no effect, the last place first; nothing if all or none have."""
+        if short not in live or len(places) < 2:
+            return
+        seen = {}
+        for i in reversed(range(len(places))):
+            if (m := self.movement(self.with_weights(**{live[short]: places[i]}))) is not None:
+                seen[i] = m
+        if dead := _dead(seen):
+            of_all = " (in all gates)" if len(gates) > 1 else ""
+            yield f"{_and([called(i) for i in dead])} of `{short}` {_has(dead)} no effect{of_all}"
+
+    def _columns(self, short: str, full: str, word: str, columns: Any) -> Iterator[str]:
+        """Say which columns of the head have no effect, or one on other outputs."""
+        linear = self.spec.head is not None and self.spec.head.activation.per_term is None
+        seen, wandering = {}, []
+        for k in columns:
+            m = self.movement(self.with_weights(**{full: columns == k}))
+            if m is None:
+                continue
+            seen[int(k)], own = m, m.only(2)
+            wandering += [(k, other) for other in np.flatnonzero(own.moved & own.must_not)] if linear else []
+        if dead := _dead(seen):
+            yield f"{word}{_listed(dead)} of `{short}` {_has(dead)} no effect"
+        if wandering:
+            k, other = wandering[0]
+            yield f"{word} {k} of `{short}` moves output {other}, which it should not"
+
+    # ---- the order of the weights ----
+
+    def of_order(self) -> Iterator[str]:
+        """Whether a row of a weight is multiplied by its own factor: the others count for nothing beside zeros."""
+        letters, M = self.spec.letters, self.spec.M
+        if self.spec.D > 1 and self.spec.source == "input" and letters["Wx"] not in self.dead:
+            first = np.arange(self.spec.D) == 0
+            alone = self.case.map_calls(lambda c: c.replace(x=np.where(first, c.x, 0.0)))
+            yield from self._beside_zeros(alone, "Wx", ~first[:, None], "only feature 0 is not zero")
+        own = np.arange(M * len(self.spec.cell.gates)) % M == 0
+        named = self.case.named_weights
+        zeroed = {letters[n]: np.where(own, named[letters[n]], 0.0) for n in ("Wx", "Wh", "bh") if n in letters}
+        alone = self.case.with_weights(**zeroed)
+        if self.spec.layer.initial_state:
+            return
+        before = self.asker.ask(alone)
+        states = None if before is None or before.numbers is None else before._true.states
+        if states is None or np.any(np.asarray(states)[..., 1:]):
+            return
+        for short in ("Wh", "Wo"):
+            if letters[short] not in self.dead:
+                others = np.arange(M)[:, None] > 0
+                yield from self._beside_zeros(alone, short, others, "only unit 0 of the state is not zero")
+
+    def _beside_zeros(self, alone: Case, short: str, others: Any, where: str) -> Iterator[str]:
+        before = self.asker.ask(alone)
+        if before is None or before.numbers is None:
+            return
+        changed = self.with_weights(alone, **{self.spec.letters[short]: others})
+        m = self.movement(changed, before)
+        if m is not None and (m.moved & m.must_not).any():
+            yield (
+                f"where {where}, other rows of `{short}` than row 0 matter: is it read in another order (transposed, "
+                "flattened), or not multiplied?"
+            )
+
+
+def _no_numbers(base: Answer) -> Iterator[str]:
+    """Say of an answer that is none, or not finite, what it is."""
+    if base.shown is None:
+        yield f"it raises {base.raised} in a case of the usual kind and size"
+        return
+    y = np.asarray(base.shown.outputs)
+    if y.dtype.kind == "f" and y.ndim > 1 and not np.isfinite(y).all():
+        what = "NaN" if np.isnan(y).any() else "infinite"
+        bad = np.flatnonzero(~np.isfinite(y).all(tuple(range(1, y.ndim))))
+        where = "" if len(bad) == len(y) else f", in sample{_listed(bad)}"
+        yield f"of finite, moderate numbers it makes {what}{where}"
+
+
+def _dead(seen: dict[int, Movement]) -> list[int]:
+    """What has no effect, where all others have one."""
+    dead = sorted(i for i, m in seen.items() if m.dead)
+    alive = [i for i, m in seen.items() if m.alive]
+    return dead if alive and len(alive) + len(dead) == len(seen) else []
+
+
+def _values(answers: Sequence[Answer]) -> Iterator[str]:
+    """What all answers have in common that those of the recurrence do not."""
+    if len(answers) < 4:
+        return
+    spec = answers[0].case.spec
+    pairs = [(a.numbers, a.expected) for a in answers]
+    if not any(np.any(y) for y, _ in pairs):
+        yield "every answer is all zeros"
+        return
+    N, _, K = pairs[0][0].shape
+    if spec.head is None or spec.head.activation.name != "linear":
+        return
+    if K > 1 and all(np.allclose(y.sum(-1), 1, atol=1e-3) for y, _ in pairs):
+        yield "the outputs of each sample sum to 1, as a softmax makes them"
+        return
+    if N > 1 and all(np.allclose(y.sum(0), 1, atol=1e-3) for y, _ in pairs):
+        yield "each output sums to 1 over the samples: a softmax over the wrong axis?"
+        return
+    largest, smallest = (float(f(f(true) for _, true in pairs)) for f in (_max, _min))
+    if all((np.abs(y) <= 1).all() for y, _ in pairs) and max(largest, -smallest) > 1.5:
+        low = 0 if all((y >= 0).all() for y, _ in pairs) and smallest < -0.5 else -1
+        yield f"no output is beyond {low}..1, though {smallest:.2g} to {largest:.2g} is right: an activation on the head?"
+    elif all((y >= 0).all() for y, _ in pairs) and smallest < -0.5:
+        yield f"no output is below 0, though {smallest:.2g} is right: an activation on the head?"
+
+
+def _max(numbers: Any) -> float:
+    return max(float(np.max(n)) for n in numbers)
+
+
+def _min(numbers: Any) -> float:
+    return min(float(np.min(n)) for n in numbers)
+
+
+def _steps(alive: list[int], dead: list[int], T: int) -> str:
+    """Say which steps' inputs matter, where that is known of each, and some do not."""
+    if not alive:
+        return "the inputs have no effect"
+    if alive == [0]:
+        return "only the first step's input has an effect: nothing after it changes the answer"
+    if alive == [T - 1]:
+        return "only the last step's input has an effect: nothing before it changes the answer"
+    which = {0: ", the first,", T - 1: ", the last,"}.get(dead[0], "") if len(dead) == 1 else ""
+    return f"the input of step{_listed(dead)}{which} has no effect"
+
+
+def _listed(numbers: Sequence[Any]) -> str:
+    """Numbers behind a word: `` 2``, or ``s 2 and 3``."""
+    plural = "s" if len(numbers) > 1 else ""
+    return f"{plural} {_and([str(int(n)) for n in numbers])}"
+
+
+def _and(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _has(things: Sequence[Any]) -> str:
+    return "has" if len(things) == 1 else "have"
+
+
+def _it(things: Sequence[Any]) -> str:
+    return "it" if len(things) == 1 else "them"
