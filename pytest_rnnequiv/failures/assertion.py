@@ -88,7 +88,7 @@ class EquivalenceError(AssertionError):
         diagnosis = self.diagnosis
         if diagnosis.explanations:
             return diagnosis.explanations[0].says
-        return diagnosis.picture or f"first broken at {self.verdict.place}"
+        return next(iter(diagnosis.facts), diagnosis.picture) or f"first broken at {self.verdict.place}"
 
     def __str__(self) -> str:
         if self._text is None:
@@ -107,6 +107,8 @@ class EquivalenceError(AssertionError):
             row("asked again", self.again)
         if v.place is None:
             row("problem", v.problem or "")
+            for number, fact in enumerate(() if self.again else self.diagnosis.facts):
+                row("" if number else "probed", fact)
         else:
             diagnosis = Diagnosis((), "") if self.again else self.diagnosis
             if self.again:
@@ -118,6 +120,8 @@ class EquivalenceError(AssertionError):
                     row("or", f"what was seen fits as well: {diagnosis.others}")
             else:
                 row("diagnosis", "no mistake of the catalogue explains it")
+            for number, fact in enumerate(diagnosis.facts):
+                row("" if number else "probed", fact)
             p = v.place
             if v.way == PREFIXES:
                 row("asked", "with an identity head (K = M, Wo = I, bo = 0), so that its outputs are its states")

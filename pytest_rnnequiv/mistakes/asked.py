@@ -96,11 +96,11 @@ class Answer:
         return self._as_shown(np.asarray(self._true.outputs))
 
     @cached_property
-    def bound(self) -> Array:
-        """How far a correct implementation's outputs may be from that."""
+    def room(self) -> float:
+        """How far an output has to move before that is no rounding, in this case or one of numbers of the same size."""
         with np.errstate(all="ignore"):
             walk = Enclosure(self.case.with_every_output(), self.precision).calls()
-        return self._as_shown(walk.outputs.bound)
+        return 2 * MARGIN * float(self._as_shown(walk.outputs.bound).max())
 
     def _as_shown(self, a: Any) -> Array:
         a = a[:, None] if a.ndim == 2 else a
@@ -122,6 +122,8 @@ class Asker:
         The arithmetic that it declares.
     most, seconds : int, float
         Calls that it may be asked, and the time for all of them.
+    seed : int
+        Chooses the numbers of the cases.
     """
 
     run: Callable[[Case], Any]
@@ -129,6 +131,7 @@ class Asker:
     precision: Precision | None
     most: int
     seconds: float
+    seed: int = 1
     calls: int = 0
     started: float = field(default_factory=time.perf_counter)
     known: dict[bytes, Answer] = field(default_factory=dict)

@@ -10,7 +10,8 @@ apart; when none does, the first broken step is described.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from ..arithmetic.precision import Precision
 from ..judging.observing import ANYTHING, Asking, Observation, observe
 from ..model.case import Call, Case
 from ..model.trajectory import BadAnswer, Trajectory
-from .describing import describe
+from .describing import describe_all
 from .evidence import Evidence, Explanation
+from .probes import probe
 
 __all__ = ["Diagnosis", "diagnose", "explain", "telling_case"]
 
@@ -36,10 +38,21 @@ class Diagnosis:
         Several cannot be told apart by what was seen.
     picture : str
         How the first broken step looks.
+    probed : callable, optional
+        Finds out what :attr:`facts` tells; it is called once, when somebody reads them.
     """
 
     explanations: tuple[Explanation, ...]
     picture: str
+    probed: Callable[[], tuple[str, ...]] | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def facts(self) -> tuple[str, ...]:
+        """What the answer depends on, and where the implementation is right: sentences, each true of all that was asked.
+
+        Empty where there is no implementation to ask (:mod:`.probes`).
+        """
+        return () if self.probed is None else self.probed()
 
     @property
     def name(self) -> str | None:
@@ -53,9 +66,11 @@ class Diagnosis:
 
     def __str__(self) -> str:
         if not self.explanations:
-            return "no mistake of the catalogue explains it" + (f"; {self.picture}" if self.picture else "")
+            known = (*([self.picture] if self.picture else []), *self.facts)
+            return "; ".join(["no mistake of the catalogue explains it", *known])
         text = str(self.explanations[0])
-        return f"{text}. What was seen fits as well: {self.others}" if self.others else text
+        text = f"{text}. What was seen fits as well: {self.others}" if self.others else text
+        return f"{text}. Probed: {'; '.join(self.facts)}" if self.facts else text
 
     @property
     def how(self) -> str:
@@ -82,13 +97,13 @@ def diagnose(
     Parameters
     ----------
     case : Case
-    actual : array or Trajectory
-        What the implementation gave.
+    actual : array, Trajectory or callable
+        What the implementation gave; or the implementation itself, case -> what it gives.
     precision : Precision or str, optional
         The arithmetic that it declares.
     run : callable, optional
-        The implementation, case -> what it gives. With it, mistakes that fit alike are told apart on cases made up for
-        that.
+        The implementation, beside what it gave. With it, mistakes that fit alike are told apart on cases made up for
+        that, and it is probed: what its answer depends on, and where it is right.
 
     Returns
     -------
@@ -96,10 +111,27 @@ def diagnose(
         Without explanations if it is equivalent, or no trajectory at all.
     """
     p = None if precision is None else Precision.of(precision)
+    if callable(actual) and not hasattr(actual, "__array__"):
+        run, actual = actual, actual(case)
     try:
-        return explain([Observation.of(case, Trajectory.of(actual, two_outputs=case.spec.two_outputs))], p, run=run)
+        seen = Observation.of(case, Trajectory.of(actual, two_outputs=case.spec.two_outputs))
+        found = explain([seen], p, run=run)
+        wrong = seen.judge(p).different
     except BadAnswer as problem:
-        return Diagnosis((), str(problem))
+        found, wrong = Diagnosis((), str(problem)), True
+    if run is None or not wrong:
+        return found
+    asked = run
+    asking = Asking(takes=lambda other: _of_a_kind(other, case))
+    return replace(found, probed=lambda: probe(asked, case, p, asking=asking))
+
+
+def _of_a_kind(asked: Case, case: Case) -> bool:
+    """Whether two cases are of one architecture, but for sizes."""
+    one, two = asked.spec, case.spec
+    if not (one.letters and two.letters and one.head and two.head) or one.embedded:
+        return one == two
+    return one.replace(D=1, M=1, K=1) == two.replace(D=1, M=1, K=1)
 
 
 def explain(
@@ -130,7 +162,7 @@ def explain(
         observations += _telling(run, first.case if len(seen) == 1 else seen[0].case, precision, asking)
     evidence = Evidence(observations, precision)
     found = evidence.explanations(first.case.spec, verdict.place.what)
-    picture = describe(first.case, first.trajectory, precision, verdict)
+    picture = describe_all([first, *(o for o in observations if o is not first)], precision)
     if not found and run is not None and any(_answers_differ(run, o.case) for o in reversed(observations)):
         picture = "; ".join(
             filter(None, ["asked the same twice, it gives two answers: is a state kept between calls?", picture])

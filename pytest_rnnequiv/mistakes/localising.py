@@ -22,7 +22,7 @@ from .asked import Answer, Asker, probe_case
 __all__ = ["localise"]
 
 #: Sizes that are tried where a case of the usual ones is right, one letter at a time.
-LARGE = {"T": (40, 150), "N": (9,), "D": (19, 40), "M": (19, 40), "K": (9, 40)}
+LARGE = {"T": (40, 100), "N": (9,), "D": (19, 40), "M": (19, 40), "K": (9, 40)}
 
 #: Cases that must be right for a condition to be said.
 TRIES = 2
@@ -71,26 +71,26 @@ class _Place:
         if self.spec.letters:
             self.sizes |= {letter: getattr(self.spec, letter) for letter in "DMK"}
 
-    def made(self, *conditions: Condition, seed: int = 1, **sizes: int) -> Case | None:
+    def made(self, *conditions: Condition, seed: int = 0, **sizes: int) -> Case | None:
         """Make a case under conditions; None where there is none."""
         wanted = self.sizes | sizes
         for condition in conditions:
-            wanted |= condition.other if condition.other and seed > 1 else condition.sizes
+            wanted |= condition.other if condition.other and seed else condition.sizes
         try:
-            case = probe_case(self.case, seed, self.asker.asking.any_weights, **wanted)
+            case = probe_case(self.case, self.asker.seed + seed, self.asker.asking.any_weights, **wanted)
             for condition in conditions:
                 case = condition.change(case)
         except (TypeError, ValueError, AttributeError):
             return None
         return case
 
-    def ask(self, *conditions: Condition, seed: int = 1, **sizes: int) -> Answer | None:
+    def ask(self, *conditions: Condition, seed: int = 0, **sizes: int) -> Answer | None:
         """Ask about a case under conditions."""
         return self.asker.ask(self.made(*conditions, seed=seed, **sizes))
 
     def right_under(self, *conditions: Condition) -> bool | None:
         """Whether all of several cases are right under conditions; None where that is not known of one."""
-        for seed in range(1, TRIES + 1):
+        for seed in range(TRIES):
             answer = self.ask(*conditions, seed=seed)
             if answer is None or not (answer.right or answer.wrong):
                 return None

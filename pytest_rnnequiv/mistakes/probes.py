@@ -17,7 +17,7 @@ import numpy as np
 from ..arithmetic.precision import Precision
 from ..judging.observing import ANYTHING, Asking
 from ..model.case import Case
-from .asked import MARGIN, Answer, Array, Asker, Bools, probe_case
+from .asked import Answer, Array, Asker, Bools, probe_case
 from .localising import localise
 from .parts import counted
 
@@ -35,6 +35,7 @@ def probe(
     asking: Asking = ANYTHING,
     most: int = MOST,
     seconds: float = 5.0,
+    seed: int = 1,
 ) -> tuple[str, ...]:
     """Find out what the answer of a wrong implementation depends on, and where it is right.
 
@@ -51,6 +52,8 @@ def probe(
         What it takes.
     most, seconds : int, float
         How often it may be asked, and for how long.
+    seed : int
+        Chooses the numbers.
 
     Returns
     -------
@@ -59,8 +62,8 @@ def probe(
     """
     if len(like.calls) > 1:
         return ()
-    asker = Asker(run, asking, precision, most, seconds)
-    base = next((a for a in map(asker.ask, _bases(like, asking)) if a is not None), None)
+    asker = Asker(run, asking, precision, most, seconds, seed)
+    base = next((a for a in map(asker.ask, _bases(like, asking, seed)) if a is not None), None)
     if base is None:
         return ()
     again = asker.ask(base.case, anew=True)
@@ -78,24 +81,24 @@ def probe(
     return (*depends[:TOLD], *where)
 
 
-def _bases(like: Case, asking: Asking) -> Iterator[Case]:
+def _bases(like: Case, asking: Asking, seed: int) -> Iterator[Case]:
     """Cases to begin with, the best first: an implementation may take one size only."""
     free = asking.any_weights
     call = like.calls[0]
     own = {letter: getattr(like.spec, letter) for letter in "DMK"} if like.spec.letters else {}
-    yield probe_case(like, any_weights=free)
+    yield probe_case(like, seed, any_weights=free)
     if own:
-        yield probe_case(like, any_weights=free, **own)
-    yield probe_case(like, any_weights=free, N=call.N, **own)
-    yield probe_case(like, any_weights=free, T=call.T, **own)
-    yield probe_case(like, any_weights=free, N=call.N, T=call.T, **own)
+        yield probe_case(like, seed, any_weights=free, **own)
+    yield probe_case(like, seed, any_weights=free, N=call.N, **own)
+    yield probe_case(like, seed, any_weights=free, T=call.T, **own)
+    yield probe_case(like, seed, any_weights=free, N=call.N, T=call.T, **own)
 
 
 def _differing(one: Answer, two: Answer) -> str:
     """Say that two answers to the same case differ, beyond rounding; empty if they do not."""
     if one.numbers is None or two.numbers is None or one.numbers.shape != two.numbers.shape:
         return ""
-    if (np.abs(one.numbers - two.numbers) <= MARGIN * one.bound).all():
+    if (np.abs(one.numbers - two.numbers) <= one.room).all():
         return ""
     first = ": right the first time, wrong the second" if one.right and two.wrong else ""
     return f"asked the same twice in a row, it gives two answers{first}: is a state kept between calls?"
@@ -142,7 +145,7 @@ class _Dependence:
     def __init__(self, asker: Asker, base: Answer) -> None:
         self.asker, self.base, self.case = asker, base, base.case
         self.spec = self.case.spec
-        self.rng = np.random.default_rng(7)
+        self.rng = np.random.default_rng(100 + asker.seed)
 
     def facts(self) -> Iterator[str]:
         """Yield sentences, the most telling first."""
@@ -172,9 +175,9 @@ class _Dependence:
             return None
         if after.numbers.shape != before.numbers.shape:
             return None
-        room = MARGIN * (before.bound + after.bound)
+        room = before.room
         change, right = np.abs(after.numbers - before.numbers), np.abs(after.expected - before.expected)
-        return Movement(change == 0, change > room, right > 10 * room, right == 0)
+        return Movement(change == 0, change > room, right > room, right == 0)
 
     def fresh(self, array: Array, where: Any = True) -> Array:
         """Other numbers of the size that an array's have, in some places of it."""
@@ -288,9 +291,10 @@ class _Dependence:
                 continue
             partly += [*self._reach(self.short(name), m)]
         if len(self.dead) == len(self.case.named_weights):
-            yield "no weight has any effect"
+            yield "no weight has any effect: are they compiled in?"
         elif self.dead:
-            yield f"never reads {_and([self.short(name) for name in self.dead])}: other numbers in {_it(self.dead)} change nothing"
+            called = _and([self.short(name) for name in self.dead])
+            yield f"{called} {_has(self.dead)} no effect: other numbers in {_it(self.dead)} change nothing"
         yield from partly
 
     def _reach(self, what: str, m: Movement) -> Iterator[str]:
@@ -326,11 +330,7 @@ class _Dependence:
         live = {short: full for short, full in letters.items() if full not in self.dead}
         unit_of = np.arange(len(gates) * M) % M
         if len(gates) > 1:
-            gate_of = np.arange(len(gates) * M) // M
-            for short in ("Wx", "Wh", "bh"):
-                yield from self._dead_among(
-                    live, short, [(gate_of == g) for g in range(len(gates))], lambda g: f"gate `{gates[g]}`"
-                )
+            yield from self._of_gates(live)
         rows = np.arange(M)[:, None]
         yield from self._dead_among(live, "Wh", [rows == i for i in range(M)], lambda i: f"row {i}")
         yield from self._dead_among(live, "Wh", [unit_of == j for j in range(M)], lambda j: f"column {j}", gates)
@@ -342,6 +342,26 @@ class _Dependence:
             if short in live:
                 yield from self._columns(short, live[short], word, columns)
 
+    def _of_gates(self, live: dict[str, str]) -> Iterator[str]:
+        """Which gates of the weights matter."""
+        gates, M = self.spec.cell.gates, self.spec.M
+        gate_of = np.arange(len(gates) * M) // M
+        dead: dict[str, list[str]] = {}
+        for short in ("Wx", "Wh", "bh"):
+            if short in live:
+                for g in self._dead_places(live[short], [gate_of == g for g in range(len(gates))]):
+                    dead.setdefault(f"gate `{gates[g]}`", []).append(f"`{short}`")
+        for gate, weights in dead.items():
+            yield f"{gate} has no effect" if len(weights) == 3 else f"{gate} of {_and(weights)} has no effect"
+
+    def _dead_places(self, full: str, places: Sequence[Any]) -> list[int]:
+        """Which places of a weight have no effect, where all others have one; the last is asked first."""
+        seen = {}
+        for i in reversed(range(len(places))):
+            if (m := self.movement(self.with_weights(**{full: places[i]}))) is not None:
+                seen[i] = m
+        return _dead(seen)
+
     def _dead_among(
         self,
         live: dict[str, str],
@@ -350,14 +370,8 @@ class _Dependence:
         called: Callable[[int], str],
         gates: Sequence[str] = ("",),
     ) -> Iterator[str]:
-        """Say which places of a weight have no effect, the last place first; nothing if all or none have."""
-        if short not in live or len(places) < 2:
-            return
-        seen = {}
-        for i in reversed(range(len(places))):
-            if (m := self.movement(self.with_weights(**{live[short]: places[i]}))) is not None:
-                seen[i] = m
-        if dead := _dead(seen):
+        """Say which places of a weight have no effect; nothing if all or none have."""
+        if short in live and (dead := self._dead_places(live[short], places)):
             of_all = " (in all gates)" if len(gates) > 1 else ""
             yield f"{_and([called(i) for i in dead])} of `{short}` {_has(dead)} no effect{of_all}"
 
@@ -385,7 +399,7 @@ class _Dependence:
         if self.spec.D > 1 and self.spec.source == "input" and letters["Wx"] not in self.dead:
             first = np.arange(self.spec.D) == 0
             alone = self.case.map_calls(lambda c: c.replace(x=np.where(first, c.x, 0.0)))
-            yield from self._beside_zeros(alone, "Wx", ~first[:, None], "only feature 0 is not zero")
+            yield from self._beside_zeros(alone, "Wx", ~first[:, None], "feature")
         own = np.arange(M * len(self.spec.cell.gates)) % M == 0
         named = self.case.named_weights
         zeroed = {letters[n]: np.where(own, named[letters[n]], 0.0) for n in ("Wx", "Wh", "bh") if n in letters}
@@ -399,19 +413,16 @@ class _Dependence:
         for short in ("Wh", "Wo"):
             if letters[short] not in self.dead:
                 others = np.arange(M)[:, None] > 0
-                yield from self._beside_zeros(alone, short, others, "only unit 0 of the state is not zero")
+                yield from self._beside_zeros(alone, short, others, "unit")
 
-    def _beside_zeros(self, alone: Case, short: str, others: Any, where: str) -> Iterator[str]:
+    def _beside_zeros(self, alone: Case, short: str, others: Any, factor: str) -> Iterator[str]:
         before = self.asker.ask(alone)
         if before is None or before.numbers is None:
             return
         changed = self.with_weights(alone, **{self.spec.letters[short]: others})
         m = self.movement(changed, before)
         if m is not None and (m.moved & m.must_not).any():
-            yield (
-                f"where {where}, other rows of `{short}` than row 0 matter: is it read in another order (transposed, "
-                "flattened), or not multiplied?"
-            )
+            yield f"rows of `{short}` matter whose {factor} is zero: is it read in another order, or not multiplied?"
 
 
 def _no_numbers(base: Answer) -> Iterator[str]:

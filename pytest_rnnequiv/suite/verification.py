@@ -13,13 +13,15 @@ import numpy as np
 
 from .. import tally
 from ..failures.assertion import EquivalenceError
-from ..implementations.errors import Declined
+from ..implementations.errors import Declined, ImplementationError
 from ..implementations.port import Port
 from ..implementations.runner import PortFailure
 from ..judging.observing import PREFIXES, Observation
 from ..judging.oracle import Verdict
+from ..mistakes.asked import Unasked, probe_case
 from ..mistakes.describing import describe
 from ..mistakes.diagnosis import Diagnosis, explain
+from ..mistakes.probes import probe
 from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
 from ..run_state import state
@@ -62,6 +64,10 @@ PUZZLING = 500
 
 #: Failing observations that a check keeps for the diagnosis, and how many numbers they may have.
 KEPT, KEPT_SIZE = 4, 1500
+
+
+#: Kinds of cases about which a port is probed, and the seconds that each may take.
+PROBED, PROBING = 2, 5.0
 
 
 class ShrinkingIsOver(KeyboardInterrupt):
@@ -384,7 +390,8 @@ def _failure(
 ) -> EquivalenceError:
     if observation is None or verdict.place is None:
         asked = case if observation is None else observation.case
-        return EquivalenceError(asked, verdict, precision=port.precision, name=port.name)
+        told_of = Diagnosis((), verdict.problem or "", lambda: probed(port, asked))
+        return EquivalenceError(asked, verdict, lambda: told_of, precision=port.precision, name=port.name)
     # What is smaller says less: the first failures, which look for trouble, tell mistakes apart.
     seen = [observation, *spent.seen]
     size = sum(a.size for a in case.numbers().values())
@@ -397,7 +404,10 @@ def _failure(
     shown = observation
     told = verdict
 
-    def explained() -> Any:
+    def explained() -> Diagnosis:
+        return replace(named(), probed=lambda: probed(port, case))
+
+    def named() -> Diagnosis:
         if slow and case.spec.param_count > PUZZLING:
             return Diagnosis((), describe(case, observation.trajectory, port.precision, told))
         if slow:  # what it has been asked already
@@ -418,6 +428,30 @@ def _failure(
         precision=port.precision,
         name=port.name,
     )
+
+
+@dataclass
+class _Probed:
+    """What probing has told of each port, by the kind of case."""
+
+    of: WeakKeyDictionary[Port, dict[Any, tuple[str, ...]]] = field(default_factory=WeakKeyDictionary)
+
+
+def probed(port: Port, case: Case) -> tuple[str, ...]:
+    """Probe a port, once for each kind of case, and only for the first few kinds that it fails in."""
+    known = state().part(_Probed).of.setdefault(port, {})
+    kind = probe_case(case, N=1, T=1, any_weights=port.any_weights).spec if case.spec.plain else case.spec
+    if kind not in known and len(known) < PROBED and not port.hangs:
+
+        def run(asked: Case) -> Trajectory:
+            try:
+                with patience(port):
+                    return port.run(asked)
+            except (Declined, ImplementationError) as error:
+                raise Unasked from error
+
+        known[kind] = probe(run, case, port.precision, asking=port.asking, seconds=PROBING)
+    return known.get(kind, ())
 
 
 def _heard(port: Port) -> list[Observation]:
