@@ -83,7 +83,9 @@ class Answer:
             return None
         last = shape_of(self._true.outputs)
         y = y[:, None] if y.ndim == 2 else y
-        good = y.ndim == 3 and (y.shape[0], y.shape[2]) == (last[0], last[-1]) and y.shape[1] in (1, self.case.calls[0].T)
+        good = (
+            y.ndim == 3 and (y.shape[0], y.shape[2]) == (last[0], last[-1]) and y.shape[1] in (1, self.case.calls[0].T)
+        )
         return y if good and np.isfinite(y).all() else None
 
     @cached_property

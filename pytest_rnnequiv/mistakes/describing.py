@@ -1,7 +1,7 @@
 """How the first broken step looks, where no mistake explains it.
 
-What is said is said of the implementation, so it has to hold in every case in which it was seen to be wrong. A case that
-was shrunk is all zeros for many reasons.
+What is said is said of the implementation, so it has to hold in every case in which it was seen to be wrong: a case
+that was shrunk is all zeros for many reasons.
 """
 
 from __future__ import annotations
@@ -153,7 +153,6 @@ class _Picture:
                 "every later step follows rightly from the one before: does it start from a state other than zero?"
             )
         return features
-
 
     def _zeros(self) -> bool:
         """Whether all that is broken is zeros."""

@@ -48,9 +48,9 @@ class Diagnosis:
 
     @cached_property
     def facts(self) -> tuple[str, ...]:
-        """What the answer depends on, and where the implementation is right: sentences, each true of all that was asked.
+        """What the answer depends on, and where the implementation is right.
 
-        Empty where there is no implementation to ask (:mod:`.probes`).
+        Sentences, each true of all that was asked. Empty where there is no implementation to ask (:mod:`.probes`).
         """
         return () if self.probed is None else self.probed()
 

@@ -118,7 +118,9 @@ class _Place:
         """Conditions that the usual case does not meet."""
         letters = "NTDMK" if self.free else "NT"
         for letter in letters:
-            if self.sizes.get(letter, 1) > 1 and getattr(self.spec, letter, None) is None or letter in "DMK":
+            if letter == "T" and self.spec.masked:
+                continue  # in a step or two, none is masked
+            if letter in "DMK" or (self.sizes[letter] > 1 and getattr(self.spec, letter) is None):
                 yield Condition(f"{letter} = 1", {letter: 1})
         call = self.case.calls[0]
         if call.mask is not None:
@@ -255,7 +257,7 @@ class _Place:
     def _reaching(self, case: Case, right: float, wrong: float) -> tuple[str, float, float]:
         """How large numbers become: those before the activation where these are known, else the inputs."""
         if self.spec.cell == SimpleRNNCell() and self.spec.letters and not self.case.spec.masked:
-            return "all |a| before the activation are", *(_largest(case, times) for times in (right, wrong))
+            return "all |a| before the activation are", _largest(case, right), _largest(case, wrong)
         x = float(np.abs(case.calls[0].x).max())
         return "all |x| are", right * x, wrong * x
 

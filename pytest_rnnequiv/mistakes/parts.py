@@ -6,7 +6,8 @@ wrong implementation can be set beside those of the recurrence. A weight that is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,9 +27,10 @@ PROPORTIONAL = 1e-2
 CLEAR, NOT_ONE = 20.0, 0.05
 
 
-def counted(asker: Asker, base: Answer) -> Iterator[str]:
-    """Yield which weights count how often, and which are not multiplied."""
-    yield from _of_bo(asker, base)
+def counted(asker: Asker, base: Answer, dead: Sequence[str]) -> Iterator[str]:
+    """Yield which weights count how often, and which are not multiplied, of those that are not `dead`."""
+    of_head = [] if base.case.spec.letters.get("bo") in dead else [*_of_bo(asker, base)]
+    yield from of_head
     spec = base.case.spec
     f = spec.activation
     linear = spec.head is not None and spec.head.activation.name == "linear"
@@ -38,26 +40,21 @@ def counted(asker: Asker, base: Answer) -> Iterator[str]:
         return
     if not np.isclose(at_zero[1], -at_zero[2], rtol=1e-2) or not at_zero[1]:
         return
-    small = _small(base.case)
-    of = {short: full for short, full in spec.letters.items() if short in ("Wx", "Wh", "bh", "Wo")}
-    doubled = _doubled(small)
-    for short, full in of.items():
-        once = _part(asker, small, full)
-        if once is None:
+    names = [short for short in ("Wx", "Wh", "bh", "Wo") if short in spec.letters]
+    for short in names:
+        full = spec.letters[short]
+        case = _small(base.case, 5)
+        if (once := _part(asker, case, full)) is None:
             continue
-        got, right, room = once
-        if np.abs(right).max() <= CLEAR * room:
-            continue
-        times = float((got * right).sum() / (right * right).sum())
-        off = np.abs(got - times * right).max() / np.abs(right).max()
-        if off <= PROPORTIONAL * max(1.0, abs(times)) and min(abs(times - 1), abs(times)) > NOT_ONE:
-            yield f"`{short}` counts {times:.2g} times"
-        elif short in ("Wx", "Wh") and (twice := _part(asker, doubled, full)) is not None:
-            got2, right2, room2 = twice
-            grows = np.abs(right2 - 2 * right).max() < 0.1 * np.abs(right).max()
-            clear = np.abs(got).max() > CLEAR * (room + room2)
-            factor = {"Wx": "the inputs", "Wh": "the state"}[short]
-            if grows and clear and np.abs(got2 - got).max() < 0.1 * np.abs(got).max():
+        if (times := once.times) is not None and abs(times - 1) > NOT_ONE:
+            # a bias has the same part in each sample, and two outputs are in proportion by chance
+            again = _part(asker, _small(base.case, 6), full)
+            if again is not None and again.times is not None and abs(again.times - times) <= NOT_ONE * abs(times):
+                yield f"`{short}` counts {times:.2g} times"
+        elif times is None and short in ("Wx", "Wh") and not of_head:
+            twice = _part(asker, _scaled(case, 2.0), full)
+            if twice is not None and once.stays_in(twice):
+                factor = {"Wx": "the inputs", "Wh": "the state"}[short]
                 yield f"doubling {factor} does not double the part of `{short}`: is it added, not multiplied?"
 
 
@@ -76,6 +73,7 @@ def _of_bo(asker: Asker, base: Answer) -> Iterator[str]:
     room = base.room
     once, more = answers[1] - answers[0], answers[2] - answers[1]
     if np.abs(once).max() <= CLEAR * room:
+        yield "moving `bo` moves no output"
         return
     if np.abs(more - once).max() > max(room, 0.02 * np.abs(once).max()):
         yield "moving `bo` twice as far does not move the outputs twice as far: is there an activation on the head?"
@@ -85,16 +83,12 @@ def _of_bo(asker: Asker, base: Answer) -> Iterator[str]:
         yield f"`bo` counts {times:.2g} times"
 
 
-def _small(case: Case) -> Case:
+def _small(case: Case, seed: int) -> Case:
     """Two steps of a case with small numbers, so that activations are linear."""
-    small = probe_case(case, 5, T=2, D=case.D, M=case.M, K=case.K, N=case.N)
+    small = probe_case(case, seed, T=2, D=case.D, M=case.M, K=case.K, N=case.N)
     # without the bias of the head, beside which the other numbers would be known less exactly
     bo = [full for short, full in case.spec.letters.items() if short == "bo"]
     return _scaled(small, SMALL).with_weights(**{full: np.zeros(case.K) for full in bo})
-
-
-def _doubled(case: Case) -> Case:
-    return _scaled(case, 2.0)
 
 
 def _scaled(case: Case, times: float) -> Case:
@@ -104,8 +98,34 @@ def _scaled(case: Case, times: float) -> Case:
     return scaled.map_calls(lambda c: c.replace(x=times * c.x, states=tuple(times * s for s in c.states)))
 
 
-def _part(asker: Asker, case: Case, name: str) -> tuple[Array, Array, float] | None:
-    """What a weight adds to the outputs, what it should add, and the room for rounding; None where it is not known."""
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What a weight adds to the outputs, what it should add, and the room for rounding."""
+
+    got: Array
+    right: Array
+    room: float
+
+    @property
+    def times(self) -> float | None:
+        """How many times the right part it is; None where it is no multiple of that, or not known well enough."""
+        size = np.abs(self.right).max()
+        if size <= CLEAR * self.room:
+            return None
+        times = float((self.got * self.right).sum() / (self.right * self.right).sum())
+        off = float(np.abs(self.got - times * self.right).max() / size)
+        return times if off <= PROPORTIONAL * max(1.0, abs(times)) and abs(times) > NOT_ONE else None
+
+    def stays_in(self, twice: Part) -> bool:
+        """Whether the part is the same where it should be twice as large."""
+        if np.abs(self.got).max() <= CLEAR * (self.room + twice.room):
+            return False
+        doubles = np.abs(twice.right - 2 * self.right).max() < 0.1 * np.abs(self.right).max()
+        return bool(doubles and np.abs(twice.got - self.got).max() < 0.1 * np.abs(self.got).max())
+
+
+def _part(asker: Asker, case: Case, name: str) -> Part | None:
+    """Return what a weight adds to the outputs; None where that cannot be asked."""
     whole = asker.ask(case)
     without = asker.ask(case.with_weights(**{name: np.zeros_like(case.named_weights[name])}))
     if whole is None or without is None:
@@ -113,4 +133,4 @@ def _part(asker: Asker, case: Case, name: str) -> tuple[Array, Array, float] | N
     one, two = whole.numbers, without.numbers
     if one is None or two is None or one.shape != two.shape:
         return None
-    return one - two, whole.expected - without.expected, whole.room
+    return Part(one - two, whole.expected - without.expected, whole.room)

@@ -17,9 +17,11 @@ import numpy as np
 from ..arithmetic.precision import Precision
 from ..judging.observing import ANYTHING, Asking
 from ..model.case import Case
+from ..model.forward import reference
 from .asked import Answer, Array, Asker, Bools, probe_case
 from .localising import localise
 from .parts import counted
+from .told import has, in_common, it, joined, listed, no_numbers
 
 __all__ = ["probe"]
 
@@ -73,9 +75,7 @@ def probe(
     where = list(localise(asker, base))
     last = asker.ask(base.case, anew=True)
     if last is not None and _differing(base, last):
-        return (
-            "the same case gets another answer after other cases were asked: something is kept between calls",
-        )
+        return ("the same case gets another answer after other cases were asked: something is kept between calls",)
     if not any(answer.wrong for answer in asker.known.values()):
         return ()
     return (*depends[:TOLD], *where)
@@ -145,12 +145,15 @@ class _Dependence:
     def __init__(self, asker: Asker, base: Answer) -> None:
         self.asker, self.base, self.case = asker, base, base.case
         self.spec = self.case.spec
+        #: Weights that have no effect, and whether that are all of them.
+        self.dead: list[str] = []
+        self.silent = False
         self.rng = np.random.default_rng(100 + asker.seed)
 
     def facts(self) -> Iterator[str]:
         """Yield sentences, the most telling first."""
         if self.base.numbers is None:
-            yield from _no_numbers(self.base)
+            yield from no_numbers(self.base)
             return
         inputs = [*self.of_inputs()]
         samples = [*self.of_samples()]
@@ -160,11 +163,11 @@ class _Dependence:
         yield from weights
         yield from self.of_given()
         if self.asker.asking.any_weights and self.spec.letters and self.spec.head is not None:
-            yield from counted(self.asker, self.base)
+            yield from counted(self.asker, self.base, self.dead)
             yield from self.of_order()
             yield from self.of_parts()
         yield from self.of_features()
-        yield from _values([a for a in self.asker.known.values() if a.numbers is not None])
+        yield from in_common([a for a in self.asker.known.values() if a.numbers is not None], self.silent)
 
     # ---- changing, and looking ----
 
@@ -177,7 +180,12 @@ class _Dependence:
             return None
         room = before.room
         change, right = np.abs(after.numbers - before.numbers), np.abs(after.expected - before.expected)
-        return Movement(change == 0, change > room, right > room, right == 0)
+        return Movement(
+            still=np.asarray(change == 0),
+            moved=np.asarray(change > room),
+            should=np.asarray(right > room),
+            must_not=np.asarray(right == 0),
+        )
 
     def fresh(self, array: Array, where: Any = True) -> Array:
         """Other numbers of the size that an array's have, in some places of it."""
@@ -227,8 +235,9 @@ class _Dependence:
 
     def _across_steps(self, seen: dict[int, Movement], T: int) -> Iterator[str]:
         by_step = {t: m.only(1) for t, m in seen.items()}
-        later = {t: m for t, m in by_step.items() if m.should[t + 1 :].any()}
-        if len(later) > 1 and all(m.still[t + 1 :].all() for t, m in later.items()):
+        others = {t: np.arange(T) != t for t in by_step}
+        further = {t: m for t, m in by_step.items() if (m.should & others[t]).any()}
+        if len(further) > 1 and all(m.still[others[t]].all() for t, m in by_step.items()):
             yield "an input moves the output of its own step only: no step reads the state before it"
         if any((m.moved & m.must_not)[:t].any() for t, m in by_step.items()):
             yield "outputs move with the inputs of later steps"
@@ -248,7 +257,8 @@ class _Dependence:
             if own.should[n] and own.still[n]:
                 silent.append(n)
         if silent and len(silent) < len(asked):
-            yield f"the inputs of sample{_listed(silent)} have no effect on {'its' if len(silent) == 1 else 'their'} outputs"
+            whose = "its" if len(silent) == 1 else "their"
+            yield f"the inputs of sample{listed(silent)} have no effect on {whose} outputs"
         if not pairs:
             return
         n, k = pairs[0]
@@ -272,16 +282,16 @@ class _Dependence:
             if (m := self.movement(self.with_x(np.arange(self.spec.D) == d))) is not None:
                 seen[d] = m
         if dead := _dead(seen):
-            yield f"feature{_listed(dead)} of the inputs {_has(dead)} no effect"
+            last = ", the last," if dead == [self.spec.D - 1] else ""
+            yield f"feature{listed(dead)}{last} of the inputs {has(dead)} no effect"
 
     # ---- the weights ----
 
     def of_weights(self) -> Iterator[str]:
         """Which weights matter, and to which samples, steps and outputs."""
-        self.dead: list[str] = []
         partly = []
         for name in self.case.named_weights:
-            m = self.movement(self.with_weights(**{name: True}))
+            m = self.movement(self.with_weights(None, **{name: True}))
             if m is None:
                 continue
             if m.dead:
@@ -290,11 +300,12 @@ class _Dependence:
                     self.dead.append(name)
                 continue
             partly += [*self._reach(self.short(name), m)]
-        if len(self.dead) == len(self.case.named_weights):
+        self.silent = len(self.dead) == len(self.case.named_weights)
+        if self.silent:
             yield "no weight has any effect: are they compiled in?"
         elif self.dead:
-            called = _and([self.short(name) for name in self.dead])
-            yield f"{called} {_has(self.dead)} no effect: other numbers in {_it(self.dead)} change nothing"
+            called = joined([self.short(name) for name in self.dead])
+            yield f"{called} {has(self.dead)} no effect: other numbers in {it(self.dead)} change nothing"
         yield from partly
 
     def _reach(self, what: str, m: Movement) -> Iterator[str]:
@@ -306,7 +317,7 @@ class _Dependence:
             if len(silent) and len(reached) == 1:
                 yield f"{what} reaches {word} {reached[0]} only"
             elif len(silent) and len(reached):
-                yield f"{what} has no effect on {word}{_listed(silent)}"
+                yield f"{what} has no effect on {word}{listed(silent)}"
 
     def of_given(self) -> Iterator[str]:
         """Whether the initial states and the mask matter."""
@@ -326,21 +337,37 @@ class _Dependence:
 
     def of_parts(self) -> Iterator[str]:
         """Which gates, rows, columns and entries of the weights matter."""
-        letters, M, gates = self.spec.letters, self.spec.M, self.spec.cell.gates
-        live = {short: full for short, full in letters.items() if full not in self.dead}
-        unit_of = np.arange(len(gates) * M) % M
-        if len(gates) > 1:
+        live = {short: full for short, full in self.spec.letters.items() if full not in self.dead}
+        if len(self.spec.cell.gates) > 1:
             yield from self._of_gates(live)
-        rows = np.arange(M)[:, None]
-        yield from self._dead_among(live, "Wh", [rows == i for i in range(M)], lambda i: f"row {i}")
-        yield from self._dead_among(live, "Wh", [unit_of == j for j in range(M)], lambda j: f"column {j}", gates)
-        yield from self._dead_among(live, "Wo", [rows == i for i in range(M)], lambda i: f"row {i}")
-        yield from self._dead_among(live, "bh", [unit_of == j for j in range(M)], lambda j: f"number {j}", gates)
-        yield from self._dead_among(live, "Wx", [unit_of == j for j in range(M)], lambda j: f"column {j}", gates)
+        yield from self._of_units(live)
         columns = np.arange(self.spec.K)
+        wandering = False
         for short, word in (("bo", "number"), ("Wo", "column")):
             if short in live:
-                yield from self._columns(short, live[short], word, columns)
+                for sentence in self._columns(short, live[short], word, columns):
+                    if "should not" not in sentence or not wandering:
+                        yield sentence
+                    wandering |= "should not" in sentence
+
+    def _of_units(self, live: dict[str, str]) -> Iterator[str]:
+        """Which rows, columns and numbers of the weights matter, each of which belongs to a unit."""
+        M, gates = self.spec.M, len(self.spec.cell.gates)
+        row, column = np.arange(M)[:, None], np.arange(gates * M) % M
+        wanted = (("Wh", "row", row), ("Wh", "column", column), ("Wo", "row", row), ("bh", "number", column))
+        dead = {
+            (short, word): self._dead_places(live[short], [places == j for j in range(M)])
+            for short, word, places in (*wanted, ("Wx", "column", column))
+            if short in live
+        }
+        everywhere = sorted(set.intersection(*map(set, dead.values()))) if len(dead) > 3 else []
+        if everywhere:
+            yield f"unit{listed(everywhere)} of {M} {has(everywhere)} no effect"
+        for (short, word), units in dead.items():
+            if rest := [unit for unit in units if unit not in everywhere]:
+                last = ", the last," if rest == [M - 1] else ""
+                of_all = " (in all gates)" if gates > 1 and word != "row" else ""
+                yield f"{word}{listed(rest)} of `{short}`{last} {has(rest)} no effect{of_all}"
 
     def _of_gates(self, live: dict[str, str]) -> Iterator[str]:
         """Which gates of the weights matter."""
@@ -352,7 +379,7 @@ class _Dependence:
                 for g in self._dead_places(live[short], [gate_of == g for g in range(len(gates))]):
                     dead.setdefault(f"gate `{gates[g]}`", []).append(f"`{short}`")
         for gate, weights in dead.items():
-            yield f"{gate} has no effect" if len(weights) == 3 else f"{gate} of {_and(weights)} has no effect"
+            yield f"{gate} has no effect" if len(weights) == 3 else f"{gate} of {joined(weights)} has no effect"
 
     def _dead_places(self, full: str, places: Sequence[Any]) -> list[int]:
         """Which places of a weight have no effect, where all others have one; the last is asked first."""
@@ -361,19 +388,6 @@ class _Dependence:
             if (m := self.movement(self.with_weights(**{full: places[i]}))) is not None:
                 seen[i] = m
         return _dead(seen)
-
-    def _dead_among(
-        self,
-        live: dict[str, str],
-        short: str,
-        places: Sequence[Any],
-        called: Callable[[int], str],
-        gates: Sequence[str] = ("",),
-    ) -> Iterator[str]:
-        """Say which places of a weight have no effect; nothing if all or none have."""
-        if short in live and (dead := self._dead_places(live[short], places)):
-            of_all = " (in all gates)" if len(gates) > 1 else ""
-            yield f"{_and([called(i) for i in dead])} of `{short}` {_has(dead)} no effect{of_all}"
 
     def _columns(self, short: str, full: str, word: str, columns: Any) -> Iterator[str]:
         """Say which columns of the head have no effect, or one on other outputs."""
@@ -386,7 +400,7 @@ class _Dependence:
             seen[int(k)], own = m, m.only(2)
             wandering += [(k, other) for other in np.flatnonzero(own.moved & own.must_not)] if linear else []
         if dead := _dead(seen):
-            yield f"{word}{_listed(dead)} of `{short}` {_has(dead)} no effect"
+            yield f"{word}{listed(dead)} of `{short}` {has(dead)} no effect"
         if wandering:
             k, other = wandering[0]
             yield f"{word} {k} of `{short}` moves output {other}, which it should not"
@@ -394,48 +408,39 @@ class _Dependence:
     # ---- the order of the weights ----
 
     def of_order(self) -> Iterator[str]:
-        """Whether a row of a weight is multiplied by its own factor: the others count for nothing beside zeros."""
+        """Whether a row of a weight is multiplied by its own factor: beside zeros it counts for nothing."""
+        if found := [f"`{short}`" for short in ("Wx", "Wh", "Wo") if self._rows_wander(short)]:
+            them = "is it" if len(found) == 1 else "are they"
+            yield f"rows of {joined(found)} matter whose factor is 0: {them} read in another order, or not multiplied?"
+
+    def _rows_wander(self, short: str) -> bool:
+        """Whether the rows of a weight matter all of which are multiplied by zero."""
+        full = self.spec.letters[short]
+        alone = self._one_feature() if short == "Wx" else self._one_unit()
+        before = None if full in self.dead else self.asker.ask(alone)
+        if alone is None or before is None or before.numbers is None:
+            return False
+        others = np.arange(len(alone.named_weights[full]))[:, None] > 0
+        m = self.movement(self.with_weights(alone, **{full: others}), before)
+        return m is not None and bool((m.moved & m.must_not).any())
+
+    def _one_feature(self) -> Case | None:
+        """The case in which only feature 0 is not zero."""
+        if self.spec.D == 1 or self.spec.source == "masking" or self.spec.embedded:
+            return None
+        return self.case.map_calls(lambda c: c.replace(x=np.where(np.arange(self.spec.D) == 0, c.x, 0.0)))
+
+    def _one_unit(self) -> Case | None:
+        """The case in which only unit 0 of the state is not zero; None where there is none."""
         letters, M = self.spec.letters, self.spec.M
-        if self.spec.D > 1 and self.spec.source == "input" and letters["Wx"] not in self.dead:
-            first = np.arange(self.spec.D) == 0
-            alone = self.case.map_calls(lambda c: c.replace(x=np.where(first, c.x, 0.0)))
-            yield from self._beside_zeros(alone, "Wx", ~first[:, None], "feature")
+        if self.spec.layer.initial_state or M == 1:
+            return None
         own = np.arange(M * len(self.spec.cell.gates)) % M == 0
         named = self.case.named_weights
         zeroed = {letters[n]: np.where(own, named[letters[n]], 0.0) for n in ("Wx", "Wh", "bh") if n in letters}
         alone = self.case.with_weights(**zeroed)
-        if self.spec.layer.initial_state:
-            return
-        before = self.asker.ask(alone)
-        states = None if before is None or before.numbers is None else before._true.states
-        if states is None or np.any(np.asarray(states)[..., 1:]):
-            return
-        for short in ("Wh", "Wo"):
-            if letters[short] not in self.dead:
-                others = np.arange(M)[:, None] > 0
-                yield from self._beside_zeros(alone, short, others, "unit")
-
-    def _beside_zeros(self, alone: Case, short: str, others: Any, factor: str) -> Iterator[str]:
-        before = self.asker.ask(alone)
-        if before is None or before.numbers is None:
-            return
-        changed = self.with_weights(alone, **{self.spec.letters[short]: others})
-        m = self.movement(changed, before)
-        if m is not None and (m.moved & m.must_not).any():
-            yield f"rows of `{short}` matter whose {factor} is zero: is it read in another order, or not multiplied?"
-
-
-def _no_numbers(base: Answer) -> Iterator[str]:
-    """Say of an answer that is none, or not finite, what it is."""
-    if base.shown is None:
-        yield f"it raises {base.raised} in a case of the usual kind and size"
-        return
-    y = np.asarray(base.shown.outputs)
-    if y.dtype.kind == "f" and y.ndim > 1 and not np.isfinite(y).all():
-        what = "NaN" if np.isnan(y).any() else "infinite"
-        bad = np.flatnonzero(~np.isfinite(y).all(tuple(range(1, y.ndim))))
-        where = "" if len(bad) == len(y) else f", in sample{_listed(bad)}"
-        yield f"of finite, moderate numbers it makes {what}{where}"
+        # an activation may make something else of 0
+        return None if np.any(np.asarray(reference(alone).states)[..., 1:]) else alone
 
 
 def _dead(seen: dict[int, Movement]) -> list[int]:
@@ -443,40 +448,6 @@ def _dead(seen: dict[int, Movement]) -> list[int]:
     dead = sorted(i for i, m in seen.items() if m.dead)
     alive = [i for i, m in seen.items() if m.alive]
     return dead if alive and len(alive) + len(dead) == len(seen) else []
-
-
-def _values(answers: Sequence[Answer]) -> Iterator[str]:
-    """What all answers have in common that those of the recurrence do not."""
-    if len(answers) < 4:
-        return
-    spec = answers[0].case.spec
-    pairs = [(a.numbers, a.expected) for a in answers]
-    if not any(np.any(y) for y, _ in pairs):
-        yield "every answer is all zeros"
-        return
-    N, _, K = pairs[0][0].shape
-    if spec.head is None or spec.head.activation.name != "linear":
-        return
-    if K > 1 and all(np.allclose(y.sum(-1), 1, atol=1e-3) for y, _ in pairs):
-        yield "the outputs of each sample sum to 1, as a softmax makes them"
-        return
-    if N > 1 and all(np.allclose(y.sum(0), 1, atol=1e-3) for y, _ in pairs):
-        yield "each output sums to 1 over the samples: a softmax over the wrong axis?"
-        return
-    largest, smallest = (float(f(f(true) for _, true in pairs)) for f in (_max, _min))
-    if all((np.abs(y) <= 1).all() for y, _ in pairs) and max(largest, -smallest) > 1.5:
-        low = 0 if all((y >= 0).all() for y, _ in pairs) and smallest < -0.5 else -1
-        yield f"no output is beyond {low}..1, though {smallest:.2g} to {largest:.2g} is right: an activation on the head?"
-    elif all((y >= 0).all() for y, _ in pairs) and smallest < -0.5:
-        yield f"no output is below 0, though {smallest:.2g} is right: an activation on the head?"
-
-
-def _max(numbers: Any) -> float:
-    return max(float(np.max(n)) for n in numbers)
-
-
-def _min(numbers: Any) -> float:
-    return min(float(np.min(n)) for n in numbers)
 
 
 def _steps(alive: list[int], dead: list[int], T: int) -> str:
@@ -488,22 +459,4 @@ def _steps(alive: list[int], dead: list[int], T: int) -> str:
     if alive == [T - 1]:
         return "only the last step's input has an effect: nothing before it changes the answer"
     which = {0: ", the first,", T - 1: ", the last,"}.get(dead[0], "") if len(dead) == 1 else ""
-    return f"the input of step{_listed(dead)}{which} has no effect"
-
-
-def _listed(numbers: Sequence[Any]) -> str:
-    """Numbers behind a word: `` 2``, or ``s 2 and 3``."""
-    plural = "s" if len(numbers) > 1 else ""
-    return f"{plural} {_and([str(int(n)) for n in numbers])}"
-
-
-def _and(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def _has(things: Sequence[Any]) -> str:
-    return "has" if len(things) == 1 else "have"
-
-
-def _it(things: Sequence[Any]) -> str:
-    return "it" if len(things) == 1 else "them"
+    return f"the input of step{listed(dead)}{which} has no effect"
