@@ -9,7 +9,7 @@ apart; when none does, the first broken step is described.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -18,11 +18,13 @@ import numpy as np
 
 from ..arithmetic.precision import Precision
 from ..judging.observing import ANYTHING, Asking, Observation, observe
+from ..judging.verdict import Verdict
 from ..model.case import Call, Case
 from ..model.trajectory import BadAnswer, Trajectory
 from .describing import describe_all
 from .evidence import Evidence, Explanation
 from .probes import probe
+from .recording import record_also
 
 __all__ = ["Diagnosis", "diagnose", "explain", "telling_case"]
 
@@ -38,12 +40,16 @@ class Diagnosis:
         Several cannot be told apart by what was seen.
     picture : str
         How the first broken step looks.
-    probed : callable, optional
-        Finds out what :attr:`facts` tells; it is called once, when somebody reads them.
+    verdict : Verdict, optional
+        What the oracle says, where one case was diagnosed.
+    probed, recorded : callable, optional
+        Find out what :attr:`facts` and :attr:`record_also` tell; each is called once, when somebody reads that.
     """
 
     explanations: tuple[Explanation, ...]
     picture: str
+    verdict: Verdict | None = field(default=None, compare=False)
+    recorded: Callable[[], tuple[str, ...]] | None = field(default=None, compare=False, repr=False)
     probed: Callable[[], tuple[str, ...]] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
@@ -53,6 +59,15 @@ class Diagnosis:
         Sentences, each true of all that was asked. Empty where there is no implementation to ask (:mod:`.probes`).
         """
         return () if self.probed is None else self.probed()
+
+    @cached_property
+    def record_also(self) -> tuple[str, ...]:
+        """What the numbers do not show, and what to record beside them to be sure.
+
+        Empty where every common mistake would show, and where there is an implementation to ask
+        (:mod:`.recording`).
+        """
+        return () if self.recorded is None else self.recorded()
 
     @property
     def name(self) -> str | None:
@@ -65,6 +80,8 @@ class Diagnosis:
         return tuple(e.name for e in self.explanations)
 
     def __str__(self) -> str:
+        if self.verdict is not None and not self.verdict.different:
+            return str(self.verdict)
         if not self.explanations:
             known = (*([self.picture] if self.picture else []), *self.facts)
             return "; ".join(["no mistake of the catalogue explains it", *known])
@@ -91,39 +108,71 @@ def diagnose(
     precision: Precision | str | None = None,
     *,
     run: Callable[[Case], Any] | None = None,
+    decimals: int | Mapping[str, int] | None = None,
 ) -> Diagnosis:
     """Name the mistake that explains what an implementation gave for a case.
 
     Parameters
     ----------
     case : Case
-    actual : array, Trajectory or callable
-        What the implementation gave; or the implementation itself, case -> what it gives.
+    actual : array, Trajectory, list or callable
+        What the implementation gave; of several calls, a list of that, with None for a call of which nothing was
+        recorded. Or the implementation itself, case -> what it gives.
     precision : Precision or str, optional
         The arithmetic that it declares.
     run : callable, optional
         The implementation, beside what it gave. With it, mistakes that fit alike are told apart on cases made up for
         that, and it is probed: what its answer depends on, and where it is right.
+    decimals : int or mapping, optional
+        To how many decimals the numbers were rounded when they were recorded: all of them, or
+        ``{"inputs": 6, "weights": 6, "outputs": 4}``. They are judged as far as that tells, and no further.
 
     Returns
     -------
     Diagnosis
         Without explanations if it is equivalent, or no trajectory at all.
+
+    Raises
+    ------
+    ValueError
+        If `decimals` are none.
     """
     p = None if precision is None else Precision.of(precision)
+    if decimals is not None:
+        p = _recorded(case.spec.precision if p is None else p, decimals)
     if callable(actual) and not hasattr(actual, "__array__"):
         run, actual = actual, actual(case)
     try:
-        seen = Observation.of(case, Trajectory.of(actual, two_outputs=case.spec.two_outputs))
-        found = explain([seen], p, run=run)
-        wrong = seen.judge(p).different
+        seen = Observation.of(case, _shown(case, actual))
+        found, verdict = explain([seen], p, run=run), seen.judge(p)
     except BadAnswer as problem:
-        found, wrong = Diagnosis((), str(problem)), True
-    if run is None or not wrong:
+        found, verdict = Diagnosis((), str(problem)), None
+    found = replace(found, verdict=verdict)
+    if run is None:
+        return found if verdict is None else replace(found, recorded=lambda: record_also(case, seen.trajectory, p))
+    if verdict is not None and not verdict.different:
         return found
     asked = run
     asking = Asking(takes=lambda other: _of_a_kind(other, case))
     return replace(found, probed=lambda: probe(asked, case, p, asking=asking))
+
+
+def _recorded(precision: Precision, decimals: int | Mapping[str, int]) -> Precision:
+    """Return the arithmetic whose numbers are known to some decimals."""
+    if not isinstance(decimals, Mapping):
+        return precision.recorded(decimals)
+    unknown = sorted(map(str, decimals.keys() - {"inputs", "weights", "outputs"}))
+    if unknown:
+        raise ValueError(f"decimals are of inputs, weights and outputs, not of {', '.join(unknown)}")
+    return precision.recorded(**decimals)
+
+
+def _shown(case: Case, actual: Any) -> Trajectory:
+    """What was given as a trajectory; of several calls, a list of what each gave."""
+    if len(case.calls) > 1 and isinstance(actual, (list, tuple)):
+        each = (Trajectory(None) if one is None else Trajectory.of(one, case.spec.two_outputs) for one in actual)
+        return Trajectory.of_calls(tuple(each))
+    return Trajectory.of(actual, two_outputs=case.spec.two_outputs)
 
 
 def _of_a_kind(asked: Case, case: Case) -> bool:

@@ -156,7 +156,7 @@ class Seen:
         wrong = {finding.what: finding for finding in _findings(made, self.shown, self.precision)}
         broken = [finding for finding in self.findings if finding.broken.any()]
         bits = sum(_bits(wrong.get(right.what), right) for right in broken)
-        return bool(bits >= -np.log2(self.precision.unit))
+        return bool(bits >= -np.log2(max(self.precision.unit, self.precision.coarseness)))
 
 
 class _Wide(Inspection):

@@ -125,7 +125,10 @@ class Movement:
         """The same along one axis: an index is still if all at it is, and moved if any of it has."""
         others = tuple(i for i in range(3) if i != axis)
         return Movement(
-            self.still.all(others), self.moved.any(others), self.should.any(others), self.must_not.all(others)
+            still=np.asarray(self.still.all(others)),
+            moved=np.asarray(self.moved.any(others)),
+            should=np.asarray(self.should.any(others)),
+            must_not=np.asarray(self.must_not.all(others)),
         )
 
     @property

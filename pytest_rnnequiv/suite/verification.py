@@ -390,7 +390,7 @@ def _failure(
 ) -> EquivalenceError:
     if observation is None or verdict.place is None:
         asked = case if observation is None else observation.case
-        told_of = Diagnosis((), verdict.problem or "", lambda: probed(port, asked))
+        told_of = Diagnosis((), verdict.problem or "", probed=lambda: probed(port, asked))
         return EquivalenceError(asked, verdict, lambda: told_of, precision=port.precision, name=port.name)
     # What is smaller says less: the first failures, which look for trouble, tell mistakes apart.
     seen = [observation, *spent.seen]
