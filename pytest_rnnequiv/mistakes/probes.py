@@ -148,9 +148,8 @@ class _Dependence:
     def __init__(self, asker: Asker, base: Answer) -> None:
         self.asker, self.base, self.case = asker, base, base.case
         self.spec = self.case.spec
-        #: Weights that have no effect, and whether that are all of them.
+        #: Weights that have no effect.
         self.dead: list[str] = []
-        self.silent = False
         self.rng = np.random.default_rng(100 + asker.seed)
 
     def facts(self) -> Iterator[str]:
@@ -158,6 +157,7 @@ class _Dependence:
         if self.base.numbers is None:
             yield from no_numbers(self.base)
             return
+        bent = False
         inputs = [*self.of_inputs()]
         samples = [*self.of_samples()]
         weights = [*self.of_weights()] if self.asker.asking.any_weights else []
@@ -166,11 +166,14 @@ class _Dependence:
         yield from weights
         yield from self.of_given()
         if self.asker.asking.any_weights and self.spec.letters and self.spec.head is not None:
-            yield from counted(self.asker, self.base, self.dead)
+            of_factors = [*counted(self.asker, self.base, self.dead)]
+            yield from of_factors
+            bent = any(sentence.startswith("moving `bo` twice") for sentence in of_factors)
+            yield from self._beyond_reach()
             yield from self.of_order()
             yield from self.of_parts()
         yield from self.of_features()
-        yield from in_common([a for a in self.asker.known.values() if a.numbers is not None], self.silent)
+        yield from in_common([a for a in self.asker.known.values() if a.numbers is not None], bent)
 
     # ---- changing, and looking ----
 
@@ -303,8 +306,7 @@ class _Dependence:
                     self.dead.append(name)
                 continue
             partly += [*self._reach(self.short(name), m)]
-        self.silent = len(self.dead) == len(self.case.named_weights)
-        if self.silent:
+        if len(self.dead) == len(self.case.named_weights):
             yield "no weight has any effect: are they compiled in?"
         elif self.dead:
             called = joined([self.short(name) for name in self.dead])
@@ -337,6 +339,20 @@ class _Dependence:
             m = self.movement(self.with_x(off))
             if m is not None and (m.moved & m.must_not).any():
                 yield "the inputs of masked steps have an effect"
+
+    def _beyond_reach(self) -> Iterator[str]:
+        """Whether outputs are larger than the states can make them that an activation allows."""
+        f = self.spec.activation
+        if f.name not in ("tanh", "sigmoid", "hard_sigmoid", "hard_tanh", "softsign", "softmax") or self.spec.embedded:
+            return
+        far = self.asker.ask(self.case.map_calls(lambda c: c.replace(x=30 * c.x)))
+        linear = self.spec.head is not None and self.spec.head.activation.name == "linear"
+        if far is None or far.numbers is None or not linear:
+            return
+        reach = np.abs(self.case.Wo.astype(np.float64)).sum(0) + np.abs(self.case.bo)
+        if (np.abs(far.numbers) > 2 * reach).any():
+            largest, most = float(np.abs(far.numbers).max()), float(reach.max())
+            yield f"large inputs make outputs of {largest:.2g}, and units of at most 1 no more than {most:.2g}"
 
     def of_parts(self) -> Iterator[str]:
         """Which gates, rows, columns and entries of the weights matter."""

@@ -47,8 +47,14 @@ def no_numbers(base: Answer) -> Iterator[str]:
         yield f"of finite, moderate numbers it makes {what}{where}"
 
 
-def in_common(answers: Sequence[Answer], silent: bool) -> Iterator[str]:
-    """What all answers have in common that those of the recurrence do not; `silent` where no weight matters."""
+def in_common(answers: Sequence[Answer], bent: bool) -> Iterator[str]:
+    """What all answers have in common that those of the recurrence do not.
+
+    Parameters
+    ----------
+    bent : bool
+        Whether the outputs were seen not to be linear in the head's bias.
+    """
     if len(answers) < 4:
         return
     spec = answers[0].case.spec
@@ -57,13 +63,15 @@ def in_common(answers: Sequence[Answer], silent: bool) -> Iterator[str]:
         yield "every answer is all zeros"
         return
     N, _, K = pairs[0][0].shape
-    if silent or spec.head is None or spec.head.activation.name != "linear":
+    if spec.head is None or spec.head.activation.name != "linear":
         return
     if K > 1 and all(np.allclose(y.sum(-1), 1, atol=1e-3) for y, _ in pairs):
         yield "the outputs of each sample sum to 1, as a softmax makes them"
         return
     if N > 1 and all(np.allclose(y.sum(0), 1, atol=1e-3) for y, _ in pairs):
         yield "each output sums to 1 over the samples: a softmax over the wrong axis?"
+        return
+    if not bent:
         return
     largest, smallest = (float(f(f(true) for _, true in pairs)) for f in (_max, _min))
     if all((np.abs(y) <= 1).all() for y, _ in pairs) and max(largest, -smallest) > 1.5:
