@@ -13,19 +13,18 @@ import numpy as np
 
 from .. import tally
 from ..failures.assertion import EquivalenceError
-from ..implementations.errors import Declined, ImplementationError
+from ..implementations.errors import Declined
 from ..implementations.port import Port
 from ..implementations.runner import PortFailure
 from ..judging.observing import PREFIXES, Observation
 from ..judging.oracle import Verdict
-from ..mistakes.asked import Unasked, probe_case
 from ..mistakes.describing import describe
 from ..mistakes.diagnosis import Diagnosis, explain
-from ..mistakes.probes import probe
 from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
 from ..run_state import state
 from . import asking_again
+from .probing import probed
 
 __all__ = [
     "Budget",
@@ -64,10 +63,6 @@ PUZZLING = 500
 
 #: Failing observations that a check keeps for the diagnosis, and how many numbers they may have.
 KEPT, KEPT_SIZE = 4, 1500
-
-
-#: Kinds of cases about which a port is probed, and the seconds that each may take.
-PROBED, PROBING = 2, 5.0
 
 
 class ShrinkingIsOver(KeyboardInterrupt):
@@ -428,30 +423,6 @@ def _failure(
         precision=port.precision,
         name=port.name,
     )
-
-
-@dataclass
-class _Probed:
-    """What probing has told of each port, by the kind of case."""
-
-    of: WeakKeyDictionary[Port, dict[Any, tuple[str, ...]]] = field(default_factory=WeakKeyDictionary)
-
-
-def probed(port: Port, case: Case) -> tuple[str, ...]:
-    """Probe a port, once for each kind of case, and only for the first few kinds that it fails in."""
-    known = state().part(_Probed).of.setdefault(port, {})
-    kind = probe_case(case, N=1, T=1, any_weights=port.any_weights).spec if case.spec.plain else case.spec
-    if kind not in known and len(known) < PROBED and not port.hangs:
-
-        def run(asked: Case) -> Trajectory:
-            try:
-                with patience(port):
-                    return port.run(asked)
-            except (Declined, ImplementationError) as error:
-                raise Unasked from error
-
-        known[kind] = probe(run, case, port.precision, asking=port.asking, seconds=PROBING)
-    return known.get(kind, ())
 
 
 def _heard(port: Port) -> list[Observation]:

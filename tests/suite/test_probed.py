@@ -8,8 +8,8 @@ from samples import generic
 
 from pytest_rnnequiv import Case, Declined, Supports
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.suite import verification
-from pytest_rnnequiv.suite.verification import probed
+from pytest_rnnequiv.suite import probing
+from pytest_rnnequiv.suite.probing import probed
 
 BY_SAMPLE = ("`bh` reaches sample 0 only", "right whenever N = 1, wrong from N = 2 on", "right whenever `bh` is 0")
 
@@ -54,7 +54,7 @@ def test_a_port_that_hung_is_not_probed() -> None:
 
 
 def test_a_slow_port_is_probed_for_as_long_as_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "PROBING", 0.0)
+    monkeypatch.setattr(probing, "SECONDS", 0.0)
     port = Port(by_hand.bias_indexed_by_sample)
     assert probed(port, generic()) == ()
     assert port.calls == 0
