@@ -158,6 +158,15 @@ class Asker:
             self.known.setdefault(key, answer)
         return answer
 
+    @property
+    def ever_wrong(self) -> bool:
+        """Whether any of its answers was wrong."""
+        return any(answer.wrong for answer in self.known.values())
+
+    def once_more(self, case: Case) -> Answer | None:
+        """Ask again about a case that it takes, even if all calls are spent."""
+        return self._answer(case)
+
     def _answer(self, case: Case) -> Answer | None:
         precision = self.precision or case.spec.precision
         try:

@@ -26,7 +26,7 @@ from .evidence import Evidence, Explanation
 from .probes import probe
 from .recording import record_also
 
-__all__ = ["Diagnosis", "diagnose", "explain", "telling_case"]
+__all__ = ["Diagnosis", "diagnose", "explain", "probing", "telling_case"]
 
 
 @dataclass(frozen=True)
@@ -152,9 +152,13 @@ def diagnose(
         return found if verdict is None else replace(found, recorded=lambda: record_also(case, seen.trajectory, p))
     if verdict is not None and not verdict.different:
         return found
-    asked = run
+    return replace(found, probed=probing(run, case, p))
+
+
+def probing(run: Callable[[Case], Any], case: Case, precision: Precision | None) -> Callable[[], tuple[str, ...]]:
+    """Put off the probing of an implementation that is wrong in a case, and takes cases like it of any size."""
     asking = Asking(takes=lambda other: _of_a_kind(other, case))
-    return replace(found, probed=lambda: probe(asked, case, p, asking=asking))
+    return lambda: probe(run, case, precision, asking=asking)
 
 
 def _recorded(precision: Precision, decimals: int | Mapping[str, int]) -> Precision:

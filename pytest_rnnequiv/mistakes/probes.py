@@ -21,7 +21,7 @@ from ..model.forward import reference
 from .asked import Answer, Array, Asker, Bools, probe_case
 from .localising import localise
 from .parts import counted
-from .told import has, in_common, it, joined, listed, no_numbers
+from .told import has, in_common, it, joined, listed, no_numbers, special
 
 __all__ = ["probe"]
 
@@ -47,7 +47,7 @@ def probe(
         The implementation, case -> what it gives. It may raise :class:`~.asked.Unasked` for a case that it does not
         take.
     like : Case
-        A case of the kind to ask about: its cell, activation and options are kept.
+        A case in which it is wrong: its cell, activation and options are those to ask about.
     precision : Precision, optional
         The arithmetic that it declares.
     asking : Asking
@@ -73,12 +73,14 @@ def probe(
         return (differing,)
     depends = [] if base.right else list(_Dependence(asker, base).facts())
     where = list(localise(asker, base))
-    last = asker.ask(base.case, anew=True)
-    if last is not None and _differing(base, last):
-        return ("the same case gets another answer after other cases were asked: something is kept between calls",)
-    if not any(answer.wrong for answer in asker.known.values()):
-        return ()
-    return (*depends[:TOLD], *where)
+    if asker.ever_wrong:
+        last = asker.once_more(base.case)
+        if last is not None and _differing(base, last):
+            return ("the same case gets another answer after other cases were asked: something is kept between calls",)
+        return (*depends[:TOLD], *where)
+    right = sum(answer.right for answer in asker.known.values())
+    failed = asker.ask(like)
+    return (f"right in all {right} generic cases that were asked, {special(like)}",) if failed and failed.wrong else ()
 
 
 def _bases(like: Case, asking: Asking, seed: int) -> Iterator[Case]:
@@ -352,7 +354,7 @@ class _Dependence:
         reach = np.abs(self.case.Wo.astype(np.float64)).sum(0) + np.abs(self.case.bo)
         if (np.abs(far.numbers) > 2 * reach).any():
             largest, most = float(np.abs(far.numbers).max()), float(reach.max())
-            yield f"large inputs make outputs of {largest:.2g}, and units of at most 1 no more than {most:.2g}"
+            yield f"large inputs make outputs of {largest:.2g}, where units within -1..1 can make {most:.2g} at most"
 
     def of_parts(self) -> Iterator[str]:
         """Which gates, rows, columns and entries of the weights matter."""

@@ -8,9 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..model.case import Case
 from .asked import Answer
 
-__all__ = ["has", "in_common", "it", "joined", "listed", "no_numbers"]
+__all__ = ["has", "in_common", "it", "joined", "listed", "no_numbers", "special"]
+
+
+#: Numbers that are no generic ones.
+LARGE, TINY = 30.0, 1e-30
 
 
 def listed(numbers: Sequence[Any] | npt.NDArray[Any]) -> str:
@@ -45,6 +50,23 @@ def no_numbers(base: Answer) -> Iterator[str]:
         bad = np.flatnonzero(~np.isfinite(y).all(tuple(range(1, y.ndim))))
         where = "" if len(bad) == len(y) else f", in sample{listed(bad)}"
         yield f"of finite, moderate numbers it makes {what}{where}"
+
+
+def special(case: Case) -> str:
+    """Say what is not generic about a case: "wrong in one with NaN"."""
+    numbers = np.concatenate([a.ravel().astype(np.float64) for a in case.numbers().values() if a.dtype.kind == "f"])
+    size = np.abs(numbers)
+    call = case.calls[0]
+    what = f"of N = {call.N}, T = {call.T}"
+    if np.isnan(numbers).any():
+        what = "with NaN"
+    elif size.max() > LARGE:
+        what = f"with numbers up to {size.max():.3g}"
+    elif ((size > 0) & (size < TINY)).any():
+        what = f"with numbers down to {size[size > 0].min():.3g}"
+    elif len({*numbers}) < len(numbers) / 2:
+        what = f"{what}, in which numbers are equal"
+    return f"wrong in one {what}"
 
 
 def in_common(answers: Sequence[Answer], bent: bool) -> Iterator[str]:

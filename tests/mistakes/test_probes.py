@@ -242,6 +242,28 @@ def test_a_port_that_raises_is_told_where() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("x", "what"),
+    [
+        (np.nan, "with NaN"),
+        (1e6, "with numbers up to 1e+06"),
+        (1e-35, "with numbers down to 1e-35"),
+        (1.0, "of N = 3,"),
+    ],
+)
+def test_a_port_that_is_right_on_generic_numbers_is_told_what_was_special(x: float, what: str) -> None:
+    case = generic()
+    failing = case.replace(x=np.full_like(case.x, x))
+
+    def run(asked: Case) -> Any:
+        y = by_hand.right(asked)
+        return y + (len(np.unique(asked.x)) == 1)
+
+    (told,) = probe(run, failing)
+    assert told.startswith("right in all 1")
+    assert f"generic cases that were asked, wrong in one {what}" in told
+
+
 def test_rounding_is_no_movement() -> None:
     noise = np.random.default_rng(0)
 
@@ -260,7 +282,7 @@ def test_probing_ends_in_time() -> None:
         return by_hand.bias_indexed_by_sample(case)
 
     assert ONE_SAMPLE not in probe(run, generic(), most=9)
-    assert len(asked) == 9
+    assert len(asked) == 10  # the last call sees that the first answer still holds
     assert probe(run, generic(), seconds=0.0) == ()
 
 
@@ -308,8 +330,16 @@ def test_nothing_is_probed_until_somebody_reads_it() -> None:
     assert found.facts is found.facts
 
 
-def test_recorded_answers_are_not_probed() -> None:
+def test_an_assertion_probes_what_it_is_given() -> None:
     case = generic()
+    port = by_hand.bias_indexed_by_sample
     with pytest.raises(AssertionError) as failure:
-        assert_equivalent(case, by_hand.bias_indexed_by_sample(case))
+        assert_equivalent(case, port(case))
     assert "probed" not in str(failure.value)
+    with pytest.raises(AssertionError) as failure:
+        assert_equivalent(case, port(case), run=port)
+    rows = [line.strip() for line in str(failure.value).splitlines()]
+    assert "probed       `bh` reaches sample 0 only" in rows
+    assert ONE_SAMPLE in rows
+    with pytest.raises(AssertionError, match="probed +right whenever K = 1"):
+        assert_equivalent(case, port(case)[:, :1], run=lambda asked: by_hand.right(asked)[:, :1])
