@@ -300,7 +300,7 @@ def _zeroed(name: str) -> Callable[[Case], Case]:
 
 
 def _tamed(case: Case) -> Case:
-    """Inputs, biases and initial states a hundredth of what they are."""
+    """Inputs, biases and initial states so small that an activation is a line."""
     names = [full for short, full in case.spec.letters.items() if short == "bh"]
-    tamed = case.with_weights(**{name: 0.01 * case.named_weights[name] for name in names})
-    return tamed.map_calls(lambda c: c.replace(x=0.01 * c.x, states=tuple(0.01 * state for state in c.states)))
+    tamed = case.with_weights(**{name: 0.003 * case.named_weights[name] for name in names})
+    return tamed.map_calls(lambda c: c.replace(x=0.003 * c.x, states=tuple(0.003 * state for state in c.states)))

@@ -78,6 +78,9 @@ def _of_bo(asker: Asker, base: Answer) -> Iterator[str]:
     if np.abs(more - once).max() > max(room, 0.02 * np.abs(once).max()):
         yield "moving `bo` twice as far does not move the outputs twice as far: is there an activation on the head?"
         return
+    if np.ptp(once, axis=(0, 1)).max() > CLEAR * room:
+        yield "moving `bo` moves the outputs of one sample further than those of another: is it added?"
+        return
     times = float(np.median(once / shift))
     if (np.abs(once - times * shift) <= room).all() and abs(times - 1) > NOT_ONE:
         yield f"`bo` counts {times:.2g} times"

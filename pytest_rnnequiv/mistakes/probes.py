@@ -89,6 +89,7 @@ def _bases(like: Case, asking: Asking, seed: int) -> Iterator[Case]:
     call = like.calls[0]
     own = {letter: getattr(like.spec, letter) for letter in "DMK"} if like.spec.letters else {}
     yield probe_case(like, seed, any_weights=free)
+    yield probe_case(like, seed, any_weights=free, N=call.N)
     if own:
         yield probe_case(like, seed, any_weights=free, **own)
     yield probe_case(like, seed, any_weights=free, N=call.N, **own)
@@ -345,7 +346,14 @@ class _Dependence:
     def _beyond_reach(self) -> Iterator[str]:
         """Whether outputs are larger than the states can make them that an activation allows."""
         f = self.spec.activation
-        if f.name not in ("tanh", "sigmoid", "hard_sigmoid", "hard_tanh", "softsign", "softmax") or self.spec.embedded:
+        if f.name not in (
+            "tanh",
+            "sigmoid",
+            "hard_sigmoid",
+            "hard_tanh",
+            "softsign",
+            "softmax",
+        ) or self.spec.source not in ("input", "mask"):
             return
         far = self.asker.ask(self.case.map_calls(lambda c: c.replace(x=30 * c.x)))
         linear = self.spec.head is not None and self.spec.head.activation.name == "linear"
@@ -432,7 +440,7 @@ class _Dependence:
         """Whether a row of a weight is multiplied by its own factor: beside zeros it counts for nothing."""
         if found := [f"`{short}`" for short in ("Wx", "Wh", "Wo") if self._rows_wander(short)]:
             them = "is it" if len(found) == 1 else "are they"
-            yield f"rows of {joined(found)} matter whose factor is 0: {them} read in another order, or not multiplied?"
+            yield f"rows of {joined(found)} matter whose factor should be 0: {them} read in another order, or not multiplied?"
 
     def _rows_wander(self, short: str) -> bool:
         """Whether the rows of a weight matter all of which are multiplied by zero."""
