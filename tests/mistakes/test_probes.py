@@ -46,7 +46,7 @@ TOLD: dict[Any, tuple[str, ...]] = {
     by_hand.bias_indexed_by_sample: ("`bh` reaches sample 0 only", ONE_SAMPLE, "right whenever `bh` is 0"),
     by_hand.adds_the_recurrent_weights: (
         "doubling the state does not double the part of `Wh`: is it added, not multiplied?",
-        "rows of `Wh` matter whose factor should be 0: is it read in another order, or not multiplied?",
+        "rows of `Wh` matter whose factor should be 0: is it read in another order, or added?",
         NOWHERE,
     ),
     by_hand.state_set_up_once: (
@@ -83,13 +83,13 @@ TOLD: dict[Any, tuple[str, ...]] = {
         NOWHERE,
     ),
     by_hand.column_by_column: (
-        "rows of `Wx`, `Wh` and `Wo` matter whose factor should be 0: are they read in another order, or not multiplied?",
+        "rows of `Wx`, `Wh` and `Wo` matter whose factor should be 0: are they read in another order, or added?",
         "column 0 of `Wo` moves output 1, which it should not",
         "right whenever M = 1, wrong from M = 2 on",
     ),
     by_hand.stride_of_one_less: (
         "a sample moves when the input of the one before it does",
-        "rows of `Wx` matter whose factor should be 0: is it read in another order, or not multiplied?",
+        "rows of `Wx` matter whose factor should be 0: is it read in another order, or added?",
         "right whenever D = 1, wrong from D = 2 on",
         "right whenever the inputs are 0",
     ),
