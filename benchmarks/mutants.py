@@ -246,7 +246,7 @@ def specific(facts: tuple[str, ...]) -> list[str]:
 def plain(sentence: str) -> str:
     """A sentence without the numbers that depend on those of the case."""
     own = sentence.startswith(("large inputs", "no output", "right as long as"))
-    return re.sub(r"-?\d+(\.\d+)?(e-?\d+)?" if own else r"-?\d+\.\d+(e-?\d+)?", "#", sentence)
+    return re.sub(r"-?\d+(\.\d+)?(e[+-]?\d+)?" if own else r"-?\d+\.\d+(e[+-]?\d+)?", "#", sentence)
 
 
 def measure(name: str, most: int, with_names: bool) -> Row:

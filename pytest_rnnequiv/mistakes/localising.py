@@ -30,6 +30,9 @@ TRIES = 2
 #: Conditions that are told.
 TOLD = 4
 
+#: A bias that shuts a gate, or opens it; and what among a cell's blocks is no gate.
+SHUT, CANDIDATES = 40.0, ("h", "c")
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -137,8 +140,22 @@ class _Place:
                 yield Condition(f"`{short if self.spec.letters else name}` is 0", change=_zeroed(name))
         if self.free:
             yield Condition("D = M", {"D": 4, "M": 4}, other={"D": 5, "M": 5})
+            yield from self._gates_shut()
             if self.spec.cell == SimpleRNNCell():
                 yield Condition("all numbers before the activation are small", change=_tamed)
+
+    def _gates_shut(self) -> Iterator[Condition]:
+        """Conditions that a gate is 0, or 1, by its bias."""
+        gates, M = self.spec.cell.gates, self.spec.M
+        if len(gates) == 1 or "bh" not in self.spec.letters:
+            return
+        for k, gate in enumerate(gates):
+            for value, bias in ((0, -SHUT), (1, SHUT)):
+                shut = Condition(f"gate `{gate}` is {value}", change=_biased(k * M, M, bias))
+                case = None if gate in CANDIDATES else self.made(shut)
+                # where all states are 0, nothing else matters
+                if case is not None and np.abs(np.asarray(reference(case).states)).max() > 0.01:
+                    yield shut
 
     def _told(self, found: Sequence[Condition]) -> Iterator[str]:
         """Say the conditions under which it is right; of a size, up to which."""
@@ -297,6 +314,18 @@ def _without_input(call: Any) -> Any:
 
 def _zeroed(name: str) -> Callable[[Case], Case]:
     return lambda case: case.with_weights(**{name: np.zeros_like(case.named_weights[name])})
+
+
+def _biased(first: int, M: int, bias: float) -> Callable[[Case], Case]:
+    """Set the biases of a gate: those of the inputs, where the state has others."""
+
+    def change(case: Case) -> Case:
+        name = case.spec.letters["bh"]
+        bh = case.named_weights[name].copy()
+        (bh if bh.ndim == 1 else bh[0])[first : first + M] = bias
+        return case.with_weights(**{name: bh})
+
+    return change
 
 
 def _tamed(case: Case) -> Case:

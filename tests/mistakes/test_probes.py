@@ -118,7 +118,7 @@ TOLD: dict[Any, tuple[str, ...]] = {
     ),
     by_hand.weights_compiled_in: ("no weight has any effect: are they compiled in?", NOWHERE),
     by_hand.not_a_number_in_the_first_sample: ("of finite, moderate numbers it makes NaN, in sample 0", NOWHERE),
-    by_hand.lstm_without_its_forget_gate: ("gate `f` has no effect", FROM_2),
+    by_hand.lstm_without_its_forget_gate: ("gate `f` has no effect", FROM_2, "right whenever gate `f` is 0"),
 }
 
 
