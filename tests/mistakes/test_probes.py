@@ -256,7 +256,7 @@ def test_a_port_that_is_right_on_generic_numbers_is_told_what_was_special(x: flo
     failing = case.replace(x=np.full_like(case.x, x))
 
     def run(asked: Case) -> Any:
-        y = by_hand.right(asked)
+        y = np.nan_to_num(by_hand.right(asked))
         return y + (len(np.unique(asked.x)) == 1)
 
     (told,) = probe(run, failing)
