@@ -51,7 +51,7 @@ def test_without_the_decimals_said_it_is_different() -> None:
 
 def test_initial_states_are_inputs_that_were_printed_too() -> None:
     true = generic(2, h0=True, dtype="float64")
-    case = Case(true.spec.replace(dtype="float32"), true.x, *true.weights, h0=printed(true.h0, 2))
+    case = Case(true.spec.replace(dtype="float32"), true.x, weights=true.weights, h0=printed(true.h0, 2))
     shown = reference(true)
     assert judge(case, shown).different
     assert judge(case, shown, Precision.float32.recorded(inputs=2)).equivalent
