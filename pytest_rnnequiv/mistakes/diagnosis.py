@@ -83,7 +83,9 @@ class Diagnosis:
         if self.verdict is not None and not self.verdict.different:
             return str(self.verdict)
         if not self.explanations:
-            known = (*([self.picture] if self.picture else []), *self.facts)
+            known = [*([self.picture] if self.picture else []), *self.facts]
+            if not known and self.verdict is not None:
+                known = [str(self.verdict)]
             return "; ".join(["no mistake of the catalogue explains it", *known])
         text = str(self.explanations[0])
         text = f"{text}. What was seen fits as well: {self.others}" if self.others else text

@@ -80,6 +80,13 @@ def test_a_mistake_is_named_by_printed_numbers(name: str, shows: str) -> None:
     assert found.facts == ()
 
 
+def test_what_nothing_explains_is_told_by_its_numbers() -> None:
+    case = generic(3, N=1, K=1)
+    found = diagnose(case, printed(reference(case).outputs[:, -1] + 0.1234), decimals={"outputs": 4})
+    assert found.explanations == ()
+    assert str(found).startswith("no mistake of the catalogue explains it; different (last output): first broken at")
+
+
 def test_what_a_small_record_does_not_show() -> None:
     true = generic(3, N=1, T=2)
     true = true.replace(bh=0 * true.bh, bo=0 * true.bo)
