@@ -58,6 +58,9 @@ class Precision:
         ``"Wo"``, ``"bo"``; ``"E"`` for an embedding), which stands for that weight of every layer, or the full name of
         one (``"layer1/Wx"``). A scalar, or an array that broadcasts to the weight's shape. This is how quantized
         weights are judged under "quantization and nothing else": see :meth:`quantized`.
+    given, shown : float
+        Absolute uncertainty of inputs and initial states, and of the outputs and states that are shown: half a unit of
+        the last decimal of a printout. See :meth:`recorded`.
     """
 
     name: str
@@ -68,6 +71,8 @@ class Precision:
     subnormals: bool = False
     activation_error: float = 0.0
     radius: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    given: float = 0.0
+    shown: float = 0.0
 
     float64: ClassVar[Precision]
     float32: ClassVar[Precision]
@@ -117,14 +122,66 @@ class Precision:
         radius = {name: np.asarray(scale, dtype=np.float64) * (0.5 * (1 + 2.0**-20)) for name, scale in scales.items()}
         return replace(self, name=f"{self.name}, quantized weights", radius={**self.radius, **radius})
 
+    def recorded(
+        self,
+        decimals: int | None = None,
+        *,
+        inputs: int | None = None,
+        weights: int | None = None,
+        outputs: int | None = None,
+    ) -> Precision:
+        """Return this arithmetic, of which the numbers are known as they were printed: rounded to some decimals.
+
+        Parameters
+        ----------
+        decimals : int, optional
+            Of inputs, weights and outputs alike.
+        inputs, weights, outputs : int, optional
+            Of each of them, where they differ; those that are not said, and have no `decimals`, are exact. Initial
+            states are inputs, and states are outputs.
+
+        Raises
+        ------
+        ValueError
+            If a number of decimals is none.
+        """
+        told = {"inputs": inputs, "weights": weights, "outputs": outputs}
+        places = {what: decimals if own is None else own for what, own in told.items()}
+        for what, own in places.items():
+            if own is not None and (isinstance(own, bool) or not isinstance(own, int) or not 0 <= own <= 20):
+                raise ValueError(f"decimals of {what} must be a whole number from 0 to 20, not {own!r}")
+        # a little more than half a unit, as printf may round a tie either way after a rounding of its own
+        half = {what: 0.0 if own is None else 0.5 * 10.0**-own * (1 + 2.0**-10) for what, own in places.items()}
+        radius = dict.fromkeys(LETTERS, half["weights"]) if half["weights"] else {}
+        said = ", ".join(f"{what} to {own} decimals" for what, own in places.items() if own is not None)
+        return replace(
+            self,
+            name=f"{self.name}, {said}" if said else self.name,
+            # what was printed is read as a number of the case's own, which is rounded once more
+            operand=max(self.operand, self.unit) if half["inputs"] or half["weights"] else self.operand,
+            radius={**self.radius, **radius},
+            given=half["inputs"],
+            shown=half["outputs"],
+        )
+
+    @property
+    def coarseness(self) -> float:
+        """How coarse numbers are that were recorded; 0 where they are exact."""
+        weights = [float(np.max(r)) for r in self.radius.values()] if self.given or self.shown else []
+        return max(self.given, self.shown, *weights, 0.0)
+
     def weight_radius(self, name: str, shape: tuple[int, ...]) -> Any:
         """Return how far a weight may be from the case's own: an array of its shape, or 0 for one that is exact.
+
+        Without a name, how far the inputs may be.
 
         Raises
         ------
         ValueError
             If what was declared does not fit that shape; the message says for which weight.
         """
+        if not name:  # the inputs
+            return np.full(shape, self.given) if self.given else 0.0
         for known in (name, name.rpartition("/")[2]) if self.radius else ():
             if known in self.radius:
                 declared = np.asarray(self.radius[known], np.float64)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from .. import tally
 from ..arithmetic.precision import Precision
 from ..judging.observing import PREFIXES, Observation
 from ..judging.oracle import LAYER_BY_LAYER, Verdict, judge
-from ..mistakes.diagnosis import Diagnosis, explain
+from ..mistakes.diagnosis import Diagnosis, explain, probing
 from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
 from .script import READABLE, WAYS, script, shows
@@ -88,7 +89,7 @@ class EquivalenceError(AssertionError):
         diagnosis = self.diagnosis
         if diagnosis.explanations:
             return diagnosis.explanations[0].says
-        return diagnosis.picture or f"first broken at {self.verdict.place}"
+        return next(iter(diagnosis.facts), diagnosis.picture) or f"first broken at {self.verdict.place}"
 
     def __str__(self) -> str:
         if self._text is None:
@@ -107,6 +108,8 @@ class EquivalenceError(AssertionError):
             row("asked again", self.again)
         if v.place is None:
             row("problem", v.problem or "")
+            for number, fact in enumerate(() if self.again else self.diagnosis.facts):
+                row("" if number else "probed", fact)
         else:
             diagnosis = Diagnosis((), "") if self.again else self.diagnosis
             if self.again:
@@ -118,6 +121,8 @@ class EquivalenceError(AssertionError):
                     row("or", f"what was seen fits as well: {diagnosis.others}")
             else:
                 row("diagnosis", "no mistake of the catalogue explains it")
+            for number, fact in enumerate(diagnosis.facts):
+                row("" if number else "probed", fact)
             p = v.place
             if v.way == PREFIXES:
                 row("asked", "with an identity head (K = M, Wo = I, bo = 0), so that its outputs are its states")
@@ -198,7 +203,13 @@ def _backwards(case: Case, what: str) -> bool:
     return layer.return_sequences and layer.directions[kind[2] is not None].go_backwards
 
 
-def assert_equivalent(case: Case, actual: Any, precision: Precision | str | None = None) -> None:
+def assert_equivalent(
+    case: Case,
+    actual: Any,
+    precision: Precision | str | None = None,
+    *,
+    run: Callable[[Case], Any] | None = None,
+) -> None:
     """Assert that what an implementation gave for a case is the recurrence, up to the rounding of single steps.
 
     Parameters
@@ -209,6 +220,9 @@ def assert_equivalent(case: Case, actual: Any, precision: Precision | str | None
         step by step, or with the outputs of each layer, which are judged layer by layer.
     precision : Precision or str, optional
         The arithmetic that the implementation declares; by default that of the case's dtype.
+    run : callable, optional
+        The implementation, case -> what it gives: a failure then tells what its answer depends on, and where it is
+        right.
 
     Raises
     ------
@@ -236,7 +250,7 @@ def assert_equivalent(case: Case, actual: Any, precision: Precision | str | None
         verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
     tally.current().record(verdict)
     if verdict.different:
-        explained = None if shown is None else _explaining(case, shown, p)
+        explained = _explaining(case, shown, p, run)
         raise EquivalenceError(case, verdict, explained, trajectory=shown, precision=p) from None
 
 
@@ -245,10 +259,18 @@ def _handed_to_ports(case: Case) -> str:
     return "case.x, *case.weights" if by_letter else "case.calls and case.weights"
 
 
-def _explaining(case: Case, shown: Trajectory, p: Precision | None) -> Callable[[], Diagnosis]:
+def _explaining(
+    case: Case, shown: Trajectory | None, p: Precision | None, run: Callable[[Case], Any] | None
+) -> Callable[[], Diagnosis]:
     """Put off the diagnosis of a failing case, beside those that the running test has shown before."""
-    seen = [Observation.of(*each) for each in ((case, shown), *_remembered(case, shown))]
-    return lambda: explain(seen, p)
+    earlier = [] if shown is None else [(case, shown), *_remembered(case, shown)]
+    seen = [Observation.of(*each) for each in earlier]
+
+    def explained() -> Diagnosis:
+        found = explain(seen, p) if seen else Diagnosis((), "")
+        return found if run is None else replace(found, probed=probing(run, case, p))
+
+    return explained
 
 
 Seen = tuple[Case, Trajectory]

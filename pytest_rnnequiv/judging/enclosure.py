@@ -143,10 +143,12 @@ def _before(h0: Inexact, of_shown: Radius, previous: Array) -> Radius:
 def lost_when_shown(shown: Array, p: Precision) -> Radius:
     """How far a number that a port computes with, in wider numbers, may be from the one that it shows, near zero.
 
-    Elsewhere that is a rounding, which every sum has room for (:meth:`~.inexact.Inexact.closed`).
+    Of numbers that were printed, by half a unit of the last decimal. Elsewhere that is a rounding, which every sum has
+    room for (:meth:`~.inexact.Inexact.closed`).
     """
     small = np.abs(shown) <= p.tiny
-    return np.where(small, p.tiny * (p.unit if p.subnormals else 1.0), 0.0) if some(small) else 0.0
+    lost = np.where(small, p.tiny * (p.unit if p.subnormals else 1.0), 0.0) if some(small) else 0.0
+    return lost + np.full(shown.shape, p.shown) if p.shown else lost
 
 
 def zero_of_nan(activation: Activation, certain_nan: Bools, got: Array) -> Bools:
@@ -370,7 +372,8 @@ class Enclosure(Walk):
 
     def given_state(self, array: Any) -> Inexact:
         """An initial state, as the implementation holds it."""
-        return self._entering(array.astype(np.float64))
+        value = array.astype(np.float64)
+        return self._entering(value, np.full(value.shape, self.p.given) if self.p.given else 0.0)
 
     def _entering(self, value: Array, radius: Radius = 0.0) -> Inexact:
         """A number that is given, and known as well as that, as the implementation holds it."""

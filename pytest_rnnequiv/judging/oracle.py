@@ -171,9 +171,14 @@ def _every_output(spec: Spec) -> bool:
 
 
 def _shows_every_output(shown: Trajectory, T: int, spec: Spec) -> bool:
-    if len(shape_of(shown.outputs)) == 3:
+    if len(shape_of(shown.outputs)) == 3 or _unrecorded(shown):
         return True
     return T == 1 and spec.head is not None and all(seen is None or seen.output is None for seen in shown.shown_layers)
+
+
+def _unrecorded(shown: Trajectory) -> bool:
+    """Whether nothing was recorded of a call."""
+    return shown.outputs is None and not any(layer is not None for layer in shown.shown_layers)
 
 
 class Inspection(Enclosure):
@@ -199,6 +204,7 @@ class Inspection(Enclosure):
         self._broken = [np.zeros((call.N, call.T), bool) for call in case.calls]
         self._judged = [np.zeros(call.T, bool) for call in case.calls]
         self._c = 0
+        self._skipped = False
         self._states: list[Any] = []
         self._from_outputs = False
         self._unseen_nan: Bools | None = None
@@ -230,6 +236,11 @@ class Inspection(Enclosure):
         """Judge one call."""
         self._c = c
         shown, spec = self.shown.each_call[c], self.case.spec
+        self._skipped = len(self.case.calls) > 1 and _unrecorded(shown)
+        if self._skipped:  # its states are computed, and nothing is judged
+            self._seen_layers = list[ShownLayer | None]([None] * len(spec.layers))
+            self._outputs = None
+            return super().call(c, call)
         layers = [*shown.shown_layers, *(None for _ in spec.layers[len(shown.shown_layers) :])]
         if spec.head is None:  # then the last layer's output is the model's
             layers[-1] = replace(layers[-1] or ShownLayer(), output=shown.outputs)
@@ -300,7 +311,8 @@ class Inspection(Enclosure):
             radius = np.where(hold, radius, radius + self.p.operand * np.abs(expected))
             given = np.abs(chain.start[0].closed().value)
             radius[:, 0] = np.where(hold[:, 0], radius[:, 0] + self.p.operand * given, radius[:, 0])
-        radius = self._if_travelled(self._travelled(chain.x), shown, expected, radius)
+        travelled = self._travelled(chain.x)
+        radius = self._if_travelled(travelled, shown, expected, radius + self.p.shown)
         steps = Finding(self._named(place, "state"), shown, expected, radius, 0, certain_nan)
         if notes.separate_runs and not agreed(~steps.broken, self.case.cases):
             steps = self._between_runs(chain, steps)
@@ -342,6 +354,8 @@ class Inspection(Enclosure):
     def head(self, x: Any) -> Any:
         """Judge the outputs of the head."""
         head, got = self.case.spec.head, self._outputs
+        if self._skipped:
+            return super().head(x)
         assert head is not None
         assert got is not None
         y, scale, certain_nan = self._head_of(x)
@@ -351,12 +365,13 @@ class Inspection(Enclosure):
             certain_nan = certain_nan | (lost & self._nan_if_kept())
         zeroed = zero_of_nan(head.activation, certain_nan, got)
         y = choose(zeroed, 0.0, y) if zeroed.any() else y
-        finding = Finding(f"{self._where}output", got, y.value, y.bound, self._first(got), certain_nan & ~zeroed)
+        bound = y.bound + self.p.shown
+        finding = Finding(f"{self._where}output", got, y.value, bound, self._first(got), certain_nan & ~zeroed)
         travelled = self._travelled(x) if self._headed is None else np.ones(self.case.cases, bool)
         if some(travelled):
             # however large the sums are, an activation's values are no larger than its range is wide
             size = np.maximum(np.minimum(scale, head.activation.span), np.abs(y.value))
-            finding = replace(finding, radius=self._if_travelled(travelled, got, y.value, y.bound, size))
+            finding = replace(finding, radius=self._if_travelled(travelled, got, y.value, bound, size))
         if self._unseen_nan is not None:
             finding = finding.without(self._unseen_nan[:, finding.first :, None])
         self._found(finding)
@@ -372,7 +387,12 @@ class Inspection(Enclosure):
         return Inexact(shown, self.p, lost_when_shown(shown, self.p))
 
     def _travelled(self, x: Inexact) -> Bools:
-        """Whether a bound of each case has come a way, and is more than what is lost by showing a number."""
+        """Whether a bound of each case has come a way, and is more than what is lost by showing a number.
+
+        That of numbers which were printed to some decimals may be as wide.
+        """
+        if self.p.coarseness:
+            return np.ones(self.case.cases, bool)
         if x.exact or not some(more := x.bound > self.p.tiny):
             return np.zeros(self.case.cases, bool)
         return np.asarray(by_case(more, self.case.cases).any(1))
@@ -520,7 +540,7 @@ class Inspection(Enclosure):
     def _compare(self, what: str, got: Array, expected: Inexact, *, travelled: Bools) -> None:
         """Set numbers beside what they should be; `travelled` says that their bound has, and may have become wide."""
         expected = expected.closed()
-        value, radius, first = expected.value, expected.bound, 0
+        value, radius, first = expected.value, expected.bound + self.p.shown, 0
         if got.ndim == 2:
             got, value, radius = (a[:, None] for a in (got, value, radius))
             first = self._first(got)

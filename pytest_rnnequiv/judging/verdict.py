@@ -259,7 +259,7 @@ def sharp_enough(p: Precision, got: Array, expected: Array, radius: Array, scale
     A bound that is wide beside the size of the numbers cannot tell right from wrong; what is outside of it is wrong all
     the same. `scale` is that size: of a sum, its absolute terms; of all else, the numbers themselves.
     """
-    u = max(p.unit, p.operand)
+    u = max(p.unit, p.operand, p.coarseness)
     # beside the largest of its sample: a unit may well be silent
     scale = np.nan_to_num(scale).max(axis=(1, 2), keepdims=True, initial=p.unit)
     # In bfloat16 a single step is uncertain by tenths; there that much is what can be told at all.

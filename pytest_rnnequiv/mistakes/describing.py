@@ -1,21 +1,64 @@
-"""How the first broken step looks, where no mistake explains it."""
+"""How the first broken step looks, where no mistake explains it.
+
+What is said is said of the implementation, so it has to hold in every case in which it was seen to be wrong: a case
+that was shrunk is all zeros for many reasons.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..arithmetic.precision import Precision
+from ..judging.observing import Observation
 from ..judging.oracle import judge
 from ..judging.verdict import Verdict
 from ..model.case import Case
 from ..model.forward import reference
 from ..model.trajectory import Trajectory
 
-__all__ = ["describe"]
+__all__ = ["describe", "describe_all"]
+
+#: What has to be so in every case that was seen, to be said of an implementation.
+OF_ALL = ("it is NaN", "it is infinite", "it is all zeros", "it is saturated")
+
+#: Numbers that have to be zeros, or saturated, before that is said.
+ENOUGH = 4
+
+#: Activations whose values come to -1 and +1.
+TO_ONE = ("tanh", "hard_tanh", "softsign")
+
+
+def describe_all(seen: Sequence[Observation], precision: Precision | None = None) -> str:
+    """Say what the first broken step looks like, of all runs in which an implementation was wrong.
+
+    Parameters
+    ----------
+    seen : sequence of Observation
+        The first of them broken.
+    """
+    judged = [(o, o.judge(precision)) for o in seen]
+    broken = [(o, v) for o, v in judged if v.different and v.place is not None]
+    if not broken or not broken[0][0].case.spec.plain:
+        return describe(seen[0].case, seen[0].trajectory, precision)
+    # the largest says most
+    broken.sort(key=lambda each: -sum(call.x.size for call in each[0].case.calls))
+    each = [_features_of(o, v) for o, v in broken]
+    kept = [text for text in each[0] if _everywhere(text, each)]
+    return "; ".join(kept)
+
+
+def _features_of(o: Observation, verdict: Verdict) -> list[str]:
+    return [] if verdict.step_broken is None else _Picture(o.case, o.trajectory, verdict).features()
+
+
+def _everywhere(text: str, each: list[list[str]]) -> bool:
+    """Whether what is said of one run may be said of the implementation."""
+    key = next((key for key in OF_ALL if text.startswith(key)), None)
+    return key is None or all(any(other.startswith(key) for other in features) for features in each)
 
 
 def describe(
@@ -88,9 +131,9 @@ class _Picture:
             bias = getattr(self.case, name).astype(float)
             if bias.shape != error.shape:  # of several gates
                 bias = np.zeros_like(error)
-            if not got.any():
+            if self._zeros():
                 features.append("it is all zeros")
-            elif self.of_states and (np.abs(got) == 1).all():
+            elif self.of_states and self._saturated(got, expected):
                 features.append("it is saturated: every unit is +1 or -1")
             elif bias.any() and np.allclose(error, bias, rtol=close, atol=close * np.abs(bias).max()):
                 features.append(f"it is off by the bias `{name}`")
@@ -104,12 +147,23 @@ class _Picture:
             if 0 < len(units) < len(got):
                 features.append(f"only unit{'s' if len(units) > 1 else ''} {_listed(units)} of {len(got)}")
         if not broken[0].any() and self.case.N > 1:
-            features.append("only samples after the first are wrong: is a state left over from the sample before?")
+            features.append("only samples after the first are wrong")
         if self.of_states and self.case.T > 1 and broken[:, 0].any() and not broken[:, 1:].any():
             features.append(
                 "every later step follows rightly from the one before: does it start from a state other than zero?"
             )
         return features
+
+    def _zeros(self) -> bool:
+        """Whether all that is broken is zeros."""
+        wrong = self.got[self.broken[:, self.offset :]]
+        return wrong.size >= ENOUGH and not wrong.any()
+
+    def _saturated(self, got: Any, expected: Any) -> bool:
+        """Whether all units are at the ends of an activation that has such, and should not be."""
+        if self.case.spec.activation.name not in TO_ONE or len(got) < ENOUGH:
+            return False
+        return bool((np.abs(got) == 1).all() and (np.abs(expected) < 0.99).any())
 
 
 def _listed(numbers: Any) -> str:
@@ -144,7 +198,7 @@ def _features(name: str, got: Any, expected: Any, wrong: Any, close: float) -> I
         yield f"the wrong numbers of {name} are NaN"
     elif np.isinf(got[wrong]).all():
         yield f"the wrong numbers of {name} are infinite"
-    elif not got.any():
+    elif not got.any() and got.size >= ENOUGH:
         yield f"{name} is all zeros"
     elif got.ndim == 3 and got.shape[1] > 1 and same(got[:, ::-1]):
         yield f"{name} has the right numbers, with its steps in reverse order"
@@ -160,4 +214,4 @@ def _features(name: str, got: Any, expected: Any, wrong: Any, close: float) -> I
     if wrong.ndim == 3 and (steps := np.flatnonzero(wrong.any((0, 2)))).size < wrong.shape[1]:
         yield f"only step{'s' if len(steps) > 1 else ''} {_listed(steps)} of {wrong.shape[1]}"
     if len(wrong) > 1 and not wrong[0].any():
-        yield "only samples after the first are wrong: is a state left over from the sample before?"
+        yield "only samples after the first are wrong"

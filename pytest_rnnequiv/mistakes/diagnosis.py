@@ -9,20 +9,24 @@ apart; when none does, the first broken step is described.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..arithmetic.precision import Precision
 from ..judging.observing import ANYTHING, Asking, Observation, observe
+from ..judging.verdict import Verdict
 from ..model.case import Call, Case
 from ..model.trajectory import BadAnswer, Trajectory
-from .describing import describe
+from .describing import describe_all
 from .evidence import Evidence, Explanation
+from .probes import probe
+from .recording import record_also
 
-__all__ = ["Diagnosis", "diagnose", "explain", "telling_case"]
+__all__ = ["Diagnosis", "diagnose", "explain", "probing", "telling_case"]
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,34 @@ class Diagnosis:
         Several cannot be told apart by what was seen.
     picture : str
         How the first broken step looks.
+    verdict : Verdict, optional
+        What the oracle says, where one case was diagnosed.
+    probed, recorded : callable, optional
+        Find out what :attr:`facts` and :attr:`record_also` tell; each is called once, when somebody reads that.
     """
 
     explanations: tuple[Explanation, ...]
     picture: str
+    verdict: Verdict | None = field(default=None, compare=False)
+    recorded: Callable[[], tuple[str, ...]] | None = field(default=None, compare=False, repr=False)
+    probed: Callable[[], tuple[str, ...]] | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def facts(self) -> tuple[str, ...]:
+        """What the answer depends on, and where the implementation is right.
+
+        Sentences, each true of all that was asked. Empty where there is no implementation to ask (:mod:`.probes`).
+        """
+        return () if self.probed is None else self.probed()
+
+    @cached_property
+    def record_also(self) -> tuple[str, ...]:
+        """What the numbers do not show, and what to record beside them to be sure.
+
+        Empty where every common mistake would show, and where there is an implementation to ask
+        (:mod:`.recording`).
+        """
+        return () if self.recorded is None else self.recorded()
 
     @property
     def name(self) -> str | None:
@@ -52,10 +80,16 @@ class Diagnosis:
         return tuple(e.name for e in self.explanations)
 
     def __str__(self) -> str:
+        if self.verdict is not None and not self.verdict.different:
+            return str(self.verdict)
         if not self.explanations:
-            return "no mistake of the catalogue explains it" + (f"; {self.picture}" if self.picture else "")
+            known = [*([self.picture] if self.picture else []), *self.facts]
+            if not known and self.verdict is not None:
+                known = [str(self.verdict)]
+            return "; ".join(["no mistake of the catalogue explains it", *known])
         text = str(self.explanations[0])
-        return f"{text}. What was seen fits as well: {self.others}" if self.others else text
+        text = f"{text}. What was seen fits as well: {self.others}" if self.others else text
+        return f"{text}. Probed: {'; '.join(self.facts)}" if self.facts else text
 
     @property
     def how(self) -> str:
@@ -76,30 +110,83 @@ def diagnose(
     precision: Precision | str | None = None,
     *,
     run: Callable[[Case], Any] | None = None,
+    decimals: int | Mapping[str, int] | None = None,
 ) -> Diagnosis:
     """Name the mistake that explains what an implementation gave for a case.
 
     Parameters
     ----------
     case : Case
-    actual : array or Trajectory
-        What the implementation gave.
+    actual : array, Trajectory, list or callable
+        What the implementation gave; of several calls, a list of that, with None for a call of which nothing was
+        recorded. Or the implementation itself, case -> what it gives.
     precision : Precision or str, optional
         The arithmetic that it declares.
     run : callable, optional
-        The implementation, case -> what it gives. With it, mistakes that fit alike are told apart on cases made up for
-        that.
+        The implementation, beside what it gave. With it, mistakes that fit alike are told apart on cases made up for
+        that, and it is probed: what its answer depends on, and where it is right.
+    decimals : int or mapping, optional
+        To how many decimals the numbers were rounded when they were recorded: all of them, or
+        ``{"inputs": 6, "weights": 6, "outputs": 4}``. They are judged as far as that tells, and no further.
 
     Returns
     -------
     Diagnosis
         Without explanations if it is equivalent, or no trajectory at all.
+
+    Raises
+    ------
+    ValueError
+        If `decimals` are none.
     """
     p = None if precision is None else Precision.of(precision)
+    if decimals is not None:
+        p = _recorded(case.spec.precision if p is None else p, decimals)
+    if callable(actual) and not hasattr(actual, "__array__"):
+        run, actual = actual, actual(case)
     try:
-        return explain([Observation.of(case, Trajectory.of(actual, two_outputs=case.spec.two_outputs))], p, run=run)
+        seen = Observation.of(case, _shown(case, actual))
+        found, verdict = explain([seen], p, run=run), seen.judge(p)
     except BadAnswer as problem:
-        return Diagnosis((), str(problem))
+        found, verdict = Diagnosis((), str(problem)), None
+    found = replace(found, verdict=verdict)
+    if run is None:
+        return found if verdict is None else replace(found, recorded=lambda: record_also(case, seen.trajectory, p))
+    if verdict is not None and not verdict.different:
+        return found
+    return replace(found, probed=probing(run, case, p))
+
+
+def probing(run: Callable[[Case], Any], case: Case, precision: Precision | None) -> Callable[[], tuple[str, ...]]:
+    """Put off the probing of an implementation that is wrong in a case, and takes cases like it of any size."""
+    asking = Asking(takes=lambda other: _of_a_kind(other, case))
+    return lambda: probe(run, case, precision, asking=asking)
+
+
+def _recorded(precision: Precision, decimals: int | Mapping[str, int]) -> Precision:
+    """Return the arithmetic whose numbers are known to some decimals."""
+    if not isinstance(decimals, Mapping):
+        return precision.recorded(decimals)
+    unknown = sorted(map(str, decimals.keys() - {"inputs", "weights", "outputs"}))
+    if unknown:
+        raise ValueError(f"decimals are of inputs, weights and outputs, not of {', '.join(unknown)}")
+    return precision.recorded(**decimals)
+
+
+def _shown(case: Case, actual: Any) -> Trajectory:
+    """What was given as a trajectory; of several calls, a list of what each gave."""
+    if len(case.calls) > 1 and isinstance(actual, (list, tuple)):
+        each = (Trajectory(None) if one is None else Trajectory.of(one, case.spec.two_outputs) for one in actual)
+        return Trajectory.of_calls(tuple(each))
+    return Trajectory.of(actual, two_outputs=case.spec.two_outputs)
+
+
+def _of_a_kind(asked: Case, case: Case) -> bool:
+    """Whether two cases are of one architecture, but for sizes."""
+    one, two = asked.spec, case.spec
+    if not (one.letters and two.letters and one.head and two.head) or one.embedded:
+        return one == two
+    return one.replace(D=1, M=1, K=1) == two.replace(D=1, M=1, K=1)
 
 
 def explain(
@@ -130,7 +217,7 @@ def explain(
         observations += _telling(run, first.case if len(seen) == 1 else seen[0].case, precision, asking)
     evidence = Evidence(observations, precision)
     found = evidence.explanations(first.case.spec, verdict.place.what)
-    picture = describe(first.case, first.trajectory, precision, verdict)
+    picture = describe_all([first, *(o for o in observations if o is not first)], precision)
     if found and all(each.few for each in found):
         # what many mistakes come to is evidence for none
         few = Diagnosis(tuple(found), "")

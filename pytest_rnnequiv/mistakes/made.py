@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ..model.trajectory import BadAnswer, Trajectory
 from ..model.wiring import RIGHT, Unmade, Wiring
 from .arithmetic import has_marks, walk_in
 
-__all__ = ["Made", "outputs_of", "whole"]
+__all__ = ["Made", "only_what", "outputs_of", "whole"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,18 +108,18 @@ def _beside_the_right(
     true = dict(right.numbers())
     if all(name in true and np.array_equal(true[name], a, equal_nan=True) for name, a in wrong.numbers()):
         return None
-    as_shown = _only_what(shown, shown_by(right, case))
+    as_shown = only_what(shown, shown_by(right, case))
     if _judged(case, as_shown, p, wiring).different:
         return verdict
     return replace(verdict, status="inconclusive", problem="what is shown is as near to the right run")
 
 
-def _only_what(shown: Trajectory, whole: Trajectory) -> Trajectory:
+def only_what(shown: Trajectory, whole: Trajectory) -> Trajectory:
     """Show of a whole run what another shows."""
     calls = []
     for seen, call in zip(shown.each_call, whole.each_call, strict=True):
-        outputs = call.outputs
-        if np.ndim(seen.outputs) == 2 and np.ndim(outputs) == 3:
+        outputs: Any = call.outputs if seen.outputs is not None else None
+        if outputs is not None and np.ndim(seen.outputs) == 2 and np.ndim(outputs) == 3:
             outputs = np.asarray(outputs)[:, -1]
         layers = [
             None

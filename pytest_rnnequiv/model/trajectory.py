@@ -66,7 +66,8 @@ class Trajectory:
     layers : sequence of ShownLayer or None
         What was seen of each layer; left out where only the outputs are seen.
     calls : sequence of Trajectory
-        For a case of several calls, that of each one, in the place of all else.
+        For a case of several calls, that of each one, in the place of all else. A call without outputs, and without
+        layers, was not recorded: its states are computed, and it is not judged.
     """
 
     outputs: Any = None

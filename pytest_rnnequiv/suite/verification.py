@@ -24,6 +24,7 @@ from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
 from ..run_state import state
 from . import asking_again
+from .probing import probed
 
 __all__ = [
     "Budget",
@@ -405,7 +406,8 @@ def _failure(
 ) -> EquivalenceError:
     if observation is None or verdict.place is None:
         asked = case if observation is None else observation.case
-        return EquivalenceError(asked, verdict, precision=port.precision, name=port.name)
+        told_of = Diagnosis((), verdict.problem or "", probed=lambda: probed(port, asked))
+        return EquivalenceError(asked, verdict, lambda: told_of, precision=port.precision, name=port.name)
     # What is smaller says less: the first failures, which look for trouble, tell mistakes apart.
     seen = [observation, *spent.seen]
     size = sum(a.size for a in case.numbers().values())
@@ -418,7 +420,10 @@ def _failure(
     shown = observation
     told = verdict
 
-    def explained() -> Any:
+    def explained() -> Diagnosis:
+        return replace(named(), probed=lambda: probed(port, case))
+
+    def named() -> Diagnosis:
         if slow and case.spec.param_count > PUZZLING:
             return Diagnosis((), describe(case, observation.trajectory, port.precision, told))
         if slow:  # what it has been asked already

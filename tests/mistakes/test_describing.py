@@ -10,7 +10,8 @@ import pytest
 from samples import NETWORKS, generic, rounded_run
 
 from pytest_rnnequiv import Case, Trajectory, diagnose, judge, reference
-from pytest_rnnequiv.mistakes.describing import describe
+from pytest_rnnequiv.judging.observing import Observation
+from pytest_rnnequiv.mistakes.describing import describe, describe_all
 
 
 def spoilt(case: Case, change: Callable[[Any, int], Any], start: int = 2, what: str = "states") -> Trajectory:
@@ -62,7 +63,7 @@ CASE = generic(11, N=3, T=5)
         (lambda a, t: a + np.array([0.2, 0, 0, 0.1]), "only units 0, 3 of 4"),
         (
             lambda a, t: a + np.array([[0], [0.1], [0.2]]) * np.arange(1, 5),
-            "only samples after the first are wrong: is a state left over from the sample before?",
+            "only samples after the first are wrong",
         ),
     ],
 )
@@ -129,6 +130,42 @@ def test_what_no_mistake_explains_is_said_so() -> None:
     assert found.how == ""
 
 
+# ---- of the implementation, and not of a case that was shrunk ----
+
+
+def ones(case: Case) -> Trajectory:
+    """States of ones, whatever is asked."""
+    h = np.ones((case.N, case.T, case.M))
+    return Trajectory(h @ case.Wo + case.bo, h)
+
+
+def test_a_few_zeros_are_not_called_all_zeros() -> None:
+    small = generic(1, N=1, T=1, D=1, M=1, K=1)
+    zeros = Trajectory(np.zeros((1, 1, 1)), np.zeros((1, 1, 1)))
+    assert "zeros" not in describe(small, zeros)
+    large = np.zeros((3, 5, 4)), np.zeros((3, 5, 2))
+    assert "it is all zeros" in describe(CASE, Trajectory(large[1], large[0]))
+
+
+def test_what_holds_in_one_case_only_is_not_said_of_the_port() -> None:
+    def shown(case: Case) -> Observation:
+        return Observation.of(case, reference(case.replace(bh=0 * case.bh)))
+
+    silent = CASE.replace(x=0 * CASE.x)  # without its bias, the port answers with zeros
+    assert "it is all zeros" in describe_all([shown(silent)])
+    assert "zeros" not in describe_all([shown(silent), shown(CASE)])
+    assert "zeros" not in describe_all([shown(CASE), shown(silent)])
+    assert describe_all([shown(CASE)]) == describe(CASE, shown(CASE).trajectory)
+
+
+def test_only_what_can_be_saturated_is_called_so() -> None:
+    assert "saturated" in describe(CASE, ones(CASE))
+    for activation in ("linear", "softmax", "relu", "sigmoid"):
+        assert "saturated" not in describe(generic(11, activation=activation), ones(CASE))
+    few = generic(11, M=2)
+    assert "saturated" not in describe(few, ones(few))
+
+
 # ---- models of several parts ----
 
 
@@ -143,7 +180,7 @@ def test_what_no_mistake_explains_is_said_so() -> None:
         (lambda y: y[::-1] + 0, "output 0 has the right numbers, with its samples in reverse order"),
         (lambda y: y[..., ::-1] + 0, "output 0 has the right numbers, with its units in reverse order"),
         (lambda y: y + np.eye(5)[:, [1, 1]], "only step 1 of 5"),
-        (lambda y: y + np.array([0, 1, 2]).reshape(3, 1, 1), "only samples after the first are wrong: is a state left"),
+        (lambda y: y + np.array([0, 1, 2]).reshape(3, 1, 1), "only samples after the first are wrong"),
     ],
 )
 def test_the_first_broken_numbers_of_a_model_of_several_parts_are_described(

@@ -93,6 +93,10 @@ def test_what_a_verdict_says(tmp_path: Path) -> None:
     assert error <= 1
     found = diagnose(case, shown)
     assert found is None or str(found)
+    facts: tuple[str, ...] = diagnose(case, lambda asked: reference(asked).outputs).facts
+    also: tuple[str, ...] = diagnose(case, shown, decimals={"outputs": 4}).record_also
+    assert not facts
+    assert also
 
 
 class TestMyPort(EquivalenceSuite):

@@ -1,0 +1,58 @@
+"""Probe a port that fails: what its answer depends on, and where it is right.
+
+That takes a few dozen calls, so it is done once for each kind of case, when somebody reads the first failure of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ..implementations.errors import Declined, ImplementationError
+from ..implementations.port import Port
+from ..implementations.runner import PortFailure
+from ..mistakes.asked import Unasked, probe_case
+from ..mistakes.probes import probe
+from ..model.case import Case
+from ..model.trajectory import Trajectory
+from ..run_state import state
+
+__all__ = ["probed"]
+
+#: Kinds of cases about which a port is probed, and the seconds that each may take.
+KINDS, SECONDS = 2, 5.0
+
+
+@dataclass
+class _Probed:
+    """What probing has told of each port of the run, by the kind of case."""
+
+    of: WeakKeyDictionary[Port, dict[Any, tuple[str, ...]]] = field(default_factory=WeakKeyDictionary)
+
+
+def probed(port: Port, case: Case) -> tuple[str, ...]:
+    """Return what probing tells of a port; nothing for one that hangs, or fails in too many kinds of cases.
+
+    Parameters
+    ----------
+    case : Case
+        In which it fails: its cell, activation and options are those to probe.
+    """
+    known = state().part(_Probed).of.setdefault(port, {})
+    kind = probe_case(case, N=1, T=1, any_weights=port.any_weights).spec if case.spec.plain else case.spec
+    if kind not in known and len(known) < KINDS and not port.hangs:
+        known[kind] = probe(lambda asked: _run(port, asked), case, port.precision, asking=port.asking, seconds=SECONDS)
+    return known.get(kind, ())
+
+
+def _run(port: Port, case: Case) -> Trajectory:
+    if port.hangs:  # each call might cost its timeout
+        raise Unasked
+    try:
+        return port.run(case)
+    except PortFailure as failure:
+        port.hangs += failure.hung
+        raise
+    except (Declined, ImplementationError) as error:
+        raise Unasked from error

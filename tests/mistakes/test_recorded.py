@@ -1,0 +1,154 @@
+"""Numbers without code: judged and diagnosed to the decimals that were recorded, and what they do not show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from samples import NETWORKS, filled, generic
+
+from pytest_rnnequiv import Case, Precision, Spec, Trajectory, assert_equivalent, diagnose, judge, reference
+from pytest_rnnequiv.mistakes.catalogue import by_name
+
+
+def printed(a: Any, decimals: int = 4) -> Any:
+    return np.round(np.asarray(a, np.float64), decimals)
+
+
+def as_printed(case: Case, decimals: int = 4, dtype: str = "float32") -> Case:
+    spec = case.spec.replace(dtype=dtype)
+    return Case(spec, printed(case.x, decimals), weights=[printed(w, decimals) for w in case.weights])
+
+
+@pytest.mark.parametrize("decimals", [2, 4, 6])
+@pytest.mark.parametrize("cell", ["SimpleRNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_was_printed_of_a_right_run_is_never_different(decimals: int, cell: str, dtype: str) -> None:
+    worst = 0.0
+    for seed in range(8):
+        true = generic(seed, N=2, T=6, cell=cell, dtype="float64")
+        right, case = reference(true), as_printed(true, decimals, dtype)
+        y, h = printed(right.outputs, decimals), printed(right.states, decimals)
+        for shown in (Trajectory(y, h), Trajectory(y), y[:, -1]):
+            verdict = judge(case, shown, Precision.of(dtype).recorded(decimals))
+            assert not verdict.different, str(verdict)
+            worst = max(worst, verdict.error_over_bound)
+    assert worst > 0.4  # the room is that of the decimals, and not much more
+
+
+def test_without_the_decimals_said_it_is_different() -> None:
+    true = generic(1)
+    case, y = as_printed(true), printed(reference(true).outputs)
+    assert judge(case, y).different
+    assert judge(case, y, Precision.float32.recorded(outputs=4)).different
+    assert judge(case, y, Precision.float32.recorded(4)).equivalent
+    with pytest.raises(AssertionError):
+        assert_equivalent(case, y + 1e-2, Precision.float32.recorded(4))
+    wide = Precision.float32.recorded(inputs=4, weights=4)
+    assert judge(case, reference(true).outputs, wide).equivalent
+
+
+def test_initial_states_are_inputs_that_were_printed_too() -> None:
+    true = generic(2, h0=True, dtype="float64")
+    case = Case(true.spec.replace(dtype="float32"), true.x, weights=true.weights, h0=printed(true.h0, 2))
+    shown = reference(true)
+    assert judge(case, shown).different
+    assert judge(case, shown, Precision.float32.recorded(inputs=2)).equivalent
+
+
+def test_too_few_decimals_tell_nothing() -> None:
+    true = generic(1)
+    case, y = as_printed(true, 0), printed(reference(true).outputs, 0)
+    found = diagnose(case, y, decimals=0)
+    assert found.verdict is not None
+    assert found.verdict.inconclusive
+    assert found.explanations == ()
+    assert str(found) == str(found.verdict)
+    assert "record more decimals: 8 hold a float32" in found.record_also
+
+
+@pytest.mark.parametrize("name", ["Wh-transposed", "bh-doubled", "time-reversed", "recurrent-term-dropped"])
+@pytest.mark.parametrize("shows", ["every output", "last output"])
+def test_a_mistake_is_named_by_printed_numbers(name: str, shows: str) -> None:
+    true = generic(3, N=4, T=4)
+    y = printed(by_name(name).run(true).outputs)
+    found = diagnose(as_printed(true), y if shows == "every output" else y[:, -1], decimals=4)
+    assert found.names == (name,)
+    assert found.verdict is not None
+    assert found.verdict.different
+    assert found.facts == ()
+
+
+def test_what_nothing_explains_is_told_by_its_numbers() -> None:
+    case = generic(3, N=1, K=1)
+    found = diagnose(case, printed(reference(case).outputs[:, -1] + 0.1234), decimals={"outputs": 4})
+    assert found.explanations == ()
+    assert str(found).startswith("no mistake of the catalogue explains it; different (last output): first broken at")
+
+
+def test_what_a_small_record_does_not_show() -> None:
+    true = generic(3, N=1, T=2)
+    true = true.replace(bh=0 * true.bh, bo=0 * true.bo)
+    y = printed(reference(true).outputs[:, -1])
+    found = diagnose(as_printed(true, 6), y, decimals={"inputs": 6, "weights": 6, "outputs": 4})
+    assert found.verdict is not None
+    assert found.verdict.equivalent
+    same, *wanted = found.record_also
+    assert same.startswith("this record would look the same without the bias `bh`, with the bias `bh` counted twice")
+    assert [sentence.split(":")[0] for sentence in wanted] == [
+        "record a model whose biases are not 0",
+        "record two samples or more in one call, with different inputs",
+        "record three steps or more",
+        "record the outputs of every step, or better the states",
+        "record more decimals",
+    ]
+
+
+def test_what_shows_every_common_mistake_needs_no_more() -> None:
+    case = generic(3)
+    assert diagnose(case, reference(case, np.float32)).record_also == ()
+
+
+def test_small_inputs_are_said_to_be_small() -> None:
+    case = generic(3, scale=1e-4)
+    case = case.replace(bh=0 * case.bh)
+    assert any("larger inputs" in sentence for sentence in diagnose(case, reference(case, np.float32)).record_also)
+
+
+def test_a_call_that_was_not_recorded_is_left_out() -> None:
+    case = NETWORKS["stateful"]
+    first, second, third = (call.outputs for call in reference(case).calls)
+    found = diagnose(case, [None, printed(second), printed(third)], decimals={"outputs": 4})
+    assert found.verdict is not None
+    assert found.verdict.equivalent
+    assert found.verdict.steps == 6  # one output for each sample and call that was recorded
+    assert diagnose(case, [None, second, third + 1e-2], decimals={"outputs": 4}).verdict.different  # type: ignore[union-attr]
+    reset = filled(case.spec, 21, calls=3, resets=(1,))
+    assert judge(reset, Trajectory.of_calls([Trajectory(None), *reference(case).calls[1:]])).different
+    assert judge(case, Trajectory.of_calls([Trajectory(None), Trajectory(second), Trajectory(third)])).equivalent
+    assert "None" in str(diagnose(case.replace(calls=case.calls[:1]), Trajectory(None)))
+    assert "2 calls were shown, expected 3" in str(diagnose(case, [first, second]))
+
+
+@pytest.mark.parametrize(
+    ("decimals", "message"),
+    [
+        (-1, "decimals of inputs must be a whole number from 0 to 20, not -1"),
+        (4.0, "decimals of inputs must be a whole number from 0 to 20, not 4.0"),
+        ({"outputs": "4"}, "decimals of outputs must be a whole number from 0 to 20, not '4'"),
+        ({"outptus": 4}, "decimals are of inputs, weights and outputs, not of outptus"),
+    ],
+)
+def test_decimals_that_are_none_are_refused(decimals: Any, message: str) -> None:
+    case = generic()
+    with pytest.raises(ValueError, match=message):
+        diagnose(case, reference(case), decimals=decimals)
+
+
+def test_a_precision_says_what_was_recorded() -> None:
+    p = Precision.float32.recorded(weights=6, outputs=4)
+    assert p.name == "float32, weights to 6 decimals, outputs to 4 decimals"
+    assert p.coarseness == pytest.approx(5e-5, rel=1e-2)
+    assert Precision.float32.recorded() == Precision.float32
+    assert Spec.simple(1, 1, 1).precision.coarseness == 0

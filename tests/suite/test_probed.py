@@ -1,0 +1,81 @@
+"""The suite probes a port that fails: once for each kind of case, and within a few seconds."""
+
+from __future__ import annotations
+
+import pytest
+from ports import by_hand
+from samples import generic
+
+from pytest_rnnequiv import Case, Declined, Supports
+from pytest_rnnequiv.implementations.port import Port
+from pytest_rnnequiv.suite import probing
+from pytest_rnnequiv.suite.probing import probed
+
+BY_SAMPLE = ("`bh` reaches sample 0 only", "right whenever N = 1, wrong from N = 2 on", "right whenever `bh` is 0")
+
+
+def test_a_port_is_probed_once_for_each_kind_of_case() -> None:
+    port = Port(by_hand.bias_indexed_by_sample)
+    facts = probed(port, generic())
+    calls = port.calls
+    assert facts == BY_SAMPLE
+    assert probed(port, generic(5, N=1, M=7)) is facts
+    assert port.calls == calls
+    assert probed(port, generic(activation="relu")) == ()  # which it does not declare
+    assert probed(port, generic(h0=True)) == ()
+    assert port.calls == calls
+
+
+def test_what_a_port_declines_says_nothing_of_it() -> None:
+    def run(case: Case) -> object:
+        if case.T > 8:
+            raise Declined
+        return by_hand.right(case)
+
+    assert probed(Port(run), generic()) == ()
+
+
+def test_a_port_of_few_sizes_is_asked_for_no_others() -> None:
+    class Firmware:
+        supports = Supports(N=2, T=5, D=3, M=4, K=2)
+
+        def run(self, case: Case) -> object:
+            assert (case.N, case.T, case.D, case.M, case.K) == (2, 5, 3, 4, 2)
+            return by_hand.last_row_skipped(case)
+
+    told = probed(Port(Firmware()), generic(N=2, T=5))
+    assert told == ("row 3 of `Wh`, the last, has no effect", "right whenever `Wh` is 0")
+
+
+def test_a_port_that_hung_is_not_probed() -> None:
+    port = Port(by_hand.bias_indexed_by_sample)
+    port.hangs = 1
+    assert probed(port, generic()) == ()
+
+
+def test_a_slow_port_is_probed_for_as_long_as_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "SECONDS", 0.0)
+    port = Port(by_hand.bias_indexed_by_sample)
+    assert probed(port, generic()) == ()
+    assert port.calls == 0
+
+
+def test_a_failure_tells_what_was_probed(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        by_sample="""
+        import numpy as np
+
+        def run(case):
+            behind = np.concatenate([case.bh, np.zeros(case.N * case.M, np.float32)])
+            h = np.zeros((case.N, case.M), np.float32)
+            for t in range(case.T):
+                bias = behind[: case.N * case.M].reshape(case.N, case.M)
+                h = np.tanh(case.x[:, t] @ case.Wx + h @ case.Wh + bias)
+            return h @ case.Wo + case.bo
+        """
+    )
+    result = pytester.runpytest_subprocess(
+        "--rnn-equiv", "--rnn-equiv-impl", "by_sample:run", "-k", "large_sizes", "--rnn-equiv-profile", "quick"
+    )
+    result.stdout.fnmatch_lines(["*probed*`bh` reaches sample 0 only", "*right whenever N = 1, wrong from N = 2 on"])
+    result.assert_outcomes(failed=1, deselected=28)
