@@ -1,7 +1,7 @@
 """What is wrong with an implementation, told once: all failures that have one reason are one story.
 
-Each failure gives an :class:`Account` of itself, of plain data: it travels between the processes of pytest-xdist. Whoever
-has all of them makes :func:`stories`, and a story has a sentence, and lines for a terminal.
+Each failure gives an :class:`Account` of itself, of plain data: it travels between the processes of pytest-xdist.
+Whoever has all of them makes :func:`stories`, and a story has a sentence, and lines for a terminal.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..model.case import Case
+from ..wording import cleaned
 from .assertion import EquivalenceError, called, indented
 
-__all__ = ["HANGS", "MOST_LINES", "UNEXPLAINED", "Account", "Story", "Told", "account", "reason", "size", "stories"]
-__all__ += ["summed_up"]
+__all__ = ["HANGS", "MOST_LINES", "UNEXPLAINED", "Account", "Story", "Told", "account", "reason", "size"]
+__all__ += ["stories", "summed_up", "without_a_case"]
 
 #: The reasons that are no mistake of the catalogue, and no sentence of the port's.
 UNEXPLAINED, UNSTEADY, HANGS = "unexplained", "unsteady", "hangs"
 
-#: Lines of a story, at most; a script that does not fit is left to its file.
-MOST_LINES = 40
+#: Lines of a story, at most, with a heading 40; a script that does not fit is left to its file.
+MOST_LINES = 38
 
 #: What a story tells in its own words, or of all its failures together.
 _SUMMED_UP = ("diagnosis", "usual cause", "or", "asked again", "problem", "broken", "room needed", "law")
@@ -88,10 +89,19 @@ def account(failure: EquivalenceError) -> Account:
         size=list(size(failure.case)),
         rows=[[label, text] for label, text in failure.rows() if label not in _SUMMED_UP],
         script=failure.short_script(),
-        within=best.within if best else 0,
-        steps=best.steps if best else 0,
-        before=best.within_before if best else 0,
+        within=int(best.within) if best else 0,
+        steps=int(best.steps) if best else 0,
+        before=int(best.within_before) if best else 0,
     )
+
+
+def without_a_case(problem: str) -> Account:
+    """Return the account of a failure that judged no case, from its sentence."""
+    return Account([_key(problem)], [_no_answer(problem)], [""], "", "", [_ENDLESS, _ENDLESS])
+
+
+#: Any case that can be read is smaller than none.
+_ENDLESS = 2**31 - 1
 
 
 def size(case: Case) -> tuple[int, int]:
@@ -106,7 +116,7 @@ def reason(failure: EquivalenceError) -> tuple[list[str], list[str], list[str]]:
     if failure.again or _differs(problem):
         return [UNSTEADY], [f"does not give one answer to one case: {failure.again or problem}"], [""]
     if place is None:
-        return [_key(problem)], [f"gives no answer that can be judged: {problem}"], [""]
+        return [_key(problem)], [_no_answer(problem)], [""]
     diagnosis = failure.diagnosis
     if diagnosis.explanations:
         explained = diagnosis.explanations
@@ -123,6 +133,10 @@ def reason(failure: EquivalenceError) -> tuple[list[str], list[str], list[str]]:
         [f"is not the recurrence{of}, and no mistake of the catalogue explains it"],
         [""],
     )
+
+
+def _no_answer(problem: str) -> str:
+    return f"gives no answer that can be judged: {cleaned(problem, 300, lines=False)}"
 
 
 def _differs(problem: str) -> bool:
@@ -212,7 +226,8 @@ class Story:
     @property
     def says(self) -> str:
         """What is wrong, in a sentence that follows the name of the implementation."""
-        for each in (self.smallest, *self.told):
+        first = () if self.keys == [UNSTEADY] else (self.smallest,)  # which check saw it says how
+        for each in (*first, *self.told):
             if self.keys and self.keys[0] in each.account.keys:
                 return each.account.says[each.account.keys.index(self.keys[0])]
         return self.smallest.account.says[0]
@@ -220,7 +235,7 @@ class Story:
     @property
     def sentence(self) -> str:
         """What is wrong, in a sentence."""
-        return f"{self.who} {self.says}"
+        return f"{self.who} is wrong: it {self.says}"
 
     @property
     def cause(self) -> str:
@@ -238,11 +253,9 @@ class Story:
     def evidence(self) -> str:
         """Which checks fail for it, and in how many cases."""
         counted = self.checks
-        cases = sum(counted.values())
-        each = ", ".join(f"{check} ({n})" if n else check for check, n in counted.items())
-        text = (
-            f"{_plural(len(counted), 'check')} fail{'s' * (len(counted) == 1)} so, in {_plural(cases, 'case')}: {each}"
-        )
+        fail = "fails" if len(counted) == 1 else "fail"
+        cases = f", in {_plural(sum(counted.values()), 'case')}" if any(counted.values()) else ""
+        text = f"{_plural(len(counted), 'check')} {fail} so{cases}: {_listed(counted)}"
         accounts = [one.account for one in self.told]
         if steps := sum(one.steps for one in accounts):
             within, before = (sum(getattr(one, name) for one in accounts) for name in ("within", "before"))
@@ -252,7 +265,7 @@ class Story:
             )
         return text
 
-    def lines(self, width: int = 80, what_next: str = "") -> list[str]:
+    def lines(self, width: int = 80, what_next: str = "", number: str = "") -> list[str]:
         """Return the story for a terminal, of :data:`MOST_LINES` lines at most.
 
         Parameters
@@ -261,25 +274,48 @@ class Story:
             Columns of the terminal.
         what_next : str
             How to run again what failed.
+        number : str
+            What stands before the first line, where there are several stories.
         """
         told = self.smallest
-        lines = textwrap.wrap(f"{self.sentence}.", width, break_long_words=False, break_on_hyphens=False)
+        sentence = f"{number}It {self.says}." if number else f"{self.sentence}."
+        lines = textwrap.wrap(sentence, width, break_long_words=False, break_on_hyphens=False)
         lines.append("")
         rows = [("usual cause", self.cause), ("or", "; or it ".join(self.others[:3])), ("evidence", self.evidence)]
-        rows += [("smallest", f"{told.account.called}, by the check {told.check}"), *map(tuple, told.account.rows)]
+        if told.account.called:
+            rows.append(("smallest", f"{told.account.called}, by the check {told.check}"))
+        rows += [(label, text) for label, text in told.account.rows]
         script = next((file for file in told.files if file.endswith(".py")), "")
         case = next((file for file in told.files if file.endswith(".npz")), "")
         if script:
             rows.append(("to see it", f"python {script}"))
-        if case:
-            rows.append(("the case", f"{case} (pytest_rnnequiv.Case.load reads it)"))
+        if script and case:
+            rows.append(("", "the .npz beside it is the case (pytest_rnnequiv.Case.load reads it)"))
         rows.append(("when mended", what_next))
         for label, text in rows:
             lines += _row(label, text, width)
         shown = ["", *indented(told.account.script)]
         if len(lines) > MOST_LINES:
             lines = [*lines[: MOST_LINES - 1], "  ... (-v shows all)"]
-        return lines + shown if told.account.script and len(lines) + len(shown) <= MOST_LINES else lines
+        # numbers that fill lines are no pleasure to read, and the file has them
+        fits = len(lines) + len(shown) <= MOST_LINES and max(map(len, shown)) <= width
+        return lines + shown if told.account.script and fits else lines
+
+
+#: Checks that are listed by their names.
+_NAMED = 7
+
+
+def _listed(counted: dict[str, int]) -> str:
+    """List checks with their cases; the laws, of which there are many, by their number."""
+    laws = [check for check in counted if check.startswith("law_")]
+    named = [check for check in counted if check not in laws or len(laws) == 1]
+    words = [f"{check} ({counted[check]})" if counted[check] else check for check in named[:_NAMED]]
+    if more := len(named) - _NAMED if len(named) > _NAMED else 0:
+        words.append(f"{more} more")
+    if len(laws) > 1:
+        words.append(f"{len(laws)} laws")
+    return ", ".join(words)
 
 
 def _row(label: str, text: str, width: int) -> list[str]:
@@ -314,9 +350,14 @@ def summed_up(who: str, found: Sequence[Story]) -> str:
     """Say in a sentence what is wrong with an implementation."""
     if len(found) == 1:
         (story,) = found
-        return f"{who} {story.says} ({_plural(len(story.checks), 'failing check')})"
-    ways = [f"({number}) it {story.says}" for number, story in enumerate(found, 1)]
-    return f"{who} is wrong in {len(found)} ways: {'; '.join(ways)}"
+        return f"{story.sentence} ({_plural(len(story.checks), 'failing check')})"
+    ways = [f"({number}) it {story.says}" for number, story in enumerate(found[:_FEW], 1)]
+    more = f"; and {len(found) - _FEW} more" if len(found) > _FEW else ""
+    return f"{who} is wrong in {len(found)} ways: {'; '.join(ways)}{more}"
+
+
+#: Ways that are told in one sentence.
+_FEW = 4
 
 
 def _plural(number: int, noun: str) -> str:

@@ -463,3 +463,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         from pytest_rnnequiv.plugin.report.terminal import write_summary
 
         write_summary(terminalreporter, ledger, chosen)
+    if any(entry.accounts for entry in ledger.entries):
+        from pytest_rnnequiv.plugin.report.verdicts import write_stories
+
+        write_stories(terminalreporter, ledger)

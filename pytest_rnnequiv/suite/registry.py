@@ -182,7 +182,7 @@ class Check:
         spent = budget()
         # Before anything is drawn, so that there is nothing to shrink; but what failed here once has to fail so again.
         if (why := not_again(port)) and not spent.failures:
-            pytest.fail(f"{port.name}: {why}", pytrace=False)
+            _give_up(port, why)
         spent.goes_on()  # before and not after: a failure at hand is told
         spent.examples += 1
         try:
@@ -229,7 +229,7 @@ class Check:
     def _in_order(self, port: Port, runs: _Runs, spent: Budget) -> None:
         __tracebackhide__ = True
         if why := not_again(port):
-            pytest.fail(f"{port.name}: {why}", pytrace=False)
+            _give_up(port, why)
         kept, opened = None, told_before.anything(port)
         if opened:
             kept = self._opened(port, spent)
@@ -332,9 +332,17 @@ class _Runs:
         return test
 
 
+def _give_up(port: Port, why: str) -> NoReturn:
+    """Fail a check of a port that is not asked any more; whoever gathers failures reads why."""
+    __tracebackhide__ = True
+    given_up = Failed(f"{port.name}: {why}", pytrace=False)
+    given_up.not_asked = why  # type: ignore[attr-defined]
+    raise given_up
+
+
 def _all_follow(port: Port, failures: list[EquivalenceError]) -> bool:
     """Whether all of them have reasons that were told before."""
-    return all([told_before.follows(port, failure) for failure in failures])
+    return all(told_before.follows(port, failure) for failure in failures)
 
 
 def _remember(port: Port, spent: Budget, failures: list[EquivalenceError]) -> None:
