@@ -226,11 +226,10 @@ class Story:
     @property
     def says(self) -> str:
         """What is wrong, in a sentence that follows the name of the implementation."""
-        first = () if self.keys == [UNSTEADY] else (self.smallest,)  # which check saw it says how
-        for each in (*first, *self.told):
-            if self.keys and self.keys[0] in each.account.keys:
-                return each.account.says[each.account.keys.index(self.keys[0])]
-        return self.smallest.account.says[0]
+        first = self.told if self.keys == [UNSTEADY] else [self.smallest, *self.told]  # which check saw it says how
+        account = next((each.account for each in first if {*self.keys[:1]} <= {*each.account.keys}), first[0].account)
+        place = account.keys.index(self.keys[0]) if self.keys else 0
+        return account.says[place]
 
     @property
     def sentence(self) -> str:

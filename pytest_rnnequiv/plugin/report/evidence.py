@@ -13,9 +13,10 @@ import pytest
 from ...failures.assertion import EquivalenceError
 from ...failures.errors import errors_in
 from ...failures.story import Account, account, without_a_case
+from ..told_once import is_check
 from . import ACCOUNTS, summary_json
 
-__all__ = ["is_check", "keep", "leave"]
+__all__ = ["keep", "leave"]
 
 _SECTION = "rnn-equiv: the failing case"
 
@@ -85,11 +86,6 @@ def keep(item: pytest.Item, chosen: Path | None, error: BaseException, report: A
     if ours:
         with contextlib.suppress(Exception):  # then the failure is told, and not gathered with others
             _say(report, [(account(each), each.brief, names) for each, names in zip(found, files, strict=True)])
-
-
-def is_check(item: pytest.Item) -> bool:
-    """Tell whether an item is a check of the suite, be it in a class of the project's own."""
-    return bool(item.get_closest_marker("rnn_equiv")) or "_rnn_equiv_port" in getattr(item, "fixturenames", ())
 
 
 def _say(report: Any, accounts: list[tuple[Account, str, list[str]]]) -> None:

@@ -38,7 +38,7 @@ def of_all(ledger: Ledger) -> dict[str, list[Story]]:
 
 
 def _told(entry: Entry) -> Iterator[Told]:
-    check = entry.check or entry.nodeid.rpartition("::")[2]
+    check = entry.check or entry.nodeid.rpartition("::")[2].removeprefix("test_")
     failures = entry.tally.failures if entry.tally is not None else 0
     for number, each in enumerate(entry.accounts):
         # of several ways in which a check fails nobody has counted which case was which
@@ -110,9 +110,9 @@ def write_stories(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
             reporter.write_line(first, red=True, bold=True)
             for line in lines:
                 reporter.write_line(line)
-        if reporter.verbosity <= 0:
-            reporter.write_line("")
-            reporter.write_line("-v shows each failure whole")
+    if reporter.verbosity <= 0:
+        reporter.write_line("")
+        reporter.write_line("-v shows each failure whole")
 
 
 def write_sentences(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
