@@ -80,6 +80,7 @@ def account(failure: EquivalenceError) -> Account:
     keys, says, causes = reason(failure)
     found = [] if failure.again or failure.verdict.place is None else failure.diagnosis.explanations
     best = found[0] if found else None
+    rows = [*failure.rows(), ("the script", failure.note)]
     return Account(
         keys,
         says,
@@ -87,7 +88,7 @@ def account(failure: EquivalenceError) -> Account:
         about=_about(failure.case),
         called=called(failure.case),
         size=list(size(failure.case)),
-        rows=[[label, text] for label, text in failure.rows() if label not in _SUMMED_UP],
+        rows=[[label, text] for label, text in rows if label not in _SUMMED_UP and text],
         script=failure.short_script(),
         within=int(best.within) if best else 0,
         steps=int(best.steps) if best else 0,
