@@ -68,8 +68,8 @@ def sentence(result: pytest.RunResult, which: int = 0) -> str:
 
 
 def test_several_implementations_have_a_verdict_each(project: pytest.Pytester) -> None:
-    result = verdict(project, "notebook or large_sizes", ports="transposed no_bias")
-    result.assert_outcomes(failed=4)
+    result = verdict(project, "notebook or nan", ports="transposed no_bias")
+    result.assert_outcomes(failed=3, passed=1)  # the notebook's biases are zeros
     assert sentence(result, 0) == (
         "VERDICT ports:transposed is wrong: it is the recurrence with `Wh` transposed (2 failing checks)"
     )
@@ -109,27 +109,27 @@ def test_each_activation_has_its_reason(project: pytest.Pytester) -> None:
 
 
 def test_verbose_shows_each_failure_whole(project: pytest.Pytester) -> None:
-    text = verdict(project, "notebook or large_sizes", "-v").stdout.str()
+    text = verdict(project, "notebook or nan", "-v").stdout.str()
     assert text.count("EquivalenceError: ports:transposed is not the recurrence") == 2
     assert text.count("usual cause") == 3
     assert "told at the end" not in text
 
 
 def test_the_first_failure_alone(project: pytest.Pytester) -> None:
-    result = verdict(project, "notebook or large_sizes", "-x", "--tb=short")
+    result = verdict(project, "notebook or nan", "-x", "--tb=short")
     result.assert_outcomes(failed=1)
     assert sentence(result).endswith("(1 failing check)")
-    result = verdict(project, "notebook or large_sizes", "--lf")
+    result = verdict(project, "notebook or nan", "--lf")
     result.assert_outcomes(failed=1)
     assert sentence(result).endswith("(1 failing check)")
 
 
 def test_known_failures_are_in_no_story(project: pytest.Pytester) -> None:
-    known = "large_sizes[ports:transposed]: not yet"
-    result = verdict(project, "notebook or large_sizes", "--rnn-equiv-known-failures", known)
+    known = "nan[ports:transposed]: not yet"
+    result = verdict(project, "notebook or nan", "--rnn-equiv-known-failures", known)
     result.assert_outcomes(failed=1, xfailed=1)
     assert sentence(result).endswith("(1 failing check)")
-    assert "large_sizes" not in result.stdout.str().split("what is wrong with")[1]
+    assert "nan (" not in result.stdout.str().split("what is wrong with")[1]
 
 
 def test_a_right_port_has_none(project: pytest.Pytester) -> None:
@@ -152,7 +152,7 @@ def test_a_class_tells_what_is_wrong_and_what_cannot_be_loaded_once(project: pyt
             implementation = "nowhere:run"
         """)
     )
-    result = project.runpytest_subprocess("-k", "notebook or nan")
+    result = project.runpytest_subprocess("-k", "equal_sizes or nan")
     result.assert_outcomes(failed=2, errors=1, skipped=1)
     assert "TestWrong is wrong: it is the recurrence without the bias `bh` (2 failing checks)" in sentence(result)
     assert result.stdout.str().count("importing nowhere failed") == 1
