@@ -83,7 +83,9 @@ def _follows(port: Port, earlier: EquivalenceError, failure: EquivalenceError) -
 
 def _same_sentence(earlier: EquivalenceError, failure: EquivalenceError) -> bool:
     """Whether both have no answer that can be judged, for one reason, or answers that differ."""
-    if not earlier.again and (earlier.verdict.place is not None or failure.verdict.place is not None):
+    if earlier.again:
+        return bool(failure.again)
+    if earlier.verdict.place is not None or failure.verdict.place is not None:
         return False
     return reason(earlier)[0] == reason(failure)[0]
 
