@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
 from .script import READABLE, WAYS, script, shows
 
-__all__ = ["EquivalenceError", "assert_equivalent"]
+__all__ = ["EquivalenceError", "assert_equivalent", "called", "indented"]
 
 
 class EquivalenceError(AssertionError):
@@ -39,10 +39,22 @@ class EquivalenceError(AssertionError):
     ask_again : callable or None
         Asks what failed once more, and returns what was found, in a sentence: empty where it fails each time. It is
         called once, when somebody reads the failure.
+    seen : tuple of Observation
+        What an implementation showed, where it is more than the trajectory.
+    known : Diagnosis or None
+        What explained an earlier failure of the run, and explains this one too; then no other is looked for.
+    as_built : bool
+        Whether it is the model that users build which failed, and not the one that shows its states.
+    beside : tuple of EquivalenceError
+        Other ways in which the same check failed: one for each activation, or each cell.
     """
 
     how: str = ""
     ask_again: Callable[[], str] | None = None
+    seen: tuple[Observation, ...] = ()
+    known: Diagnosis | None = None
+    as_built: bool = False
+    beside: tuple[EquivalenceError, ...] = ()
 
     def __init__(
         self,
@@ -68,6 +80,8 @@ class EquivalenceError(AssertionError):
     @property
     def again(self) -> str:
         """What came of asking again, where it does not fail each time: no mistake in the numbers explains that."""
+        if self.known is not None:
+            return ""
         if self._again is None:
             self._again = "" if self.ask_again is None else self.ask_again()
         return self._again
@@ -75,6 +89,8 @@ class EquivalenceError(AssertionError):
     @property
     def diagnosis(self) -> Diagnosis:
         """Which mistake explains it; looked for at the first reading."""
+        if self.known is not None:
+            return self.known
         if self._diagnosis is None:
             self._diagnosis = Diagnosis((), "") if self._explained is None else self._explained()
         return self._diagnosis
@@ -82,6 +98,9 @@ class EquivalenceError(AssertionError):
     @property
     def brief(self) -> str:
         """The failure in one line, for lists of failures."""
+        return "; ".join(dict.fromkeys([self._brief(), *(each._brief() for each in self.beside)]))
+
+    def _brief(self) -> str:
         if self.again:
             return self.again
         if self.verdict.place is None:
@@ -93,16 +112,22 @@ class EquivalenceError(AssertionError):
 
     def __str__(self) -> str:
         if self._text is None:
-            self._text = "\n".join(self._lines())
+            each = ("\n".join(failure._lines()) for failure in (self, *self.beside))
+            self._text = "\n\nand in another way:\n\n".join(each)
         return self._text
 
     def _lines(self) -> list[str]:
+        lines = [f"{self.name or 'the implementation'} is not the recurrence on {called(self.case)}", ""]
+        lines += [f"  {label:<13}{text}" for label, text in self.rows()]
+        return [*lines, "", *self._shown_alone()]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return what is told of the failure, each line with its label."""
         case, v = self.case, self.verdict
-        who = self.name or "the implementation"
-        lines = [f"{who} is not the recurrence on {_called(case)}", ""]
+        rows: list[tuple[str, str]] = []
 
         def row(label: str, text: str) -> None:
-            lines.append(f"  {label:<13}{text}")
+            rows.append((label, text))
 
         if self.again:
             row("asked again", self.again)
@@ -136,21 +161,44 @@ class EquivalenceError(AssertionError):
             row("broken", f"{v.broken} of {v.steps} steps (judged {_by(v.way)}, in {self.precision.name})")
             if 1 < v.error_over_bound < 1000 and not diagnosis.explanations and not self.again:
                 row("room needed", self._room())
+        return rows
+
+    def _shown_alone(self) -> list[str]:
+        """Return the numbers and the calls by which others see the case."""
+        case, how = self.case, self._way
         large = sum(array.size for array in case.numbers().values()) > READABLE
         hint = ", where case.npz is the file that this failure leaves (or error.case.save)" if large else ""
-        how = self.how if self.how in WAYS else ""  # of a port the message shows the numbers, and the file the call
         tools = "Keras and numpy" if how or not case.spec.plain else "numpy"
-        lines += ["", f"  to see it with {tools} alone{hint}:", ""]
-        source = script(case, "case.npz" if large else None, how=how)
-        lines += ["    " + line if line else "" for line in source.splitlines()]
-        return lines
+        source = script(case, "case.npz" if large else None, how=how, as_built=self.as_built)
+        return [f"  to see it with {tools} alone{hint}:", "", *indented(source.splitlines())]
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """What was asked, all of it."""
+        return (self.case,)
+
+    @property
+    def contradiction(self) -> tuple[str, str, str] | None:
+        """Which law it breaks, the sentence about that, and the usual cause; None where an oracle has judged."""
+        return None
+
+    @property
+    def _way(self) -> str:
+        """The way to run Keras that failed; of a port the message shows the numbers, and the file the call."""
+        return self.how if self.how in WAYS else ""
+
+    def short_script(self) -> list[str]:
+        """Return the lines of a script with the numbers alone; none where there are too many to read."""
+        if sum(array.size for array in self.case.numbers().values()) > READABLE:
+            return []
+        return script(self.case, how=self._way, as_built=self.as_built).splitlines()
 
     @property
     def note(self) -> str:
         """What somebody has to know who runs the script, if it does not show the failure by itself."""
         if self.again:
             return f"This script may print the expected numbers: {self.again}. The failure needs more than one call."
-        if self.how in WAYS and not shows(self.case, self.trajectory):
+        if self.how in WAYS and not shows(self.case, self.trajectory, self.as_built):
             return (
                 "This script prints numbers as expected: what failed is a single step, by less than rounding may have "
                 "grown to where the script compares. Its case, judged by pytest-rnnequiv, shows it."
@@ -165,7 +213,7 @@ class EquivalenceError(AssertionError):
         file : str, optional
             The ``.npz`` that the case was saved to.
         """
-        return script(self.case, file, how=self.how, note=self.note)
+        return script(self.case, file, how=self.how, note=self.note, as_built=self.as_built)
 
     def _room(self) -> str:
         """Say how much more an implementation would have to declare."""
@@ -183,11 +231,16 @@ class EquivalenceError(AssertionError):
         return AssertionError, (str(self),)
 
 
+def indented(lines: Iterable[str]) -> list[str]:
+    """Indent a script below what is said of it."""
+    return ["    " + line if line else "" for line in lines]
+
+
 def _by(way: str) -> str:
     return way if way == LAYER_BY_LAYER else f"by {way}"
 
 
-def _called(case: Case) -> str:
+def called(case: Case) -> str:
     """What a case is a case of, and its size."""
     first = case.calls[0]
     calls = f", {len(case.calls)} calls" if len(case.calls) > 1 else ""

@@ -16,7 +16,7 @@ def errors_in(error: BaseException) -> Iterator[EquivalenceError]:
     failure is the cause of pytest's own exception.
     """
     if isinstance(error, EquivalenceError):
-        yield error
+        yield from (error, *error.beside)
         return
     for inner in getattr(error, "exceptions", ()):
         yield from errors_in(inner)

@@ -61,7 +61,7 @@ def _room(case: Case) -> float:
     return float(f"{rounding_room(case):.0e}")
 
 
-def shows(case: Case, shown: Trajectory | None) -> bool:
+def shows(case: Case, shown: Trajectory | None, as_built: bool = False) -> bool:
     """Tell whether the script for a way to run Keras calls what was shown wrong, by its own tolerance.
 
     What was judged step by step may be wrong by less than rounding may have grown to where the script compares.
@@ -70,6 +70,9 @@ def shows(case: Case, shown: Trajectory | None) -> bool:
         return True  # there was no answer: the script raises, as the model did
     case = case.with_every_output()
     right, room = reference(case), _room(case)
+    if as_built:
+        last = np.asarray(right.outputs)[:, -1]
+        return not np.allclose(np.asarray(shown.outputs), last, 0, room, equal_nan=True)
     for got, expected in zip(shown.each_call, right.each_call, strict=True):
         for _, path in _shown(case.spec):
             a, b = _taken(got, path), np.asarray(_taken(expected, path))
@@ -275,13 +278,23 @@ def _returned(spec: Spec, suffix: str) -> Iterator[tuple[str, str, Path]]:
 # ---- a model, in one of the ways to run it ----
 
 
-def model_script(case: Case, file: str | None, how: str) -> str:
-    """Write the model as the suite builds it: a functional one that shows everything, run in one of the ways."""
-    case = case.with_every_output()
+def model_script(case: Case, file: str | None, how: str, as_built: bool = False) -> str:
+    """Write the model as the suite builds it: a functional one that shows everything, run in one of the ways.
+
+    Parameters
+    ----------
+    as_built : bool
+        Write the model that users build of a plain spec, which shows the output of its last step and nothing else.
+    """
+    right = [*reference(case.with_every_output()).each_call]
+    if as_built:
+        right = [Trajectory(np.asarray(call.outputs)[:, -1]) for call in right]
+    else:
+        case = case.with_every_output()
     large = _large(case, file)
     described = parts(case.spec, case.spec.dtype)
     lines = [*_top(case, file, _SAID[how], *(["import tensorflow as tf"] if how == "keras-graph" else []))]
-    lines += [*_model(case.spec), ""]
+    lines += [*_model(case.spec, as_built), ""]
     for name in described:
         lines += _set_weights(case, name, large)
     if how == "keras-graph":
@@ -292,12 +305,12 @@ def model_script(case: Case, file: str | None, how: str) -> str:
             "input_signature=signature, autograph=False)",
         ]
     lines += ["", "compared = []"]
-    for c, right in enumerate(reference(case).each_call):
-        lines += _asked(case, c, right, how, large)
+    for c, call in enumerate(right):
+        lines += _asked(case, c, call, how, large, as_built)
     return "\n".join([*lines, *_comparison(case)]) + "\n"
 
 
-def _model(spec: Spec) -> Iterator[str]:
+def _model(spec: Spec, as_built: bool) -> Iterator[str]:
     """Yield the lines that build the model."""
     entered = inputs(spec)
     yield from (f"{name} = {each.source()}" for name, each in entered.items())
@@ -314,14 +327,14 @@ def _model(spec: Spec) -> Iterator[str]:
         yield f"{name}_y = keras.tree.flatten({name}({before}{more}))"
         before = f"{name}_y[0]"
         shown.append(f"*{name}_y")
-    yield f"model = keras.Model({_listed([*entered])}, [{', '.join(shown)}])"
+    yield f"model = keras.Model({_listed([*entered])}, [{before if as_built else ', '.join(shown)}])"
 
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"[{', '.join(names)}]"
 
 
-def _asked(case: Case, c: int, right: Trajectory, how: str, large: bool) -> Iterator[str]:
+def _asked(case: Case, c: int, right: Trajectory, how: str, large: bool, as_built: bool) -> Iterator[str]:
     """Yield the lines of one call, and of what it is compared with."""
     spec, call = case.spec, case.calls[c]
     yield ""
@@ -332,10 +345,12 @@ def _asked(case: Case, c: int, right: Trajectory, how: str, large: bool) -> Iter
     yield f"got = keras.tree.flatten({asked})"
     yield from _kept_states(spec)
     where = f"call {c}, " if len(case.calls) > 1 else ""
+    shown: list[tuple[str, Path]] = [("output of the last step", ("outputs",))] if as_built else [*_shown(spec)]
+    last = "[:, -1]" if as_built and large else ""
     yield "compared += zip(["
-    yield from (f"    {where + name!r}," for name, _ in _shown(spec))
+    yield from (f"    {where + name!r}," for name, _ in shown)
     yield "], got, ["
-    yield from (f"    {_expected(c, right, path, spec.compute_dtype, large)}," for _, path in _shown(spec))
+    yield from (f"    {_expected(c, right, path, spec.compute_dtype, large)}{last}," for _, path in shown)
     yield "])"
 
 

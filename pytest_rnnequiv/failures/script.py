@@ -20,7 +20,7 @@ from .written import READABLE, is_large
 __all__ = ["READABLE", "WAYS", "rounding_room", "script", "shows"]
 
 
-def script(case: Case, file: str | None = None, *, how: str = "", note: str = "") -> str:
+def script(case: Case, file: str | None = None, *, how: str = "", note: str = "", as_built: bool = False) -> str:
     """Write a case as a script that others can run.
 
     Parameters
@@ -33,6 +33,8 @@ def script(case: Case, file: str | None = None, *, how: str = "", note: str = ""
         ``module:attribute``; empty where that is not known.
     note : str
         What has to be known first; it becomes a comment at the top.
+    as_built : bool
+        Of a way to run Keras: what failed is the model that users build, without the outputs of the other steps.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def script(case: Case, file: str | None = None, *, how: str = "", note: str = ""
         pytest-rnnequiv.
     """
     if how in WAYS:
-        source = model_script(case, file, how)
+        source = model_script(case, file, how, as_built)
     else:
         of_case = numpy_script if needs_numpy_only(case) else layers_script
         source = of_case(case, file) + _of_port(case, file, how)

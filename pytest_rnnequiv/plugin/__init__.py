@@ -315,7 +315,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def _start(config: pytest.Config, chosen: Settings) -> None:
     from pytest_rnnequiv.plugin.collection import SuiteCollection, load_root_conftest
     from pytest_rnnequiv.plugin.report.terminal import TerminalReport
-    from pytest_rnnequiv.plugin.told_once import ToldOnce
 
     load_root_conftest(config)
     chosen = config.stash[_SETTINGS] = _found(config, chosen)
@@ -330,7 +329,17 @@ def _start(config: pytest.Config, chosen: Settings) -> None:
         config.pluginmanager.register(KnownFailures.read(chosen.known_failures), "rnn_equiv_known_failures")
     config.pluginmanager.register(SuiteCollection(config, chosen), "rnn_equiv_collection")
     config.pluginmanager.register(TerminalReport(config, chosen), "rnn_equiv_terminal")
-    config.pluginmanager.register(ToldOnce(), "rnn_equiv_told_once")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have what keeps an implementation from being checked told once, where there are checks (pytest hook).
+
+    They may stand in a class of the project's own, without the flag.
+    """
+    if settings(session.config).enabled or "pytest_rnnequiv.suite.equivalence" in sys.modules:
+        from pytest_rnnequiv.plugin.told_once import ToldOnce
+
+        session.config.pluginmanager.register(ToldOnce(), "rnn_equiv_told_once")
 
 
 def _found(config: pytest.Config, chosen: Settings) -> Settings:
@@ -463,3 +472,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         from pytest_rnnequiv.plugin.report.terminal import write_summary
 
         write_summary(terminalreporter, ledger, chosen)
+    if any(entry.accounts for entry in ledger.entries):
+        from pytest_rnnequiv.plugin.report.verdicts import write_stories
+
+        write_stories(terminalreporter, ledger)

@@ -85,9 +85,12 @@ def _rnn_equiv_port(request: pytest.FixtureRequest) -> Iterator[Any]:
     from ..implementations.errors import ImplementationError
     from ..suite.equivalence import port_of
 
+    problem = ""
     try:
         port = port_of(request.cls)
     except ImplementationError as error:
-        pytest.fail(f"{request.cls.__name__}: {error}", pytrace=False)
+        problem = f"{request.cls.__name__}: {error}"
+    if problem:  # outside of the handler, or it would be told twice
+        pytest.fail(problem, pytrace=False)
     yield port
     port.close()

@@ -6,7 +6,12 @@ from collections.abc import Generator
 
 import pytest
 
-__all__ = ["ToldOnce"]
+__all__ = ["ToldOnce", "is_check"]
+
+
+def is_check(item: pytest.Item) -> bool:
+    """Tell whether an item is a check of the suite, be it in a class of the project's own."""
+    return bool(item.get_closest_marker("rnn_equiv")) or "_rnn_equiv_port" in getattr(item, "fixturenames", ())
 
 
 class ToldOnce:
@@ -27,7 +32,7 @@ class ToldOnce:
         except (Exception, pytest.fail.Exception) as problem:
             # an item that runs again is still the first
             first = self._first.setdefault(_key(item, problem), item.nodeid)
-            if first == item.nodeid or not item.get_closest_marker("rnn_equiv"):
+            if first == item.nodeid or not is_check(item):
                 raise
         raise pytest.skip.Exception(f"not run: its setup fails as that of {first} does")
 

@@ -256,7 +256,8 @@ def _after_calls(failed: _Failed, is_wrong: Callable[[Port, Case], bool]) -> str
     failure, and for more only if that has told something: it may take long to load.
     """
     port, memory = failed.port, _memory(failed.port)
-    lost = memory.right is not None and memory.right is not failed.case and _wrong(port, memory.right)
+    # by one call, as it was right before: the strongest way may see what nobody has looked at then
+    lost = memory.right is not None and memory.right is not failed.case and _plainly_wrong(port, memory.right)
     own = isinstance(port.runner, (Spawned, Forked))
     if own and (lost or memory.fresh is not False):
         port.runner.close()  # the next call starts another

@@ -6,15 +6,18 @@ A check is written once, as a function of a port and of what Hypothesis draws. H
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import strategies as rnn
 from .. import tally
+from ..cells.cell import Cell
 from ..cells.simple_rnn import SimpleRNNCell
-from ..failures.assertion import assert_equivalent
+from ..failures.assertion import EquivalenceError, assert_equivalent
 from ..implementations.port import Port
+from ..judging.observing import Observation
 from ..judging.oracle import judge
 from ..model.notebook import notebook_case
 from ..model.sizes import param_count
@@ -23,7 +26,7 @@ from ..model.trajectory import Trajectory
 from .architectures import known_in
 from .drawing import choose, draw_pack, draw_place, few_sizes, near, need, opening_shape
 from .registry import CHECKS, Data, Opening, check, running
-from .verification import answer, budget, expect, verify
+from .verification import answer, budget, each_in_turn, expect, verify
 
 __all__ = ["CHECKS"]
 
@@ -90,11 +93,16 @@ def _in_turn(port: Port, data: Data, activations: list[str], **wanted: Any) -> N
         covered.cover([f"activation={name}"], 0)
     first = choose(data, range(len(activations)), "first activation")
     cases = draw_pack(port, data, most=4, activation=activations[0], **few_sizes(port, data), **wanted)
-    for name in activations[first:] + activations[:first]:
+
+    def turn(name: str) -> None:
+        __tracebackhide__ = True
         if budget().ended():
             return
         verify(port, [case.replace(spec=case.spec.replace(activation=name)) for case in cases])
         covered.cover([f"activation={name}"], len(cases))
+
+    names = activations[first:] + activations[:first]
+    each_in_turn((partial(turn, name) for name in names), all_of_them=isinstance(data, Opening))
 
 
 @check(examples=40, share=3)
@@ -106,12 +114,17 @@ def test_cells(port: Port, data: Data) -> None:
     for cell in others:
         covered.cover([f"cell={cell}"], 0)
     start = choose(data, range(len(others)), "first cell")
-    for cell in others[start:] + others[:start]:
+
+    def turn(cell: Cell) -> None:
+        __tracebackhide__ = True
         if budget().ended():
             return
         cases = draw_pack(port, data, most=4, cell=cell, **few_sizes(port, data))
         verify(port, cases)
         covered.cover([f"cell={cell}"], len(cases))
+
+    turns = (partial(turn, cell) for cell in others[start:] + others[:start])
+    each_in_turn(turns, all_of_them=isinstance(data, Opening))
 
 
 @check(everywhere=True)
@@ -211,7 +224,13 @@ def test_model_as_built(port: Port, data: Data) -> None:
     last, shown = port.runner.implementation.last_outputs(case), answer(port, case)
     # Two models, which may round otherwise: then the states of the one say nothing of the outputs of the other.
     same = np.array_equal(last, _outputs(shown)[:, -1], equal_nan=True)
-    assert_equivalent(case, Trajectory(last, shown.states if same else None), port.precision)
+    seen = Trajectory(last, shown.states if same else None)
+    try:
+        assert_equivalent(case, seen, port.precision)
+    except EquivalenceError as failure:
+        failure.name, failure.how, failure.as_built = port.name, port.how, True
+        failure.seen = (Observation.of(case, seen),)
+        raise
 
 
 #: The law of each layer: its parameters, and the shape of its biases.

@@ -15,6 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
+from ..failures.errors import errors_in
+from . import told_before
+
 __all__ = ["KnownFailure", "KnownFailures", "parse"]
 
 _ENTRY = re.compile(r"(?:test_)?(?P<check>\w+)(?:\[(?P<implementation>[^\]]+)\])?\s*:\s+(?P<reason>\S.*)")
@@ -115,6 +118,7 @@ class KnownFailures:
         except Exception as failure:
             if not _judged(failure):
                 raise
+            told_before.forget([*errors_in(failure)])
             raise pytest.xfail.Exception(reason) from failure
         pytest.fail(f"[XPASS(strict)] {reason}", pytrace=False)
 

@@ -46,12 +46,20 @@ class LawBroken(EquivalenceError):
         self.law = law
         self.other = other
 
-    @property
-    def brief(self) -> str:
-        """The failure in one line."""
-        if self.again:
-            return self.again
+    def _brief(self) -> str:
+        if self.again or (self.known is not None and self.known.explanations):
+            return super()._brief()
         return f"{self._sentence()}: {self.law.cause}"
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """What was asked: the case, and what was changed about it."""
+        return self.case, self.other.case
+
+    @property
+    def contradiction(self) -> tuple[str, str, str]:
+        """Which law it breaks, the sentence about that, and the usual cause."""
+        return self.law.name, f"breaks a law of recurrences ({self.law.says}): {self._sentence()}", self.law.cause
 
     def _sentence(self) -> str:
         p = self.verdict.place
@@ -64,12 +72,21 @@ class LawBroken(EquivalenceError):
         )
 
     def _lines(self) -> list[str]:
+        lines = [f"{self.name or 'the implementation'} breaks a law of recurrences", ""]
+        lines += [f"  {label:<13}{text}" for label, text in self.rows()]
+        # What shows the case alone comes first; what was changed about it follows.
+        return [*lines, "", *self._shown_alone(), "", "  and what was changed:", "", *self._changes()]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return what is told of the failure, each line with its label."""
         p = self.verdict.place
         assert p is not None
         rows = {
+            "asked again": self.again,
             "law": self.law.says,
             "but": self._sentence(),
-            "usual cause": self.law.cause,
+            "diagnosis": "" if self.known is None else str(self.known),
+            "usual cause": (self.known.how if self.known is not None else "") or self.law.cause,
             "first broken": str(p),
             "before": f"{p.expected:.9g}",
             "after": f"{p.got:.9g}",
@@ -78,14 +95,7 @@ class LawBroken(EquivalenceError):
             rows["off by"] = f"{p.got - p.expected:+.3g}, {p.error_over_bound:.3g} times what rounding explains"
         else:
             rows["room"] = f"{p.bound:.2g}"
-        # The second half says how to see the case alone; what was changed about it follows.
-        plain = super()._lines()
-        if self.again:
-            rows = {"asked again": self.again, **rows}
-        seen = plain[next(i for i, line in enumerate(plain) if line.startswith("  to see it")) :]
-        lines = [f"{self.name or 'the implementation'} breaks a law of recurrences", ""]
-        lines += [f"  {label:<13}{text}" for label, text in rows.items()]
-        return [*lines, "", *seen, "", "  and what was changed:", "", *self._changes()]
+        return [(label, text) for label, text in rows.items() if text]
 
     def script(self, file: str | None = None) -> str:
         """Write the script of both runs, one after the other."""

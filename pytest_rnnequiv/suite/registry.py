@@ -2,7 +2,8 @@
 
 A check looks at an implementation in this order:
 
-1. what failed in an earlier run, which Hypothesis's database keeps;
+1. what failed in an earlier run, which Hypothesis's database keeps (but where an earlier check has told what is wrong
+   with the port, the openings come first: if that explains their failure too, the check is over);
 2. its *openings*: a few cases that were thought out beforehand. They are generic, so that they show something however
    little time there is, and the same for most checks, so that a slow port is asked once for all of them;
 3. what Hypothesis draws, until the time is over.
@@ -28,10 +29,13 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
 from .. import tally
+from ..failures.assertion import EquivalenceError
+from ..failures.errors import errors_in
 from ..implementations.errors import Declined
 from ..implementations.port import Port
 from ..implementations.registry import BUILT_IN
 from ..run_state import state
+from . import told_before
 from .verification import (
     Budget,
     ShrinkingIsOver,
@@ -178,7 +182,7 @@ class Check:
         spent = budget()
         # Before anything is drawn, so that there is nothing to shrink; but what failed here once has to fail so again.
         if (why := not_again(port)) and not spent.failures:
-            pytest.fail(f"{port.name}: {why}", pytrace=False)
+            _give_up(port, why)
         spent.goes_on()  # before and not after: a failure at hand is told
         spent.examples += 1
         try:
@@ -197,6 +201,16 @@ class Check:
         share = min(self.share, 0.5) if port.secondary else self.share
         spent = open_budget(share * profile.seconds)
         try:
+            self._looked_for(port, runs, spent)
+        except Exception as raised:
+            _remember(port, spent, [*errors_in(raised)])
+            raise
+        _see_that_something_was_shown(port, spent)
+
+    def _looked_for(self, port: Port, runs: _Runs, spent: Budget) -> None:
+        """Look for a failure, and make it smaller."""
+        __tracebackhide__ = True
+        try:
             if self.examples:
                 self._in_order(port, runs, spent)
             else:
@@ -207,16 +221,25 @@ class Check:
             if spent.smallest is None:
                 raise
             _tell(spent.smallest)
-        _see_that_something_was_shown(port, spent)
+        except EquivalenceError as failure:
+            if not self.examples:
+                told_before.follows(port, failure)
+            raise
 
     def _in_order(self, port: Port, runs: _Runs, spent: Budget) -> None:
         __tracebackhide__ = True
         if why := not_again(port):
-            pytest.fail(f"{port.name}: {why}", pytrace=False)
+            _give_up(port, why)
+        kept, opened = None, told_before.anything(port)
+        if opened:
+            kept = self._opened(port, spent)
+            if isinstance(kept, EquivalenceError) and _all_follow(port, [kept, *spent.ways.values()]):
+                _tell(kept)
         if Phase.reuse in runs.phases:
             with suppress(unittest.SkipTest):  # so it is told that nothing failed before
                 runs.start(port, 1, but=Phase.generate)
-        kept = self._opened(port, spent)
+        if not opened:
+            kept = self._opened(port, spent)
         if kept is not None and (Phase.shrink not in runs.phases or not worth_shrinking(port)):
             _tell(kept)
         if kept is not None:
@@ -307,6 +330,30 @@ class _Runs:
         test.__doc__ = function.__doc__
         test.__module__ = function.__module__
         return test
+
+
+def _give_up(port: Port, why: str) -> NoReturn:
+    """Fail a check of a port that is not asked any more; whoever gathers failures reads why."""
+    __tracebackhide__ = True
+    given_up = Failed(f"{port.name}: {why}", pytrace=False)
+    given_up.not_asked = why  # type: ignore[attr-defined]
+    raise given_up
+
+
+def _all_follow(port: Port, failures: list[EquivalenceError]) -> bool:
+    """Whether all of them have reasons that were told before."""
+    return all(told_before.follows(port, failure) for failure in failures)
+
+
+def _remember(port: Port, spent: Budget, failures: list[EquivalenceError]) -> None:
+    """Keep for later checks what is told, and put beside it the other ways in which the check has failed."""
+    for told in failures[:1]:
+        others = (failure for kind, failure in spent.ways.items() if kind != told_before.about(told.case))
+        told.beside = tuple(others)
+        told_before.remember(port, told)
+        for other in told.beside:
+            if not told_before.follows(port, other):
+                told_before.remember(port, other)
 
 
 def _see_that_something_was_shown(port: Port, spent: Budget) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import tally
 from ..failures.assertion import EquivalenceError
+from ..failures.story import size
 from ..implementations.errors import Declined
 from ..implementations.port import Port
 from ..implementations.runner import PortFailure
@@ -23,7 +24,7 @@ from ..mistakes.diagnosis import Diagnosis, explain
 from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
 from ..run_state import state
-from . import asking_again
+from . import asking_again, told_before
 from .probing import probed
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "answer",
     "ask",
     "budget",
+    "each_in_turn",
     "expect",
     "fail",
     "no_answer",
@@ -61,7 +63,7 @@ WORTH_SHRINKING = 100
 #: Weights up to which it takes seconds, and not minutes, to try every mistake on a case that was not shrunk.
 PUZZLING = 500
 
-#: Failing observations that a check keeps for the diagnosis, and how many numbers they may have.
+#: Failing observations of a kind that a check keeps for the diagnosis, and how many numbers they may have.
 KEPT, KEPT_SIZE = 4, 1500
 
 
@@ -74,11 +76,8 @@ class TimeIsOver(KeyboardInterrupt):
 
 
 def _size(failure: AssertionError) -> tuple[int, int]:
-    """How much there is to read of a case: its numbers, and those of them that are not zero."""
-    if not isinstance(failure, EquivalenceError):
-        return 0, 0
-    arrays = failure.case.numbers().values()
-    return sum(array.size for array in arrays), sum(int(np.count_nonzero(array)) for array in arrays)
+    """How much there is to read of a failure."""
+    return size(failure.case) if isinstance(failure, EquivalenceError) else (0, 0)
 
 
 @dataclass
@@ -99,6 +98,7 @@ class Budget:
     failures: dict[tuple[bytes, ...], EquivalenceError] = field(default_factory=dict)
     seen: list[Observation] = field(default_factory=list)
     smallest: AssertionError | None = None
+    ways: dict[tuple[str, ...], EquivalenceError] = field(default_factory=dict)
     opening: bool = False
     content: bool = False
     examples: int = 0
@@ -409,9 +409,9 @@ def _failure(
         told_of = Diagnosis((), verdict.problem or "", probed=lambda: probed(port, asked))
         return EquivalenceError(asked, verdict, lambda: told_of, precision=port.precision, name=port.name)
     # What is smaller says less: the first failures, which look for trouble, tell mistakes apart.
-    seen = [observation, *spent.seen]
-    size = sum(a.size for a in case.numbers().values())
-    if len(spent.seen) < KEPT and size <= KEPT_SIZE:
+    # One mistake explains what is of one kind; the activations of a port may be wrong in a way of their own each.
+    seen = [observation, *(each for each in spent.seen if told_before.about(each.case) == told_before.about(case))]
+    if len(seen) <= KEPT and size(case)[0] <= KEPT_SIZE:
         spent.seen.append(observation)
     if not worth_shrinking(port) and _known_of(port).calls == 1:  # a first call may be slow
         with suppress(PortFailure, BadAnswer, Declined):
@@ -436,7 +436,7 @@ def _failure(
         states = np.asarray(observation.trajectory.states)[:, :steps]
         shown = Observation.of(case.with_identity_head().prefix(steps), Trajectory(states))
         verdict = replace(shown.judge(port.precision), way=PREFIXES)
-    return EquivalenceError(
+    failure = EquivalenceError(
         shown.case,
         verdict,
         explained,
@@ -444,12 +444,36 @@ def _failure(
         precision=port.precision,
         name=port.name,
     )
+    failure.seen = (observation,)
+    return failure
 
 
 def _heard(port: Port) -> list[Observation]:
     """Return small cases that were asked of a port, with its answers."""
     pairs = _known_of(port).answers.values()
     return [Observation.of(case, answer) for case, answer in pairs if case.spec.param_count <= PUZZLING]
+
+
+def each_in_turn(turns: Iterable[Callable[[], None]], *, all_of_them: bool) -> None:
+    """Take turns, such as one for each activation; with `all_of_them` the later ones too where an earlier one fails.
+
+    Raises
+    ------
+    EquivalenceError
+        The first failure. The others are kept in the budget, one of each kind.
+    """
+    __tracebackhide__ = True
+    first: EquivalenceError | None = None
+    for turn in turns:
+        try:
+            turn()
+        except EquivalenceError as failure:
+            if not all_of_them:
+                raise
+            first = first or failure
+            budget().ways.setdefault(told_before.about(failure.case), failure)
+    if first is not None:
+        fail(first)
 
 
 def fail(failure: EquivalenceError) -> NoReturn:

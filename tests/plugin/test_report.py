@@ -59,13 +59,13 @@ class Finished(NamedTuple):
 
 
 def finished(path: Path, *arguments: str) -> Finished:
-    """Check two things of the port, of which it has one right, and write all reports that there are."""
+    """Check three things of the port, of which it has one right, and write all reports that there are."""
     (path / "pyproject.toml").write_text(INI)
     (path / "port.py").write_text(PORT)
-    command = [sys.executable, "-m", "pytest", "--rnn-equiv", "-k", "recurrence or repeats", *arguments]
+    command = [sys.executable, "-m", "pytest", "--rnn-equiv", "-k", "recurrence or equal_sizes or repeats", *arguments]
     done = subprocess.run(command, cwd=path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
-    assert "1 failed, 1 passed" in done.stdout
+    assert "2 failed, 1 passed" in done.stdout
     return Finished(path, done.stdout)
 
 
@@ -90,7 +90,7 @@ def test_summary_json(run: Finished) -> None:
     assert summary["implementations"]["port:run"]["identity"] == "port:run"
     assert summary["versions"].keys() == {"pytest-rnnequiv", "python"}
     checks = summary["implementations"]["port:run"]["checks"]
-    assert checks.keys() == {"recurrence", "repeats"}
+    assert checks.keys() == {"recurrence", "equal_sizes", "repeats"}
     broken = checks["recurrence"]
     assert broken["outcome"] == "failed"
     assert broken["cases"] == broken["conclusive"] + broken["inconclusive"] > 0
@@ -101,14 +101,28 @@ def test_summary_json(run: Finished) -> None:
     assert checks["repeats"]["failures"] == 0
 
 
+def test_summary_json_has_the_verdict(run: Finished) -> None:
+    verdict = json.loads((run.path / "out/here/summary.json").read_text())["implementations"]["port:run"]["verdict"]
+    assert verdict["status"] == "different"
+    assert verdict["sentence"] == f"port:run is wrong: {DIAGNOSIS} (2 failing checks)"
+    (reason,) = verdict["reasons"]
+    assert reason["names"] == ["bh-dropped"]
+    assert reason["checks"].keys() == {"recurrence", "equal_sizes"}
+    assert reason["case"] == "SimpleRNN(D=1, M=1, K=1), N=1, T=1"
+    assert str(Path(f"out/here/failures/{NAME}.py")) in reason["files"]
+
+
 @pytest.mark.parametrize("where", ["run", "run_apart"])
 def test_evidence(where: str, request: pytest.FixtureRequest) -> None:
     """In the report, or in pytest's cache where there is none; however the run is made."""
     run: Finished = request.getfixturevalue(where)
     folder = Path("out/here/failures" if where == "run" else ".pytest_cache/d/rnn_equiv")
     files = {path.name for path in (run.path / folder).iterdir()}
-    assert files - {".written"} == {f"{NAME}.npz", f"{NAME}.py"} | ({f"{NAME}.png"} if PLOTS else set())
-    run.says("*rnn-equiv: the failing case*", f"{folder / NAME}.npz")
+    other = NAME.replace("recurrence", "equal_sizes")  # what it explained before is not drawn again
+    assert files - {".written"} - {f"{other}.npz", f"{other}.py"} == {f"{NAME}.npz", f"{NAME}.py"} | (
+        {f"{NAME}.png"} if PLOTS else set()
+    )
+    run.says(f"*{folder / NAME}.py", "*the .npz beside it is the case*")
     case = Case.load(run.path / folder / f"{NAME}.npz")
     assert (case.N, case.T, case.M) == (1, 1, 1)
     script = subprocess.run(
@@ -119,19 +133,42 @@ def test_evidence(where: str, request: pytest.FixtureRequest) -> None:
 
 def test_the_message_teaches(run: Finished) -> None:
     run.says(
-        "*EquivalenceError: port:run is not the recurrence on SimpleRNN(D=1, M=1, K=1), N=1, T=1",
-        f"*diagnosis*{DIAGNOSIS}: so, * of * steps are within their bound; without, * of *",
-        "*usual cause*",
-        "*first broken state (sample 0, step 0, unit 0)",
-        "*got * 0",
-        "*expected *+-*",
-        "*off by *times its bound",
-        "*broken * 1 of 1 steps (judged by prefixes, in float32)",
-        "*to see it with numpy alone:",
-        "*import numpy as np",
-        "*for t in range(1):",
+        f"port:run is wrong: {DIAGNOSIS}.",
+        "  usual cause *",
+        "  evidence     2 checks fail so, in * cases: recurrence (*), equal_sizes (*",
+        "*steps are within their bound*",
+        "  smallest     SimpleRNN(D=1, M=1, K=1), N=1, T=1, by the check recurrence",
+        "  first broken state (sample 0, step 0, unit 0)",
+        "  got * 0",
+        "  expected *+-*",
+        "  off by *times its bound",
+        "  to see it *",
+        "  when mended *--lf*",
+        "    import numpy as np",
+        "    for t in range(1):",
         "FAILED rnn_equiv.py::test_recurrence[[]port:run[]] - without the bias `bh`",
+        f"VERDICT port:run is wrong: {DIAGNOSIS} (2 failing",
+        "  checks)",
     )
+
+
+@pytest.mark.parametrize("where", ["run", "run_apart"])
+def test_it_is_told_once_and_pointed_to(where: str, request: pytest.FixtureRequest) -> None:
+    run: Finished = request.getfixturevalue(where)
+    run.says(
+        "_* test_recurrence[[]port:run[]] _*",
+        "told at the end: without the bias `bh`",
+        "_* test_equal_sizes[[]port:run[]] _*",
+        "told at the end: without the bias `bh`",
+        "=* rnn-equiv =*",
+        "=* rnn-equiv: what is wrong with port:run =*",
+        "=* short test summary info =*",
+    )
+    assert run.text.count("usual cause") == 1
+    lines = run.text.splitlines()
+    story = lines[lines.index(f"port:run is wrong: {DIAGNOSIS}.") : lines.index("-v shows each failure whole")]
+    assert len(story) < 40
+    assert max(map(len, story)) <= 80
 
 
 def test_it_shows_the_message_and_not_our_frames(run: Finished) -> None:
@@ -141,9 +178,12 @@ def test_it_shows_the_message_and_not_our_frames(run: Finished) -> None:
 
 def test_junitxml_has_it_too(run: Finished) -> None:
     tree = ElementTree.parse(run.path / "junit.xml")
-    (failure,) = tree.iter("failure")
-    assert DIAGNOSIS in (failure.text or "")
-    assert "import numpy as np" in (failure.text or "")
+    for failure in tree.iter("failure"):
+        assert DIAGNOSIS in (failure.text or "")
+        assert "import numpy as np" in (failure.text or "")
+    suite = next(tree.iter("testsuite"))
+    verdicts = {p.get("name"): p.get("value") for p in suite.findall("properties/property")}
+    assert verdicts["rnn_equiv.verdict[port:run]"] == f"port:run is wrong: {DIAGNOSIS} (2 failing checks)"
     (case,) = (case for case in tree.iter("testcase") if "recurrence" in case.get("name", ""))
     properties = {p.get("name"): p.get("value") for p in case.iter("property")}
     assert int(properties["rnn_equiv.failures"] or 0) > 0
@@ -155,13 +195,21 @@ def test_pytest_html_shows_the_picture(run: Finished) -> None:
     assert "data:image/png;base64" in (run.path / "report.html").read_text()
 
 
+@pytest.mark.skipif(not HTML, reason="needs pytest-html")
+def test_pytest_html_has_the_verdict_on_top(run: Finished) -> None:
+    page = (run.path / "report.html").read_text()
+    assert f"<h2>rnn-equiv: port:run is wrong: {DIAGNOSIS} (2 failing checks)</h2>" in page
+    assert "usual cause" in page
+
+
 @pytest.mark.parametrize("style", ["long", "short", "line", "native", "no"])
 def test_whatever_the_style_of_tracebacks(project: pytest.Pytester, style: str) -> None:
     result = project.runpytest("--rnn-equiv", "-k", "recurrence", f"--tb={style}")
     result.assert_outcomes(failed=1)
     text = result.stdout.str()
     assert "INTERNALERROR" not in text
-    assert (DIAGNOSIS in text) == (style in ("long", "short", "native"))
+    assert f"VERDICT port:run is wrong: {DIAGNOSIS}" in text
+    assert ("usual cause" in text) == (style in ("long", "short", "native"))
 
 
 def test_a_projects_own_test_leaves_its_case_too(project: pytest.Pytester) -> None:
@@ -302,7 +350,7 @@ class TestNothingCanBeWritten:
             *("-k", "recurrence or notebook", "--rnn-equiv-profile=quick", "--rnn-equiv-impl=port.py:run")
         )
         result.assert_outcomes(failed=1, passed=1)
-        result.stdout.fnmatch_lines([f"*{DIAGNOSIS}*", "*= rnn-equiv =*"])
+        result.stdout.fnmatch_lines(["*it could not be kept: *", "*= rnn-equiv =*", f"*{DIAGNOSIS}*"])
 
 
 class TestOneRunOneReport:

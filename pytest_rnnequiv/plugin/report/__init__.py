@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 if TYPE_CHECKING:
     from pytest_rnnequiv.tally import Tally
 
-__all__ = ["LEDGER", "OWN_TESTS", "Entry", "Ledger"]
+__all__ = ["ACCOUNTS", "LEDGER", "OWN_TESTS", "Entry", "Ledger"]
 
 _PREFIX = "rnn_equiv."  # `tally.PREFIX`, without importing it in runs that have nothing to tell
+
+ACCOUNTS = "rnn_equiv_accounts"
+"""The attribute of a report that bears what its failures say of themselves: plain data, which pytest-xdist carries."""
 
 OWN_TESTS = "own tests"
 """What stands in the place of an implementation's name where a project's own tests judge something."""
@@ -33,6 +37,8 @@ class Entry(NamedTuple):
     """What it counted; None if it did not come to that."""
     identity: str = ""
     """What was asked for; empty where a project's own tests judge something."""
+    accounts: tuple[dict[str, Any], ...] = ()
+    """What each failure of a check says of itself, with the files that it left."""
 
     @property
     def name(self) -> str:
@@ -98,12 +104,51 @@ class Ledger:
             reason=_reason(report),
             tally=Tally.from_properties(report.user_properties),
             identity=said.get(IDENTITY, ""),
+            accounts=tuple(getattr(report, ACCOUNTS, ())),
         )
         if not entry.check and entry.name:  # a class of the project's own that holds the checks
             entry = entry._replace(identity=report.nodeid.partition("[")[0].rpartition("::")[0])
         key = report.nodeid, getattr(report, "worker_id", "")
         self._entries.pop(key, None)
         self._entries[key] = entry
+
+    # -- the verdicts, in all reports that there are
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+        """Cut failures that have a story before pytest lists them, and end with a sentence (pytest hook)."""
+        if not self._failed_with_reason:
+            return (yield)
+        from . import verdicts
+
+        verdicts.point(terminalreporter, self)
+        yield
+        verdicts.write_sentences(terminalreporter, self)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Put the verdicts into the JUnit file before it is written (pytest hook)."""
+        if not self._failed_with_reason:
+            return
+        from _pytest.junitxml import xml_key
+
+        from . import verdicts
+
+        if (xml := session.config.stash.get(xml_key, None)) is not None:
+            for label, sentence in verdicts.sentences(self).items():
+                xml.add_global_property(f"{_PREFIX}verdict[{label}]", sentence)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """Put the verdicts on top of pytest-html's page (its hook)."""
+        if self._failed_with_reason:
+            from . import verdicts
+
+            prefix.extend(verdicts.html_summary(self))
+
+    @property
+    def _failed_with_reason(self) -> bool:
+        return any(entry.accounts for entry in self._entries.values())
 
     @property
     def counted(self) -> list[Entry]:

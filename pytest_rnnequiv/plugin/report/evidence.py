@@ -12,7 +12,9 @@ import pytest
 
 from ...failures.assertion import EquivalenceError
 from ...failures.errors import errors_in
-from . import summary_json
+from ...failures.story import Account, account, without_a_case
+from ..told_once import is_check
+from . import ACCOUNTS, summary_json
 
 __all__ = ["keep", "leave"]
 
@@ -54,6 +56,8 @@ def leave(error: EquivalenceError, where: Path, name: str) -> list[Path]:
     script_file.write_text(error.script(case_file.name if written else None), encoding="utf-8")
     written.append(script_file)
     picture_file = stem.with_name(stem.name + ".png")
+    if error.known is not None:  # the failure that was explained first has a picture, of a smaller case
+        return written
     with contextlib.suppress(Exception):  # no matplotlib, or nowhere to write: the case and the script are there
         from .picture import draw
 
@@ -63,30 +67,47 @@ def leave(error: EquivalenceError, where: Path, name: str) -> list[Path]:
 
 
 def keep(item: pytest.Item, chosen: Path | None, error: BaseException, report: Any) -> None:
-    """Leave the evidence of a failed item, and name it in the item's report."""
+    """Leave the evidence of a failed item, name it in the item's report, and have the report say what is wrong."""
     found = list(errors_in(error))
+    ours = is_check(item)
     if not found:
+        if ours and (why := getattr(error, "not_asked", "")):
+            _say(report, [(without_a_case(why), why, [])])
         return
-    if item.get_closest_marker("rnn_equiv"):
+    if ours:
         with contextlib.suppress(Exception):  # then the report is long
             shorten(report, found[0])
+    files: list[list[str]] = [[] for _ in found]
     try:
-        _keep(item.config, chosen, found, report)
+        files = _keep(item.config, chosen, found, report)
     except Exception as problem:  # a full disk, a directory that cannot be written: the failure itself is told
         what = f"it could not be kept: {type(problem).__name__}: {problem}"
         report.sections.append((_SECTION, f"{what} (--rnn-equiv-report DIR names another place)"))
+    if ours:
+        with contextlib.suppress(Exception):  # then the failure is told, and not gathered with others
+            _say(report, [(account(each), each.brief, names) for each, names in zip(found, files, strict=True)])
 
 
-def _keep(config: pytest.Config, chosen: Path | None, found: list[EquivalenceError], report: Any) -> None:
+def _say(report: Any, accounts: list[tuple[Account, str, list[str]]]) -> None:
+    """Have a report say what its failures come from, in plain data."""
+    said = [{"account": each.plain(), "brief": brief, "files": files} for each, brief, files in accounts]
+    setattr(report, ACCOUNTS, said)
+
+
+def _keep(config: pytest.Config, chosen: Path | None, found: list[EquivalenceError], report: Any) -> list[list[str]]:
+    """Leave the evidence of each failure; return the names of the files."""
     where = directory(config, chosen)
     if where is None:
-        return
+        return [[] for _ in found]
+    named = []
     for number, each in enumerate(found):
         name = report.nodeid + (f"-{number + 1}" if len(found) > 1 else "")
         files = leave(each, where, name)
         if chosen is not None:
             summary_json.note(where, files)
         attach(config, report, files, each.note)
+        named.append([str(_short(config, path)) for path in files])
+    return named
 
 
 def shorten(report: Any, error: EquivalenceError) -> None:

@@ -7,10 +7,13 @@ import json
 import math
 import platform
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ... import __version__
 from . import Entry, Ledger
+
+if TYPE_CHECKING:
+    from ...failures.story import Story
 
 __all__ = ["FAILURES", "begin", "note", "summary", "write"]
 
@@ -67,10 +70,17 @@ def note(failures: Path, files: list[Path]) -> None:
 
 
 def summary(ledger: Ledger, profile: str) -> dict[str, Any]:
-    """Return the summary as plain data: per implementation its versions, and per check its numbers."""
+    """Return the summary as plain data: per implementation its verdict and its versions, and per check its numbers."""
     implementations: dict[str, Any] = {}
+    wrong = _wrong(ledger)
     for label, entries in ledger.by_implementation(ledger.entries).items():
-        whole = implementations[label] = {"identity": entries[0].identity, "versions": {}, "checks": {}}
+        verdict = _verdict(label, entries, wrong.get(label, []))
+        whole = implementations[label] = {
+            "identity": entries[0].identity,
+            "verdict": verdict,
+            "versions": {},
+            "checks": {},
+        }
         for entry in entries:
             if entry.tally is not None:
                 whole["versions"].update(entry.tally.versions)
@@ -85,6 +95,42 @@ def summary(ledger: Ledger, profile: str) -> dict[str, Any]:
         "platform": platform.platform(),
         "implementations": implementations,
     }
+
+
+def _wrong(ledger: Ledger) -> dict[str, list[Story]]:
+    """Gather what is wrong; a run in which nothing failed imports nothing for that."""
+    if not any(entry.accounts for entry in ledger.entries):
+        return {}
+    from . import verdicts
+
+    return verdicts.of_all(ledger)
+
+
+def _verdict(label: str, entries: list[Entry], found: list[Story]) -> dict[str, Any]:
+    """Return the verdict of an implementation: one word, one sentence, and each reason for which it is wrong."""
+    failed = [entry for entry in entries if entry.outcome == "failed"]
+    conclusive = sum(entry.conclusive for entry in entries)
+    reasons = [
+        {
+            "names": story.keys,
+            "sentence": story.sentence,
+            "usual_cause": story.cause,
+            "checks": story.checks,
+            "case": story.smallest.account.called,
+            "files": story.smallest.files,
+        }
+        for story in found
+    ]
+    if found:
+        from ...failures.story import summed_up
+
+        return {"status": "different", "sentence": summed_up(label, found), "reasons": reasons}
+    cases = f"{conclusive:,} conclusive {'case' if conclusive == 1 else 'cases'}"
+    if failed:
+        return {"status": "failed", "sentence": f"{label} failed: {len(failed)} of {len(entries)}", "reasons": []}
+    if not conclusive:
+        return {"status": "inconclusive", "sentence": f"nothing was shown of {label}", "reasons": []}
+    return {"status": "equivalent", "sentence": f"{label} is the recurrence in {cases}", "reasons": []}
 
 
 def _numbers(entry: Entry) -> dict[str, Any]:

@@ -348,9 +348,7 @@ def _in_words(counted: Tally) -> str:
 
 def _remarks(ledger: Ledger, settings: Settings) -> Iterator[_Remark]:
     """Yield what a reader must not miss, most harmless first."""
-    skipped = Counter(entry.reason for entry in ledger.entries if entry.check and entry.outcome == "skipped")
-    for reason, number in skipped.items():
-        yield _Remark(f"{_plural(number, 'check')} skipped: {reason or 'no reason given'}", {"yellow": True})
+    yield from _skips(ledger)
     for note in _sum(ledger.counted).notes:
         yield _Remark(note, {})
     for label, entries in ledger.by_implementation(ledger.entries).items():
@@ -382,6 +380,27 @@ def _remarks(ledger: Ledger, settings: Settings) -> Iterator[_Remark]:
         yield _Remark(f"--rnn-equiv-require-impl: {text}", _FAILED, loud=True)
 
 
+#: Reasons of skips that are told one by one; more fill a screen, and pytest's ``-rs`` has them all.
+_FEW_REASONS = 3
+
+
+def _skips(ledger: Ledger) -> Iterator[_Remark]:
+    """Count the checks that were skipped, by their reasons, or by implementation where there are many of them."""
+    skipped = [entry for entry in ledger.entries if entry.check and entry.outcome == "skipped"]
+    by_reason = Counter(entry.reason for entry in skipped)
+    if len(by_reason) <= _FEW_REASONS:
+        for reason, number in by_reason.items():
+            yield _Remark(f"{_plural(number, 'check')} skipped: {reason or 'no reason given'}", {"yellow": True})
+        return
+    for label, entries in ledger.by_implementation(skipped).items():
+        reasons = len({entry.reason for entry in entries})
+        if reasons == 1:
+            text = f"{_plural(len(entries), 'check')} skipped: {entries[0].reason or 'no reason given'}"
+        else:
+            text = f"{label}: {_plural(len(entries), 'check')} skipped, for {reasons} reasons (-rs tells them)"
+        yield _Remark(text, {"yellow": True})
+
+
 def _what_would_help(entries: list[Entry]) -> str:
     cases = sum(entry.cases for entry in entries)
     if cases:
@@ -401,7 +420,8 @@ def _sum(entries: Iterable[Entry]) -> Tally:
 
 
 def _is_remarkable(row: _Row) -> bool:
-    return row.failed or row.tally.inconclusive > 0
+    # what failed without having been asked is told in the verdict
+    return (row.failed and row.tally.cases > 0) or row.tally.inconclusive > 0
 
 
 def _markup(row: _Row) -> Markup:

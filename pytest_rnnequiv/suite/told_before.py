@@ -1,0 +1,128 @@
+"""What was told of a port before: a reason that one check has found need not be looked for by the next.
+
+Where what explains an earlier failure explains a new one as well, by the numbers of the new one, nothing is gained by
+looking for a smaller case: the check fails at once, and says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from ..failures.assertion import EquivalenceError
+from ..failures.story import reason
+from ..implementations.errors import ImplementationError
+from ..implementations.port import Port
+from ..implementations.runner import PortFailure
+from ..judging.observing import Observation
+from ..mistakes.diagnosis import Diagnosis
+from ..mistakes.evidence import Evidence
+from ..model.case import Case
+from ..model.trajectory import BadAnswer
+from ..run_state import state
+
+__all__ = ["about", "anything", "follows", "forget", "remember"]
+
+
+@dataclass
+class _Told:
+    """The failures that were told of each port of the run, each of another reason."""
+
+    of: WeakKeyDictionary[Port, list[EquivalenceError]] = field(default_factory=WeakKeyDictionary)
+
+
+def _told(port: Port) -> list[EquivalenceError]:
+    return state().part(_Told).of.setdefault(port, [])
+
+
+def remember(port: Port, failure: EquivalenceError) -> None:
+    """Keep a failure that a check tells, for the checks after it."""
+    if failure.known is None:
+        _told(port).append(failure)
+
+
+def anything(port: Port) -> bool:
+    """Whether a failure of the port was told."""
+    return bool(_told(port))
+
+
+def forget(failures: list[EquivalenceError]) -> None:
+    """Forget failures which are expected, and not told: what comes after them has to be looked at whole."""
+    for told in state().part(_Told).of.values():
+        told[:] = [each for each in told if not any(each is failure for failure in failures)]
+
+
+def follows(port: Port, failure: EquivalenceError) -> bool:
+    """Whether a failure has the reason of an earlier one; then it is told so, and needs no smaller case.
+
+    A mistake has to explain what was seen here, by itself. What nothing has explained is not asked again where the
+    case is of the same kind.
+    """
+    return any(earlier is not failure and _follows(port, earlier, failure) for earlier in _told(port))
+
+
+def _follows(port: Port, earlier: EquivalenceError, failure: EquivalenceError) -> bool:
+    if failure.known is not None:
+        return True
+    if earlier.again or earlier.verdict.place is None or failure.verdict.place is None:
+        return _same_sentence(earlier, failure)
+    if earlier.contradiction is not None:
+        return False
+    seen = _seen(port, failure)
+    if not any(observation.judge(port.precision).different for observation in seen):
+        return False
+    mistakes = [explanation.mistakes for explanation in earlier.diagnosis.explanations]
+    if not mistakes:
+        return _both_unexplained(earlier, failure)
+    evidence = Evidence(seen, port.precision)
+    found = [explained for each in mistakes if (explained := evidence.try_out(each)) is not None]
+    if found:
+        failure.known = Diagnosis(tuple(found), "")
+    return bool(found)
+
+
+def _same_sentence(earlier: EquivalenceError, failure: EquivalenceError) -> bool:
+    """Whether both have no answer that can be judged, for one reason, or answers that differ."""
+    if earlier.again:
+        return bool(failure.again)
+    if earlier.verdict.place is not None or failure.verdict.place is not None:
+        return False
+    return reason(earlier)[0] == reason(failure)[0]
+
+
+def _seen(port: Port, failure: EquivalenceError) -> list[Observation]:
+    """Return what a failure was judged by; a broken law has none, so its cases are looked at."""
+    if failure.seen:
+        return list(failure.seen)
+    seen = []
+    for case in failure.cases:
+        try:
+            seen.append(port.observe(case))
+        except (PortFailure, BadAnswer, ImplementationError):
+            continue
+    return seen
+
+
+def about(case: Case) -> tuple[str, ...]:
+    """Return the cell and the activation of a case: a port may be wrong in a way of its own in each."""
+    spec = case.spec
+    return (str(spec.cell), spec.activation.name) if spec.plain else ("network",)  # those share their mistakes
+
+
+def _both_unexplained(earlier: EquivalenceError, failure: EquivalenceError) -> bool:
+    """Whether two failures are of one kind, of which the earlier one was not explained.
+
+    The new one is diagnosed by itself, as it is: a smaller case would say less. A law that is broken where the port is
+    no recurrence says nothing more.
+    """
+    if _kinds(failure) <= _kinds(earlier):
+        if failure.contradiction is not None:
+            failure.known = Diagnosis((), "")
+        return True
+    return False
+
+
+def _kinds(failure: EquivalenceError) -> set[tuple[str, ...]]:
+    """Return what a failure is about, beside its numbers."""
+    cases = [observation.case for observation in failure.seen] or failure.cases
+    return {(*about(case), case.spec.dtype) for case in cases}
