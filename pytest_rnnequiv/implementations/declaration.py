@@ -7,6 +7,7 @@ attributes that :func:`declare` reads.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Real
@@ -23,6 +24,7 @@ from ..model.spec import OPTIONS, POLICIES, Spec
 from ..model.trajectory import Trajectory
 from ..wording import cleaned, described, told
 from .errors import ImplementationError
+from .files import read_model
 
 __all__ = ["Declaration", "Supports", "declare", "fixed_model", "made", "normalize"]
 
@@ -391,12 +393,12 @@ def _versions(implementation: Any) -> dict[str, str]:
 
 
 def fixed_model(model: Any) -> tuple[Spec, tuple[Any, ...]]:
-    """Read spec and weights off a case, a pair ``(spec, weights)``, a Keras model, or a ``.keras`` or ``.h5`` file.
+    """Read spec and weights off a case, a pair ``(spec, weights)``, a Keras model, or a model file.
 
     Raises
     ------
     ImplementationError
-        If it is something else, or a model that is not ``SimpleRNN -> Dense``.
+        If it is something else, or a model that a spec cannot hold.
     """
     if isinstance(model, Case):
         return model.spec, model.weights
@@ -407,6 +409,8 @@ def fixed_model(model: Any) -> tuple[Spec, tuple[Any, ...]]:
         except (TypeError, ValueError) as error:
             raise ImplementationError(f"model = (spec, weights): {error}") from None
         return spec, case.weights
-    from .keras import read_model
+    if isinstance(model, (str, os.PathLike)):
+        return read_model(model)
+    from .keras import read_model as read_keras
 
-    return read_model(model)
+    return read_keras(model)
