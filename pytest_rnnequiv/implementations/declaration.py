@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Real
 from typing import Any
 
@@ -19,7 +19,7 @@ from ..arithmetic.activations import ACTIVATIONS
 from ..arithmetic.precision import Precision
 from ..cells import CELLS, variants
 from ..cells.cell import Cell
-from ..model.case import Case
+from ..model.case import Call, Case
 from ..model.spec import OPTIONS, POLICIES, Spec
 from ..model.trajectory import Trajectory
 from ..wording import cleaned, described, told
@@ -165,6 +165,30 @@ class Supports:
             and (self.largest is None or all(np.nan_to_num(np.abs(a)).max() <= self.largest for a in numbers))
         )
 
+    def lacks(self, spec: Spec) -> str:
+        """Say what a model needs that is not supported; empty if it is supported."""
+        functions = {layer.activation.name for layer in spec.directions}
+        cells = {kind for layer in spec.directions for kind in layer.kinds}
+        lacking = {
+            "cell": [str(kind) for kind in cells if kind.name not in self.cells and kind not in self.cells],
+            "activation": functions - {*self.activations},
+            "dtype": {spec.dtype} - {*self.dtypes},
+            "option": spec.options - {*self.options},
+        }
+        return ", no ".join(f"{what} {', '.join(sorted(names))}" for what, names in lacking.items() if names)
+
+    def including(self, spec: Spec) -> Supports:
+        """Return the same, with what a model needs: who has it compiled in supports it."""
+        functions = [layer.activation.name for layer in spec.directions]
+        kinds = dict.fromkeys(kind for layer in spec.directions for kind in layer.kinds)
+        return replace(
+            self,
+            cells=(*self.cells, *(kind for kind in kinds if kind.name not in self.cells)),
+            activations=(*self.activations, *(name for name in functions if name in ACTIVATIONS)),
+            dtypes=tuple(dict.fromkeys((*self.dtypes, spec.dtype))),
+            options=tuple(dict.fromkeys((*self.options, *sorted(spec.options)))),
+        )
+
     def left_out(self) -> str:
         """Say in a few words what is never drawn; empty if nothing is."""
         parts = []
@@ -302,12 +326,13 @@ def declare(implementation: Any, name: str | None = None) -> Declaration:
         accepts = getattr(implementation, "accepts", None)
         if accepts is not None and not callable(accepts):
             raise ImplementationError(f"accepts must be a method accepts(case), not {described(accepts)}")
-        model = getattr(implementation, "model", None)
+        model, supports = getattr(implementation, "model", None), _supports(implementation)
+        fixed = None if model is None else fixed_model(model)
         return Declaration(
             name,
             precision,
-            _supports(implementation),
-            None if model is None else fixed_model(model),
+            supports if fixed is None else supports.including(fixed[0]),
+            fixed,
             _seconds(implementation, "timeout", TIMEOUT),
             _versions(implementation),
             callable(getattr(implementation, "run_many", None)),
@@ -392,6 +417,13 @@ def _versions(implementation: Any) -> dict[str, str]:
     }
 
 
+def _of_zeros(spec: Spec) -> Call:
+    N, T = (1 if size is None else size for size in (spec.N, spec.T))
+    x = np.zeros((N, T) if spec.embedded else (N, T, spec.D))
+    mask = np.ones((N, T), bool) if spec.source == "mask" else None
+    return Call(x, mask, tuple(map(np.zeros, spec.state_shapes(N))))
+
+
 def fixed_model(model: Any) -> tuple[Spec, tuple[Any, ...]]:
     """Read spec and weights off a case, a pair ``(spec, weights)``, a Keras model, or a model file.
 
@@ -405,7 +437,7 @@ def fixed_model(model: Any) -> tuple[Spec, tuple[Any, ...]]:
     if isinstance(model, tuple) and len(model) == 2 and isinstance(model[0], Spec):
         spec, weights = model
         try:
-            case = Case(spec, np.zeros((1, 1, spec.D)), weights=weights)
+            case = Case(spec, weights=weights, calls=(_of_zeros(spec),))
         except (TypeError, ValueError) as error:
             raise ImplementationError(f"model = (spec, weights): {error}") from None
         return spec, case.weights

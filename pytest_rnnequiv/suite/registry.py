@@ -134,6 +134,7 @@ class Check:
         everywhere: bool,
         keras: bool,
         openings: int = 1,
+        models: str = "",
     ) -> None:
         self.function = function
         self.examples = examples
@@ -141,6 +142,7 @@ class Check:
         self.everywhere = everywhere
         self.keras = keras
         self.openings = openings
+        self.models = models
 
     def applies_to(self, names: list[str]) -> list[str]:
         """Choose the implementations that the check is for."""
@@ -151,6 +153,10 @@ class Check:
             return list(runtimes)
         primary = [name for name, runtime in runtimes.items() if not (runtime and runtime.secondary)]
         return primary or (list(runtimes)[:1] if self.keras else [])
+
+    def about_one_model(self, plain: bool) -> bool:
+        """Whether it can be asked about a model that is given, the notebook's or another."""
+        return self.models == "any" or (plain and self.models == "notebook's")
 
     def item(self, profile: Profile, **own: Any) -> Callable[..., None]:
         """Return a test function of a port; `own` are settings of Hypothesis that go before the profile's."""
@@ -194,6 +200,8 @@ class Check:
         __tracebackhide__ = True
         running(profile)
         introduce(port)
+        if port.fixed is not None and not (port.fixed[0].plain or self.models == "any"):
+            pytest.skip(f"it is about the notebook's model, and the one that is meant is {port.fixed[0]}")
         share = min(self.share, 0.5) if port.secondary else self.share
         spent = open_budget(share * profile.seconds)
         try:
@@ -353,7 +361,13 @@ CHECKS: dict[str, Check] = {}
 
 
 def check(
-    *, examples: int = 0, share: float = 1.0, everywhere: bool = False, keras: bool = False, openings: int = 1
+    *,
+    examples: int = 0,
+    share: float = 1.0,
+    everywhere: bool = False,
+    keras: bool = False,
+    openings: int = 1,
+    models: str = "",
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a check.
 
@@ -369,10 +383,12 @@ def check(
         Whether it is about Keras's models, and not about ports.
     openings : int
         How many cases it begins with, whatever the time.
+    models : {"any", "notebook's", ""}
+        The models that it can be asked about where one is given, with its weights.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        CHECKS[function.__name__] = Check(function, examples, share, everywhere, keras, openings)
+        CHECKS[function.__name__] = Check(function, examples, share, everywhere, keras, openings, models)
         return function
 
     return register

@@ -23,16 +23,16 @@ MOST_MEMBERS = 10_000
 
 
 @contextmanager
-def told(path: str) -> Iterator[None]:
+def told(path: str, what: str = "model") -> Iterator[None]:
     """Name the file in every sentence; a broken file raises anything."""
     try:
         yield
     except ImplementationError as error:
-        raise ImplementationError(f"the model {path} cannot be read: {error}") from None
+        raise ImplementationError(f"the {what} {path} cannot be read: {error}") from None
     except RecursionError as error:
-        raise ImplementationError(f"the model {path} cannot be read: it is nested too deeply") from error
+        raise ImplementationError(f"the {what} {path} cannot be read: it is nested too deeply") from error
     except Exception as error:
-        raise ImplementationError(f"the model {path} cannot be read: {type(error).__name__}: {error}") from error
+        raise ImplementationError(f"the {what} {path} cannot be read: {type(error).__name__}: {error}") from error
 
 
 def bounded(path: str, largest: int | None = None) -> str:
