@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from ..model.case import Case
-from ..model.spec import Spec
 from ..model.trajectory import Trajectory
 from .errors import ImplementationError
-from .files import read_model
+from .files import Part, read_model
+from .files.model import shows_the_same
 from .keras import KerasGraph
 
 __all__ = ["KerasFile"]
@@ -19,9 +19,9 @@ class KerasFile:
 
     first_timeout = 600.0
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, part: Part = "whole") -> None:
         self.name = os.path.basename(path)
-        self.model = self._spec, self._weights = read_model(path)
+        self.model = self._spec, self._weights = read_model(path, part)
         self._keras = KerasGraph()
 
     def versions(self) -> dict[str, str]:
@@ -35,17 +35,6 @@ class KerasFile:
         except (TypeError, ValueError) as error:
             raise ImplementationError(f"{self.name} is {self._spec}, and does not take these inputs: {error}") from None
         shown = self._keras.run(own)
-        if case.spec.plain == own.spec.plain and _shows_the_same(own.spec, case.spec):
+        if shows_the_same(own.spec, case.spec):
             return shown
         return Trajectory.of_calls([Trajectory(call.outputs) for call in shown.each_call])
-
-
-def _shows_the_same(one: Spec, other: Spec) -> bool:
-    """Whether what is shown of the layers of two specs has the same shapes."""
-
-    def shown(spec: Spec) -> list[object]:
-        return [(type(layer), layer.features, layer.return_sequences, layer.return_state) for layer in spec.layers]
-
-    return shown(one) == shown(other) and [d.state_units for d in one.directions] == [
-        d.state_units for d in other.directions
-    ]

@@ -46,6 +46,8 @@ class Port:
     hangs: int = 0
     #: How many cases it was given in this run.
     calls: int = 0
+    #: Whether it has weights of its own, and takes no others.
+    own_weights: bool = False
     #: The model that the run is about, whatever the port is able to.
     given: Model | None = None
     #: Cases of inputs that were recorded, for the model that is given or compiled in.
@@ -130,7 +132,7 @@ class Port:
     @property
     def any_weights(self) -> bool:
         """Whether it takes other weights than those that are compiled in."""
-        return self.declaration.fixed is None
+        return self.declaration.fixed is None and not self.own_weights
 
     @property
     def any_length(self) -> bool:
@@ -219,7 +221,7 @@ class Port:
             Why it cannot be asked; empty if it can.
         """
         self.given, spec = model, model[0]
-        if self.declaration.fixed is not None:
+        if not self.any_weights:
             self.declaration = replace(self.declaration, supports=self.supports.including(spec))
             return ""
         lacks = self.supports.lacks(spec)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import MissingRuntime, UnknownImplementation
 
 if TYPE_CHECKING:
+    from .files.model import Part
     from .port import Port
 
 __all__ = [
@@ -84,9 +85,10 @@ BUILT_IN: dict[str, Runtime] = {
 #: Model files that can be run, by suffix, and by what. The path is what they are asked for by.
 FILES: dict[str, Runtime] = {
     **dict.fromkeys(
-        (".keras", ".h5", ".hdf5"), Runtime("Keras", "keras_file", "KerasFile", ("tensorflow", "keras", "h5py"), "files")
+        (".keras", ".h5", ".hdf5"),
+        Runtime("Keras", "keras_file", "KerasFile", ("tensorflow", "keras", "h5py"), "files"),
     ),
-    ".onnx": Runtime("ONNX Runtime", "onnx_file", "OnnxFile", ("onnxruntime",), "files"),
+    ".onnx": Runtime("ONNX Runtime", "onnx_file", "OnnxFile", ("onnx", "onnxruntime"), "files"),
 }
 
 #: Names for several at once. ``keras`` is Keras as installed, run in each of the ways that people run it.
@@ -224,8 +226,8 @@ def _is_file_of(module: str, file: Path) -> bool:
     return origin is not None and os.path.exists(origin) and os.path.samefile(origin, file)
 
 
-def resolve(name: str) -> Port:
-    """Load one implementation, ready to run.
+def resolve(name: str, part: Part = "whole") -> Port:
+    """Load one implementation, ready to run; of a model file, all of it or its recurrent part.
 
     Raises
     ------
@@ -245,10 +247,14 @@ def resolve(name: str) -> Port:
 
     try:
         made = getattr(import_module(f".{runtime.module}", __package__), runtime.attribute)
-        built_in: Any = made() if of_file is None else made(name)
+        built_in: Any = made() if of_file is None else made(name, part)
     except ImportError as error:
         raise MissingRuntime(f"the implementation {name!r} cannot be loaded: {error}") from error
-    return Port(built_in, name=name, identity=name, runtime=runtime if of_file is None else None)
+    if of_file is None:
+        return Port(built_in, name=name, identity=name, runtime=runtime)
+    port = Port(built_in, name=name, identity=name)
+    port.own_weights = True
+    return port
 
 
 def _is_path(name: str) -> bool:

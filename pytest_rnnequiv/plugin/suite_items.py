@@ -97,7 +97,7 @@ def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Po
     try:
         if request.param != FIXTURE:
             progress(request.config).say(f"loading {request.param} ...")  # TensorFlow takes seconds
-            ready = resolve(request.param)
+            ready = resolve(request.param, settings(request.config).part)  # type: ignore[arg-type]
         elif isinstance(rnn_implementation, Port):
             ready = rnn_implementation
         else:
@@ -108,6 +108,11 @@ def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Po
         problem = ready.keep_to(settings(request.config).cells)
         if not problem and (given := request.config.stash.get(GIVEN, None)) is not None:
             problem = give(ready, given)
+        if not problem and not ready.any_weights and ready.fixed is None:
+            problem = (
+                f"{ready.name} can be run, and not be read ({ready.runner.implementation.unread}): say which model it was "
+                "made of, by --rnn-equiv-model FILE"
+            )
     if problem:  # outside of the handler, or it would be told twice
         pytest.fail(problem, pytrace=False)
     yield ready

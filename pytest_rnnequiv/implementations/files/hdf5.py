@@ -147,5 +147,3 @@ def _array(group: Any, path: str) -> Array:
     if dataset.id.get_storage_size() != dataset.size * dataset.dtype.itemsize:
         raise ImplementationError(f"its {path} should have {dataset.size} numbers, which the file does not hold")
     return np.array(dataset)
-
-

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ...model.spec import Spec
 from ..errors import ImplementationError
 
-__all__ = ["PART", "RECURRENT_ONLY", "Model", "Part", "model_of"]
+__all__ = ["PART", "RECURRENT_ONLY", "Model", "Part", "model_of", "shows_the_same"]
 
 Model = tuple[Spec, tuple[npt.NDArray[Any], ...]]
 
@@ -24,6 +24,16 @@ RECURRENT_ONLY = (
     "part='recurrent' (--rnn-equiv-model-part recurrent) reads the recurrent layers, and leaves out what is before and "
     "behind them"
 )
+
+
+def shows_the_same(one: Spec, other: Spec) -> bool:
+    """Whether what is shown of the layers of two specs has the same shapes."""
+
+    def shown(spec: Spec) -> list[object]:
+        layers = [(type(layer), layer.features, layer.return_sequences, layer.return_state) for layer in spec.layers]
+        return [spec.plain, spec.head is None, *layers, *(direction.state_units for direction in spec.directions)]
+
+    return shown(one) == shown(other)
 
 
 def model_of(spec: Spec, weights: Sequence[npt.NDArray[Any]]) -> Model:

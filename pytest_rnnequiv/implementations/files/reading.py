@@ -38,6 +38,10 @@ READERS: dict[str, Reader] = {
     ".keras": Reader("hdf5", "read_archive", "h5py"),
     ".h5": Reader("hdf5", "read_hdf5", "h5py"),
     ".hdf5": Reader("hdf5", "read_hdf5", "h5py"),
+    ".onnx": Reader("onnx_graph", "read_onnx", "onnx", "onnx"),
+    ".pt": Reader("state_dict", "read_torch", "torch", "torch"),
+    ".pth": Reader("state_dict", "read_torch", "torch", "torch"),
+    ".safetensors": Reader("state_dict", "read_safetensors"),
 }
 
 
