@@ -48,7 +48,7 @@ def answers(expected: str, actual: str) -> Iterator[tuple[Case, Callable[[], Any
     if own is not None and own[0] != spec:
         name = f"{name.rstrip(',')}, which is {own[0]},"
     for seed, sizes in enumerate(SIZES):
-        case = Case(spec, weights=weights, calls=(_inputs(spec, *_sizes(spec, port, *sizes), seed),))
+        case = Case(spec, weights=weights, calls=(_inputs(spec, seed, *_sizes(spec, port, *sizes)),))
         yield case, _asking(case, own, port, name), name
 
 
@@ -96,7 +96,7 @@ def _completed(expected: str, model: Model, actual: str, own: Model) -> tuple[Mo
     return ((other, weights), own) if alike and expected.lower().endswith(WEIGHTS_ONLY) else (model, own)
 
 
-def _inputs(spec: Spec, N: int, T: int, seed: int) -> Call:
+def _inputs(spec: Spec, seed: int, N: int, T: int) -> Call:
     """Return inputs without anything special in them; where there is a mask, rows end at different steps."""
     rng = np.random.default_rng(seed)
     mask: npt.NDArray[np.bool_] = np.arange(T) < T - np.arange(N)[:, None] % T

@@ -1,4 +1,4 @@
-"""A model that lies in an ONNX file, run by ONNX Runtime; its recurrent nodes are seen where the graph is understood."""
+"""A model in an ONNX file, run by ONNX Runtime; its recurrent nodes are seen where the graph is understood."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from .declaration import Supports
 from .errors import ImplementationError
 from .files.limits import told
 from .files.model import Model, Part, shows_the_same
-from .files.onnx_graph import Graph, load, spec_of, understood
+from .files.onnx_data import load
+from .files.onnx_graph import Graph, spec_of, understood
 
 __all__ = ["OnnxFile"]
 
@@ -79,7 +80,7 @@ class OnnxFile:
                 if node.output[place] not in outputs:
                     proto.graph.output.append(onnx.ValueInfoProto(name=node.output[place]))
 
-    def _sizes(self) -> dict[str, int]:
+    def _sizes(self) -> dict[str, Any]:
         """The numbers of samples and steps that the file fixes."""
         axes = self._graph.axes if self._graph is not None else "NT"
         fixed = zip(axes, self._x.shape, strict=False)

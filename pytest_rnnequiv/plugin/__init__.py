@@ -157,8 +157,9 @@ class Settings:
         default=(),
         metadata=_option(
             "--rnn-equiv-impl",
-            "What to check: the name of an implementation, module:attribute, file.py:attribute, or a model file that can "
-            f"be run ({', '.join(MODEL_SUFFIXES)}); may be given several times (default: {DEFAULT_IMPLEMENTATION}).",
+            "What to check: the name of an implementation, module:attribute, file.py:attribute, or a model file "
+            f"that can be run ({', '.join(MODEL_SUFFIXES)}); may be given several times (default: "
+            f"{DEFAULT_IMPLEMENTATION}).",
             metavar="NAME",
             parse=_implementation,
             implies=True,

@@ -60,7 +60,7 @@ def give(port: Port, given: Given) -> str:
     if given.inputs is None:
         return ""
     if port.fixed is None:
-        return f"--rnn-equiv-inputs needs the model whose inputs they are: --rnn-equiv-model FILE, or a model of {port.name}"
+        return f"--rnn-equiv-inputs are inputs of one model: give --rnn-equiv-model FILE, or a model to {port.name}"
     try:
         port.recorded = recorded_cases(given.inputs, *port.fixed)
     except ImplementationError as error:

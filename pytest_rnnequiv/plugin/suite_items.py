@@ -110,8 +110,8 @@ def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Po
             problem = give(ready, given)
         if not problem and not ready.any_weights and ready.fixed is None:
             problem = (
-                f"{ready.name} can be run, and not be read ({ready.runner.implementation.unread}): say which model it was "
-                "made of, by --rnn-equiv-model FILE"
+                f"{ready.name} can be run, and not be read ({ready.runner.implementation.unread}): say which model it "
+                "was made of, by --rnn-equiv-model FILE"
             )
     if problem:  # outside of the handler, or it would be told twice
         pytest.fail(problem, pytrace=False)

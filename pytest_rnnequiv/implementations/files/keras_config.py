@@ -201,12 +201,13 @@ def read(
     for entry in layers:
         if entry.kind not in RECURRENT:
             raise ImplementationError(
-                f"its {entry} stands between recurrent layers, and a Spec has nothing but recurrent layers there: check "
-                "the models before and behind it, each by itself"
+                f"its {entry} stands between recurrent layers, and a Spec has nothing but recurrent layers there: "
+                "check the models before and behind it, each by itself"
             )
     source, options = reader.source(before, part)
     made = tuple(reader.layer(entry) for entry in layers)
-    head = reader.head(behind) if part == "whole" else None
+    masked = options.get("source") in ("masking", "embedding with mask") and made[-1].return_sequences
+    head = reader.head(behind, masked) if part == "whole" else None
     arrays = {entry: list(weights(entry)) for entry in [*source, *layers, *(head[:1] if head else ())]}
     flat = [array for each in arrays.values() for array in each]
     kernel = arrays[layers[0]][0] if arrays[layers[0]] else np.zeros(0)
@@ -254,10 +255,12 @@ class _Reader:
         except ValueError as error:
             raise ImplementationError(f"its {entry}: {error}") from None
 
-    def applied(self, entry: Entry) -> Activation | None:
+    def applied(self, entry: Entry, masked: bool) -> Activation | None:
         """The function that a layer applies and does nothing else; None if it does more."""
         if entry.kind == "Activation":
             return self.function(entry.config.get("activation"), entry)
+        if entry.kind == "Softmax" and masked:  # the layer takes the mask of the steps for one of its features
+            return None
         name, wanted = FUNCTIONS.get(entry.kind, (None, {}))
         if name is None or any(entry.config.get(key, value) != value for key, value in wanted.items()):
             return None
@@ -352,7 +355,7 @@ class _Reader:
 
     # ---- behind them ----
 
-    def head(self, behind: list[Entry]) -> tuple[Entry, Dense] | None:
+    def head(self, behind: list[Entry], masked: bool) -> tuple[Entry, Dense] | None:
         """The dense head: the entry that has its weights, and the head of the spec."""
         if not behind:
             return None
@@ -366,7 +369,7 @@ class _Reader:
                 f"nothing else: {RECURRENT_ONLY}"
             )
         function = self.function(dense.config.get("activation"), dense)
-        if function.name == "linear" and more and (folded := self.applied(more[0])) is not None:
+        if function.name == "linear" and more and (folded := self.applied(more[0], masked)) is not None:
             function, more = folded, more[1:]
         if more:
             raise ImplementationError(

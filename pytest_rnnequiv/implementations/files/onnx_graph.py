@@ -9,13 +9,11 @@ Operators: https://onnx.ai/onnx/operators/.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
@@ -23,12 +21,10 @@ from ...model.layers import RNN, Bidirectional, Dense
 from ...model.layouts import from_onnx
 from ...model.spec import Layer, Spec
 from ..errors import ImplementationError
-from .limits import LARGEST, beside, bounded
 from .model import RECURRENT_ONLY, Model, Part, model_of
+from .onnx_data import Array, attributes_of, load, moved
 
-__all__ = ["Graph", "Recurrent", "load", "read_onnx", "spec_of", "understood"]
-
-Array = npt.NDArray[Any]
+__all__ = ["Graph", "Recurrent", "read_onnx", "spec_of", "understood"]
 
 #: Functions that stand behind a head, by the names of their operators: Keras's name, and the attributes it has there.
 FUNCTIONS: dict[str, tuple[str, dict[str, float]]] = {
@@ -50,59 +46,6 @@ IDLE = ("Cast", "Dropout", "Identity")
 
 #: Nodes that make zeros of zeros.
 STILL_ZEROS = ("Cast", "Expand", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
-
-
-# ---- the file ----
-
-
-def load(path: str) -> Any:
-    """Read a ``ModelProto`` with all its data in it; what lies in other files is taken from the model's folder only.
-
-    Raises
-    ------
-    ImplementationError
-        If the file is no ONNX model, or names data outside of its folder, or more than there are.
-    """
-    bounded(path)
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except Exception as error:  # protobuf's own
-        raise ImplementationError(f"it is no ONNX model: {type(error).__name__}") from error
-    if not model.graph.node:
-        raise ImplementationError("it is no ONNX model: it has no nodes")
-    for tensor in _tensors(model.graph):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            _take_in(path, tensor)
-    return model
-
-
-def _tensors(graph: Any) -> Any:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            for inner in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-                yield from _tensors(inner)
-
-
-def _take_in(path: str, tensor: Any) -> None:
-    """Put data that lie in another file into the tensor."""
-    said = {entry.key: entry.value for entry in tensor.external_data}
-    found = beside(path, said.get("location", ""))
-    size = int(np.prod(tensor.dims, dtype=object)) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-    offset, length = int(said.get("offset", 0)), int(said.get("length", size))
-    if length != size or min(offset, length) < 0 or offset + length > os.path.getsize(found):
-        raise ImplementationError(
-            f"its {tensor.name} should have {size:,} bytes, and {found.name} has {os.path.getsize(found):,}, of which "
-            f"{length:,} from {offset:,} on are meant"
-        )
-    with open(found, "rb") as stream:
-        stream.seek(offset)
-        tensor.raw_data = stream.read(length)
-    del tensor.external_data[:]
-    tensor.data_location = onnx.TensorProto.DEFAULT
 
 
 # ---- the graph ----
@@ -189,9 +132,8 @@ def read_onnx(path: str, part: Part = "whole") -> Model:
 
 def _model(graph: Graph) -> tuple[Spec, list[Array]]:
     arrays = [*graph.first, *(array for each in graph.layers for array in each.weights), *graph.last]
-    kernel = graph.layers[0].weights[0]
-    D = graph.source.get("D", kernel.shape[0])
-    options = {name: value for name, value in graph.source.items() if name != "D"}
+    kernel, options = graph.layers[0].weights[0], dict(graph.source)
+    D = options.pop("D", kernel.shape[0])
     layers = tuple(each.layer for each in graph.layers)
     try:
         return Spec(D, layers, graph.head, dtype=str(kernel.dtype), **options), arrays
@@ -270,11 +212,9 @@ class _Walk:
         inputs = [name for name in node.input if name]
         followed = [name for name in inputs if name in self.values]
         if not followed:
-            self._constant(node)
-            return
+            return self._constant(node)
         if node.op_type == "Shape" or any(name in self.shapes for name in followed):
-            self._made_of_shapes(node)
-            return
+            return self._made_of_shapes(node)
         if node.domain not in ("", "ai.onnx"):
             return self._stop(node)
         if node.op_type in ("RNN", "GRU", "LSTM"):
@@ -311,7 +251,7 @@ class _Walk:
         if any(name in self.shapes for name in node.input):
             return self._made_of_shapes(node)
         arguments = [self.constants.get(name) for name in node.input]
-        attributes = _attributes(node)
+        attributes = attributes_of(node)
         if node.op_type == "Constant":
             value = attributes.get("value")
             made = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else None
@@ -327,7 +267,7 @@ class _Walk:
                 self.zeros.update(node.output)
             return None
         else:
-            made = _moved(node, [argument for argument in arguments if argument is not None], attributes)
+            made = moved(node, [argument for argument in arguments if argument is not None], attributes)
         if made is not None:
             self.constants[node.output[0]] = made
             if not made.any():
@@ -338,7 +278,7 @@ class _Walk:
         """Take note of a node that computes sizes, or zeros of such a size: an exporter's initial states."""
         zeros = node.op_type in STILL_ZEROS and node.input[0] in self.zeros
         if node.op_type == "ConstantOfShape":
-            value = _attributes(node).get("value")
+            value = attributes_of(node).get("value")
             zeros = value is None or not numpy_helper.to_array(value).any()
         (self.zeros if zeros else self.shapes).update(node.output)
 
@@ -349,11 +289,11 @@ class _Walk:
 
     def _axes(self, node: Any, value: _Value) -> list[int] | None:
         """The axes that a node names, as an attribute or as its second input."""
-        said = _attributes(node).get("axes", self._known(node, 1))
+        said = attributes_of(node).get("axes", self._known(node, 1))
         return None if said is None else [int(axis) % len(value.axes) for axis in np.ravel(said)]
 
     def _transpose(self, node: Any, value: _Value) -> _Value | None:
-        perm = _attributes(node).get("perm") or range(len(value.axes))[::-1]
+        perm = attributes_of(node).get("perm") or range(len(value.axes))[::-1]
         return replace(value, axes="".join(value.axes[i] for i in perm))
 
     def _squeeze(self, node: Any, value: _Value) -> _Value | None:
@@ -381,7 +321,7 @@ class _Walk:
         table = self._known(node, 0)
         if table is not None:
             return self._embedding(node, table, value) if node.input[1] in self.values else None
-        axis, index = int(_attributes(node).get("axis", 0)) % len(value.axes), self._known(node, 1)
+        axis, index = int(attributes_of(node).get("axis", 0)) % len(value.axes), self._known(node, 1)
         if index is None or index.size != 1:
             return None
         kept = "1" if index.ndim else ""
@@ -425,7 +365,7 @@ class _Walk:
         if not all(name in self.values for name in node.input):
             return None
         each = [self.values[name] for name in node.input]
-        axis = int(_attributes(node)["axis"]) % len(value.axes)
+        axis = int(attributes_of(node)["axis"]) % len(value.axes)
         if any((one.axes, one.end, one.head) != (value.axes, value.end, value.head) for one in each):
             return None
         parts = tuple(part for one in each for part in one.parts)
@@ -469,7 +409,7 @@ class _Walk:
         return None if kernel is None or kernel.ndim != 2 else self._dense(node, value, kernel, None)
 
     def _gemm(self, node: Any, value: _Value) -> _Value | None:
-        attributes, kernel = _attributes(node), self._known(node, 1)
+        attributes, kernel = attributes_of(node), self._known(node, 1)
         plain = all(attributes.get(name, 1.0) == 1.0 for name in ("alpha", "beta")) and not attributes.get("transA")
         bias = self._known(node, 2)
         if kernel is None or not plain or (len(node.input) > 2 and bias is None):
@@ -501,7 +441,7 @@ class _Walk:
 
     def _function(self, node: Any, value: _Value) -> _Value | None:
         name, wanted = FUNCTIONS[node.op_type]
-        attributes = _attributes(node)
+        attributes = attributes_of(node)
         for key, expected in wanted.items():
             got = attributes.get(key, DEFAULTS[node.op_type, key])
             if key == "axis" and got == len(value.axes) - 1:
@@ -516,7 +456,7 @@ class _Walk:
     # ---- layers ----
 
     def _embedding(self, node: Any, table: Array, value: _Value) -> _Value | None:
-        if table.ndim != 2 or value.parts or self.found.layers or _attributes(node).get("axis", 0):
+        if table.ndim != 2 or value.parts or self.found.layers or attributes_of(node).get("axis", 0):
             return None
         self.found.source = {"source": "embedding", "vocabulary": table.shape[0], "D": table.shape[1]}
         self.found.first = [table]
@@ -525,7 +465,7 @@ class _Walk:
     def _recurrent(self, node: Any) -> None:
         """Read a recurrent node."""
         names = [*node.input, *[""] * 8][:8]
-        x, attributes, what = self.values.get(names[0]), _attributes(node), f"its node {node.op_type}"
+        x, attributes, what = self.values.get(names[0]), attributes_of(node), f"its node {node.op_type}"
         if x is None or x.head:
             return self._stop(node)
         wanted = "NTF" if attributes.get("layout") else "TNF"
@@ -592,29 +532,3 @@ class _Walk:
         each = [each and each.replace(return_sequences=not value.end) for each in (layer.forward, layer.backward)]
         assert each[0] is not None
         recurrent.layer = Bidirectional(each[0], each[1], value.merged or "concat")
-
-
-def _attributes(node: Any) -> dict[str, Any]:
-    return {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
-
-
-def _moved(node: Any, arguments: Sequence[Array], attributes: dict[str, Any]) -> Array | None:
-    """Compute a node that only moves constants; None of any other."""
-    first = arguments[0]
-    if sum(argument.nbytes for argument in arguments) > LARGEST:
-        raise ImplementationError(f"its node {node.op_type} would put more than {LARGEST:,} bytes together")
-    axes = attributes.get("axes", arguments[1] if len(arguments) > 1 else None)
-    match node.op_type:
-        case "Identity":
-            return first
-        case "Transpose":
-            return first.transpose(attributes.get("perm"))
-        case "Concat":
-            return np.concatenate(arguments, attributes["axis"])
-        case "Unsqueeze" if axes is not None:
-            return np.expand_dims(first, tuple(int(axis) for axis in np.ravel(axes)))
-        case "Squeeze":
-            return np.squeeze(first, None if axes is None else tuple(int(axis) for axis in np.ravel(axes)))
-        case "Reshape" if len(arguments) > 1 and (arguments[1] != 0).all():
-            return first.reshape([int(size) for size in arguments[1]])
-    return None

@@ -131,7 +131,7 @@ def model_of_state(state: Mapping[str, Array], part: Part = "whole") -> Model:
             raise ImplementationError(str(error)) from None
         layers += own
         weights += arrays
-    D, options = int(weights[0].shape[0]), {}
+    D, options = int(weights[0].shape[0]), dict[str, Any]()
     names = list(state)
     first = min(names.index(name) for name in names if RECURRENT.fullmatch(name))
     table, kernel, bias = _around(state, names, first, D, layers[-1].features) if part == "whole" else (None,) * 3
@@ -162,8 +162,8 @@ def _around(
     others = [name for name in left if name not in (table, kernel, bias)]
     if others:
         raise ImplementationError(
-            f"beside its recurrent modules it has {', '.join(others)}, and a Spec has one Embedding before them and one "
-            f"Dense behind them: {RECURRENT_ONLY}"
+            f"beside its recurrent modules it has {', '.join(others)}, and a Spec has one Embedding before them and "
+            f"one Dense behind them: {RECURRENT_ONLY}"
         )
     return table, kernel, bias
 
