@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from samples import filled
 
-from pytest_rnnequiv import GRU, Case, Dense, SimpleRNN, Spec, layouts
+from pytest_rnnequiv import GRU, Case, Dense, SimpleRNN, Spec, diagnose, judge, layouts
+from pytest_rnnequiv.implementations.answering import PortFailure
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.files.recorded import recorded_cases
-from pytest_rnnequiv.implementations.registry import FILES
+from pytest_rnnequiv.implementations.registry import FILES, resolve
 from pytest_rnnequiv.plugin import MODEL_SUFFIXES
 
 STACK = Spec(3, (GRU(4, return_sequences=True), GRU(4, return_sequences=True)), Dense(2))
@@ -52,7 +53,7 @@ def test_the_first_try_in_an_empty_folder(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "rnn-equiv: numpy (numpy *); profile quick",
-            "           the model model.safetensors: D=3 -> GRU(4, return_sequences=True) -> GRU(4, return_sequences=Tr*",
+            "           the model model.safetensors: D=3 -> GRU(4, return_sequences=True) -> GRU(*",
             "numpy *",
         ]
     )
@@ -65,26 +66,26 @@ def test_the_first_try_in_an_empty_folder(pytester: pytest.Pytester) -> None:
 
 def test_a_port_is_asked_about_that_model(pytester: pytest.Pytester) -> None:
     """With its weights, in the strongest way; and its mistake is named, and where it is."""
-    case = write_model(pytester.path / "model.safetensors")
-    np.savez(pytester.path / "x.npz", x=case.x, y=case.x[:1])
+    layer = SimpleRNN(4, return_sequences=True)
+    case = write_model(pytester.path / "model.safetensors", Spec(3, (layer, layer), Dense(2)))
+    np.savez(pytester.path / "x.npz", x=case.calls[0].x)
     pytester.makepyfile(
         my_port="""
-        import numpy as np
         from pytest_rnnequiv import Supports, reference
 
         def run(case):
             named = dict(case.named_weights)
-            z, r, h = np.split(named["layer1/Wh"], 3, -1)
-            named["layer1/Wh"] = np.concatenate([r, z, h], -1)
+            if "layer1/Wh" in named:
+                named["layer1/Wh"] = named["layer1/Wh"].T
             return reference(case.with_weights(**named), "float32").outputs
 
-        run.supports = Supports(cells=("GRU",), options=("layers", "return_sequences"))
+        run.supports = Supports(options=("layers", "return_sequences"))
         """
     )
     args = ("--rnn-equiv-model", "model.safetensors", "--rnn-equiv-inputs", "x.npz", "--rnn-equiv-impl", "my_port:run")
-    result = pytester.runpytest(*args, "-k", "recorded or recurrence", *QUICK)
-    result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["*first broken layer1: *"])
+    result = pytester.runpytest(*args, "-k", "recorded", *QUICK)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*diagnosis    it is the recurrence with `Wh` transposed*", "*first broken layer1: *"])
 
 
 def test_a_port_that_does_not_know_such_a_model(pytester: pytest.Pytester) -> None:
@@ -125,23 +126,31 @@ def test_the_suffixes_are_those_that_can_be_run() -> None:
 
 
 @pytest.mark.tensorflow
-def test_a_keras_file_is_run_by_keras(pytester: pytest.Pytester) -> None:
+def test_a_keras_file_is_run_by_keras(tmp_path: Path) -> None:
     """The file is what is checked, and the model that it should be another one; alone it is its own."""
     from pytest_rnnequiv.implementations.keras_models import build
 
     case = filled(Spec(3, (SimpleRNN(4, return_sequences=True), SimpleRNN(2)), Dense(2)), 1)
     model = build(case.spec, everything=False).model
+    ports = {}
     for name, weights in (("right", case.weights), ("wrong", [case.weights[0], case.weights[1].T, *case.weights[2:]])):
         model.set_weights(weights)
-        model.save(pytester.path / f"{name}.keras")
-    result = pytester.runpytest("--rnn-equiv-impl", "right.keras", "-k", "recurrence", *QUICK)
-    result.assert_outcomes(passed=1)
-    args = ("--rnn-equiv-model", "right.keras", "--rnn-equiv-impl", "wrong.keras", "-k", "recurrence")
-    result = pytester.runpytest(*args, *QUICK)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["*test_recurrence[[]wrong.keras[]]*", "*diagnosis    it is the recurrence with `Wh` transposed*", "*layer0: *"]
-    )
+        model.save(tmp_path / f"{name}.keras")
+        ports[name] = resolve(str(tmp_path / f"{name}.keras"))
+    assert not any(port.any_weights for port in ports.values())
+    assert ports["right"].fixed is not None
+    assert ports["right"].fixed[0] == case.spec
+    assert ports["wrong"].keep_to_model((case.spec, case.weights)) == ""
+    assert judge(case, ports["right"].run(case)).equivalent
+    verdict = judge(case, shown := ports["wrong"].run(case))
+    assert verdict.place is not None
+    assert str(verdict.place).startswith("layer0: state")
+    assert diagnose(case, shown).explanations[0].says == "with `Wh` transposed (in layer0)"
+    other = filled(Spec(2, SimpleRNN(3), Dense(2)))
+    with pytest.raises(PortFailure, match=r"right.keras is .*, and does not take these inputs: x has shape"):
+        ports["right"].run(other)
+    longer = Spec(3, (SimpleRNN(4, return_sequences=True), SimpleRNN(2, return_sequences=True)), Dense(2))
+    assert not ports["right"].run(Case(longer, weights=case.weights, calls=case.calls)).layers
 
 
 # ---- recorded inputs ----
