@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_rnnequiv import LSTM, Call, Case, Dense, SimpleRNN, Spec, read_model
+from pytest_rnnequiv import LSTM, Call, Case, Dense, SimpleRNN, Spec, judge, read_model
 from pytest_rnnequiv.arithmetic.activations import HARD_SIGMOID_OF_KERAS_2
 from pytest_rnnequiv.implementations.errors import ImplementationError
-from pytest_rnnequiv.implementations.keras import build_simple_rnn, load
+from pytest_rnnequiv.implementations.keras import KerasCall, build_simple_rnn, load
 from pytest_rnnequiv.implementations.keras import read_model as read_live
 from pytest_rnnequiv.implementations.keras_models import build, flat
 
@@ -322,6 +322,9 @@ def test_an_activation_that_was_another_function(tmp_path: Path) -> None:
     (layer,), head = (spec := read_model(file)[0]).layers, spec.head
     assert head is not None
     assert vars(layer.directions[0].kinds[0])["recurrent_activation"] == HARD_SIGMOID_OF_KERAS_2 == head.activation
+    weights = [np.random.default_rng(i).standard_normal(w.shape) for i, w in enumerate(read_model(file)[1])]
+    case = Case(spec, np.random.default_rng(9).standard_normal((2, 4, 3)), weights=weights)
+    assert judge(case, KerasCall().run(case)).equivalent
     assert [HARD_SIGMOID_OF_KERAS_2.function(np.array(a)) for a in (-3, -2.5, 0, 1, 2.5)] == [0, 0, 0.5, 0.7, 1]
 
 
