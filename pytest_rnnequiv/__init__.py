@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .arithmetic.precision import Precision as Precision
     from .failures.assertion import EquivalenceError as EquivalenceError
     from .failures.assertion import assert_equivalent as assert_equivalent
+    from .implementations.command import Command as Command
     from .implementations.declaration import Supports as Supports
     from .implementations.errors import Declined as Declined
     from .implementations.files import read_model as read_model
@@ -42,6 +43,7 @@ _HOMES = {
     "Bidirectional": "model.layers",
     "Call": "model.case",
     "Case": "model.case",
+    "Command": "implementations.command",
     "Declined": "implementations.errors",
     "Dense": "model.layers",
     "Diagnosis": "mistakes.diagnosis",

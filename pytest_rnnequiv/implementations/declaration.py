@@ -52,8 +52,8 @@ class Supports:
     activations : tuple of str
         Names of the activations that it knows.
     cells : tuple of str or Cell
-        Of ``"SimpleRNN"``, ``"GRU"`` and ``"LSTM"``, each with any options; or a cell with those that it knows, such as
-        ``GRUCell(reset_after=False)``.
+        Of ``"SimpleRNN"``, ``"GRU"`` and ``"LSTM"``, each with any options, and a sigmoid or what `activations` names
+        for its gates; or a cell with the options that it knows, such as ``GRUCell(reset_after=False)``.
     dtypes : tuple of str
         Of ``"float32"`` and ``"float64"``; beside one of these also Keras's other dtype policies.
     options : tuple of str
@@ -123,7 +123,14 @@ class Supports:
     @property
     def kinds(self) -> tuple[Cell, ...]:
         """The cells that it is asked about; the first one wherever a check does not say which."""
-        return variants(self.cells)
+        return tuple(cell for kind in self.cells for cell in variants((kind,)) if self.knows(cell))
+
+    def knows(self, cell: Cell) -> bool:
+        """Whether a cell is among those that it is asked about."""
+        gates = [(value, usual) for name, value, usual in cell.said() if name == "recurrent_activation"]
+        return cell in self.cells or (
+            cell.name in self.cells and all(f == usual or f in self.activations for f, usual in gates)
+        )
 
     @property
     def initial_state(self) -> bool:
@@ -159,7 +166,7 @@ class Supports:
         return (
             all(self.includes(letter, size) for letter, size in sizes)
             and functions <= {*self.activations}
-            and all(kind.name in self.cells or kind in self.cells for layer in spec.directions for kind in layer.kinds)
+            and all(self.knows(cell) for layer in spec.directions for cell in layer.kinds)
             and spec.dtype in self.dtypes
             and spec.options <= {*self.options}
             and (self.largest is None or all(np.nan_to_num(np.abs(a)).max() <= self.largest for a in numbers))

@@ -34,7 +34,7 @@ from ..model.sizes import size
 from ..model.spec import OPTIONS, POLICIES
 from ..model.trajectory import Trajectory
 from ._quiet import load
-from .declaration import Supports
+from .declaration import FIRST_TIMEOUT, Supports
 from .errors import ImplementationError
 from .files.keras_config import chain, read
 from .files.model import Model
@@ -211,6 +211,8 @@ class KerasImplementation:
 
     name: ClassVar[str]
     dtypes: ClassVar[tuple[str, ...]] = tuple(POLICIES)
+    #: Any call may be the first of its model, which is built and traced in it: 10 s and more on a busy machine.
+    timeout: ClassVar[float] = FIRST_TIMEOUT
 
     @property
     def supports(self) -> Supports:
