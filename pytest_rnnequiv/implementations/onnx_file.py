@@ -66,7 +66,8 @@ class OnnxFile:
         if more:
             names = ", ".join(each.name for each in more)
             raise ImplementationError(f"the model {path} has more inputs than one ({names}), which is not covered")
-        self.supports = Supports(cells=tuple(CELLS), **self._sizes())
+        # Of a NaN, the nodes of ONNX Runtime 1.32 make a number: 0.76 an LSTM, 0 a GRU. No file can help that.
+        self.supports = Supports(cells=tuple(CELLS), nan=False, **self._sizes())
 
     def _show_nodes(self, proto: Any) -> None:
         """Have the graph put out the states of its recurrent nodes."""
@@ -111,6 +112,8 @@ class OnnxFile:
             return Trajectory(answers[names[0]])
         y, axes = answers[self._graph.y], self._graph.y_axes
         outputs = y.transpose([axes.index(axis) for axis in "NTF" if axis in axes]) if "D" not in axes else y
+        if case.spec.plain and layers:  # what the layer puts out is its states
+            return Trajectory(outputs, layers[0].states)
         return Trajectory(outputs, layers=layers)
 
     def _layers(self, case: Case, answers: dict[str, Array]) -> tuple[ShownLayer, ...]:

@@ -30,7 +30,7 @@ from hypothesis.errors import Flaky
 from .. import tally
 from ..implementations.errors import Declined
 from ..implementations.port import Port
-from ..implementations.registry import BUILT_IN
+from ..implementations.registry import BUILT_IN, runs_file
 from ..run_state import state
 from .verification import (
     Budget,
@@ -146,7 +146,8 @@ class Check:
 
     def applies_to(self, names: list[str]) -> list[str]:
         """Choose the implementations that the check is for."""
-        runtimes = {name: BUILT_IN.get(name) for name in names}
+        # a model file is asked about one model
+        runtimes = {name: BUILT_IN.get(name) for name in names if self.models or runs_file(name) is None}
         if self.keras:
             runtimes = {name: runtime for name, runtime in runtimes.items() if runtime and runtime.group == "keras"}
         if self.everywhere:
