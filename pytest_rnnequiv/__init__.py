@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .implementations.command import Command as Command
     from .implementations.declaration import Supports as Supports
     from .implementations.errors import Declined as Declined
+    from .implementations.files import read_model as read_model
     from .judging.oracle import judge as judge
     from .judging.verdict import Verdict as Verdict
     from .mistakes.diagnosis import Diagnosis as Diagnosis
@@ -62,6 +63,7 @@ _HOMES = {
     "diagnose": "mistakes.diagnosis",
     "judge": "judging.oracle",
     "param_count": "model.sizes",
+    "read_model": "implementations.files",
     "reference": "model.forward",
 }
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from .arrays import where
 from .precision import ACTIVATION_FLOOR, ACTIVATION_ULPS, Precision
 
-__all__ = ["ACTIVATIONS", "IMPOSSIBLE", "Activation", "activation"]
+__all__ = ["ACTIVATIONS", "HARD_SIGMOID_OF_KERAS_2", "IMPOSSIBLE", "Activation", "activation"]
 
 Array = npt.NDArray[Any]
 
@@ -61,6 +61,11 @@ def softsign(a: Array) -> Array:
 def hard_sigmoid(a: Array) -> Array:
     """``clip(a/6 + 1/2, 0, 1)``, as Keras 3 and PyTorch define it."""
     return np.clip(a / 6.0 + 0.5, 0.0, 1.0)
+
+
+def hard_sigmoid_of_keras_2(a: Array) -> Array:
+    """``clip(a/5 + 1/2, 0, 1)``, as Keras 2 and ONNX define it."""
+    return np.clip(0.2 * a + 0.5, 0.0, 1.0)
 
 
 def hard_tanh(a: Array) -> Array:
@@ -482,6 +487,15 @@ ACTIVATIONS: dict[str, Activation] = {
     )
 }
 ACTIVATIONS["swish"], ACTIVATIONS["hard_swish"] = ACTIVATIONS["silu"], ACTIVATIONS["hard_silu"]
+
+#: What Keras 2 and ONNX call ``hard_sigmoid``. Keras 3 has no name for it, so it stands in no table.
+HARD_SIGMOID_OF_KERAS_2 = Activation(
+    "clip(0.2 a + 0.5, 0, 1)",
+    hard_sigmoid_of_keras_2,
+    lambda a: (np.abs(a) < 2.5) / 5.0,
+    0.0,
+    (-2.5, 2.5),
+)
 
 #: Names that Keras looks up too, and why no layer can have them.
 IMPOSSIBLE: dict[str, str] = {

@@ -257,7 +257,7 @@ def _backwards(case: Case, what: str) -> bool:
 
 
 def assert_equivalent(
-    case: Case,
+    case: Case | str | os.PathLike[str],
     actual: Any,
     precision: Precision | str | None = None,
     *,
@@ -265,12 +265,15 @@ def assert_equivalent(
 ) -> None:
     """Assert that what an implementation gave for a case is the recurrence, up to the rounding of single steps.
 
+    Of two model files, assert that the second is the model of the first, on inputs of several sizes.
+
     Parameters
     ----------
-    case : Case
-    actual : array or Trajectory
+    case : Case, or path of a model file
+    actual : array or Trajectory, or path of a model file
         Outputs ``(N, K)`` of the last step, ``(N, T, K)`` of every step, or a Trajectory with states, which is judged
-        step by step, or with the outputs of each layer, which are judged layer by layer.
+        step by step, or with the outputs of each layer, which are judged layer by layer. An ``.onnx`` file is run by
+        ONNX Runtime where that is installed; other files are read, and what they say is computed by NumPy.
     precision : Precision or str, optional
         The arithmetic that the implementation declares; by default that of the case's dtype.
     run : callable, optional
@@ -284,8 +287,16 @@ def assert_equivalent(
         right and wrong cannot be told apart does not raise: it is counted as inconclusive in pytest's summary.
     TypeError
         If the arguments are not a case and an answer.
+    ImplementationError
+        If a model file cannot be read.
     """
     __tracebackhide__ = True
+    if isinstance(case, (str, os.PathLike)) and isinstance(actual, (str, os.PathLike)):
+        from .two_files import answers
+
+        for each, ask, name in answers(os.fspath(case), os.fspath(actual)):
+            _judged(each, ask, None if precision is None else Precision.of(precision), name)
+        return
     if not isinstance(case, Case):
         hint = "; the case comes first" if isinstance(actual, Case) else ""
         raise TypeError(f"assert_equivalent(case, actual) needs a Case, not {type(case).__name__}{hint}")
@@ -294,17 +305,28 @@ def assert_equivalent(
             "assert_equivalent(case, actual) needs what the implementation gave for the case, not the implementation: "
             f"call it with {_handed_to_ports(case)}"
         )
-    p = None if precision is None else Precision.of(precision)
+    _judged(case, lambda: actual, None if precision is None else Precision.of(precision), run=run)
+
+
+def _judged(
+    case: Case,
+    ask: Callable[[], Any],
+    p: Precision | None,
+    name: str = "",
+    run: Callable[[Case], Any] | None = None,
+) -> None:
+    """Judge an answer, count it, and raise where it is different."""
+    __tracebackhide__ = True
     shown: Trajectory | None = None
     try:
-        shown = Trajectory.of(actual, case.spec.two_outputs)
+        shown = Trajectory.of(ask(), case.spec.two_outputs)
         verdict = judge(case, shown, p)
     except BadAnswer as problem:
         verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
     tally.current().record(verdict)
     if verdict.different:
         explained = _explaining(case, shown, p, run)
-        raise EquivalenceError(case, verdict, explained, trajectory=shown, precision=p) from None
+        raise EquivalenceError(case, verdict, explained, trajectory=shown, precision=p, name=name) from None
 
 
 def _handed_to_ports(case: Case) -> str:

@@ -7,8 +7,9 @@ attributes that :func:`declare` reads.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Real
 from typing import Any
 
@@ -18,11 +19,12 @@ from ..arithmetic.activations import ACTIVATIONS
 from ..arithmetic.precision import Precision
 from ..cells import CELLS, variants
 from ..cells.cell import Cell
-from ..model.case import Case
+from ..model.case import Call, Case
 from ..model.spec import OPTIONS, POLICIES, Spec
 from ..model.trajectory import Trajectory
 from ..wording import cleaned, described, told
 from .errors import ImplementationError
+from .files import read_model
 
 __all__ = ["Declaration", "Supports", "declare", "fixed_model", "made", "normalize"]
 
@@ -170,6 +172,30 @@ class Supports:
             and (self.largest is None or all(np.nan_to_num(np.abs(a)).max() <= self.largest for a in numbers))
         )
 
+    def lacks(self, spec: Spec) -> str:
+        """Say what a model needs that is not supported; empty if it is supported."""
+        functions = {layer.activation.name for layer in spec.directions}
+        cells = {kind for layer in spec.directions for kind in layer.kinds}
+        lacking = {
+            "cell": [str(kind) for kind in cells if kind.name not in self.cells and kind not in self.cells],
+            "activation": functions - {*self.activations},
+            "dtype": {spec.dtype} - {*self.dtypes},
+            "option": spec.options - {*self.options},
+        }
+        return ", no ".join(f"{what} {', '.join(sorted(names))}" for what, names in lacking.items() if names)
+
+    def including(self, spec: Spec) -> Supports:
+        """Return the same, with what a model needs: who has it compiled in supports it."""
+        functions = [layer.activation.name for layer in spec.directions]
+        kinds = dict.fromkeys(kind for layer in spec.directions for kind in layer.kinds)
+        return replace(
+            self,
+            cells=(*self.cells, *(kind for kind in kinds if kind.name not in self.cells)),
+            activations=(*self.activations, *(name for name in functions if name in ACTIVATIONS)),
+            dtypes=tuple(dict.fromkeys((*self.dtypes, spec.dtype))),
+            options=tuple(dict.fromkeys((*self.options, *sorted(spec.options)))),
+        )
+
     def left_out(self) -> str:
         """Say in a few words what is never drawn; empty if nothing is."""
         parts = []
@@ -307,12 +333,13 @@ def declare(implementation: Any, name: str | None = None) -> Declaration:
         accepts = getattr(implementation, "accepts", None)
         if accepts is not None and not callable(accepts):
             raise ImplementationError(f"accepts must be a method accepts(case), not {described(accepts)}")
-        model = getattr(implementation, "model", None)
+        model, supports = getattr(implementation, "model", None), _supports(implementation)
+        fixed = None if model is None else fixed_model(model)
         return Declaration(
             name,
             precision,
-            _supports(implementation),
-            None if model is None else fixed_model(model),
+            supports if fixed is None else supports.including(fixed[0]),
+            fixed,
             _seconds(implementation, "timeout", TIMEOUT),
             _versions(implementation),
             callable(getattr(implementation, "run_many", None)),
@@ -397,23 +424,32 @@ def _versions(implementation: Any) -> dict[str, str]:
     }
 
 
+def _of_zeros(spec: Spec) -> Call:
+    N, T = (1 if size is None else size for size in (spec.N, spec.T))
+    x = np.zeros((N, T) if spec.embedded else (N, T, spec.D))
+    mask = np.ones((N, T), bool) if spec.source == "mask" else None
+    return Call(x, mask, tuple(map(np.zeros, spec.state_shapes(N))))
+
+
 def fixed_model(model: Any) -> tuple[Spec, tuple[Any, ...]]:
-    """Read spec and weights off a case, a pair ``(spec, weights)``, a Keras model, or a ``.keras`` or ``.h5`` file.
+    """Read spec and weights off a case, a pair ``(spec, weights)``, a Keras model, or a model file.
 
     Raises
     ------
     ImplementationError
-        If it is something else, or a model that is not ``SimpleRNN -> Dense``.
+        If it is something else, or a model that a spec cannot hold.
     """
     if isinstance(model, Case):
         return model.spec, model.weights
     if isinstance(model, tuple) and len(model) == 2 and isinstance(model[0], Spec):
         spec, weights = model
         try:
-            case = Case(spec, np.zeros((1, 1, spec.D)), weights=weights)
+            case = Case(spec, weights=weights, calls=(_of_zeros(spec),))
         except (TypeError, ValueError) as error:
             raise ImplementationError(f"model = (spec, weights): {error}") from None
         return spec, case.weights
-    from .keras import read_model
+    if isinstance(model, (str, os.PathLike)):
+        return read_model(model)
+    from .keras import read_model as read_keras
 
-    return read_model(model)
+    return read_keras(model)

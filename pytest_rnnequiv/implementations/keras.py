@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..arithmetic.activations import ACTIVATIONS
+from ..arithmetic.activations import ACTIVATIONS, activation
 from ..arithmetic.precision import Precision
 from ..cells import CELLS
 from ..model.case import Case
@@ -36,7 +36,8 @@ from ..model.trajectory import Trajectory
 from ._quiet import load
 from .declaration import FIRST_TIMEOUT, Supports
 from .errors import ImplementationError
-from .files import Model, assemble, plain_layers, read_file
+from .files.keras_config import chain, read
+from .files.model import Model
 from .keras_models import Built, build, graph, no_graph, one_or_all, retracing
 
 __all__ = [
@@ -146,35 +147,51 @@ def _plain_model(
 
 
 def read_model(model: Any) -> Model:
-    """Read architecture and weights off a Keras model, or a file that Keras saved.
+    """Read architecture and weights off a Keras model.
 
     Parameters
     ----------
-    model : keras.Model or path
-        ``SimpleRNN -> Dense``, whatever the number of steps. A file is read as data, see :mod:`.files`: nothing in it
-        is run.
+    model : keras.Model
+        Recurrent layers and a head, as :func:`.files.read_model` has them of a file.
 
     Returns
     -------
     spec, weights
-        ``weights`` in the order of ``get_weights()``; a bias that the model does without is zeros.
+        ``weights`` in the order of ``get_weights()``.
 
     Raises
     ------
     ImplementationError
-        If it is no such model, or the file cannot be read; the message says what was found.
+        If it is no such model; the message names the layer.
     """
-    if isinstance(model, (str, os.PathLike)):
-        return read_file(model)
-    layers = {type(each).__name__: each for each in getattr(model, "layers", ())}
+    layers = {each.name: each for each in getattr(model, "layers", ())}
     if not layers:
-        raise ImplementationError(f"the model must be SimpleRNN -> Dense, and it is {type(model).__name__}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a lambda, which is refused in our own words
-        rnn, dense = plain_layers({"class_name": type(model).__name__, "config": model.get_config()})
-    # The functions themselves: another one may have the name of one of Keras's.
-    own = [{**config, "activation": layers[kind].activation} for kind, config in (("SimpleRNN", rnn), ("Dense", dense))]
-    return assemble(own[0], own[1], lambda kind: layers[kind].get_weights())
+        raise ImplementationError(f"the model must be a Keras model or the path of a file, not {type(model).__name__}")
+    try:
+        for layer in layers.values():
+            _see_functions(layer)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a lambda, which is refused in our own words
+            entries = chain({"class_name": type(model).__name__, "config": model.get_config()})
+        return read(entries, lambda entry: layers[entry.name].get_weights())
+    except ImplementationError as error:
+        raise ImplementationError(f"the model {model.name} cannot be read: {error}") from None
+
+
+#: Where a layer has others inside.
+_INSIDE = ("cell", "cells", "layer", "forward_layer", "backward_layer")
+
+
+def _see_functions(layer: Any) -> None:
+    """See that activations are Keras's own: another function may have the name of one of them."""
+    for name in ("activation", "recurrent_activation"):
+        try:
+            activation(getattr(layer, name, None))
+        except ValueError as error:
+            raise ImplementationError(f"its {layer.name}: {error}") from None
+    inside = [getattr(layer, name, None) or () for name in _INSIDE]
+    for each in (one for found in inside for one in (found if isinstance(found, (list, tuple)) else [found])):
+        _see_functions(each)
 
 
 @cache

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from ..arithmetic.activations import ACTIVATIONS, Activation
+from ..arithmetic.activations import ACTIVATIONS, HARD_SIGMOID_OF_KERAS_2, Activation
 from ..cells import CELLS
 from ..cells.cell import Cell
 from ..model.layers import RNN, Bidirectional, Dense
@@ -74,6 +74,8 @@ class Part:
 def _made(value: Any, keras: Any) -> Any:
     if isinstance(value, list):
         return [_made(each, keras) for each in value]
+    if value == HARD_SIGMOID_OF_KERAS_2:
+        return lambda a: keras.ops.clip(0.2 * a + 0.5, 0.0, 1.0)
     if isinstance(value, Activation):
         return _keras_name(value)
     return value.make(keras) if isinstance(value, Part) else value
@@ -109,6 +111,8 @@ def identifier(activation: Activation) -> str:
 def own_activations(spec: Spec) -> list[Activation]:
     """The activations of a spec that Keras has no name for."""
     found = [direction.activation for direction in spec.directions]
+    kinds = (kind for direction in spec.directions for kind in direction.kinds)
+    found += [value for kind in kinds for value in vars(kind).values() if isinstance(value, Activation)]
     found += [spec.head.activation] if spec.head else []
     return list({each.name: each for each in found if is_own(each)}.values())
 

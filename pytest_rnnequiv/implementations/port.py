@@ -14,6 +14,7 @@ from ..model.spec import Spec
 from ..model.trajectory import Trajectory
 from .declaration import Declaration, Supports
 from .errors import Declined, ImplementationError
+from .files import Model
 from .registry import Runtime
 
 __all__ = ["Port"]
@@ -45,6 +46,12 @@ class Port:
     hangs: int = 0
     #: How many cases it was given in this run.
     calls: int = 0
+    #: Whether it has weights of its own, and takes no others.
+    own_weights: bool = False
+    #: The model that the run is about, whatever the port is able to.
+    given: Model | None = None
+    #: Cases of inputs that were recorded, for the model that is given or compiled in.
+    recorded: tuple[Case, ...] = ()
 
     def __init__(
         self,
@@ -115,8 +122,8 @@ class Port:
 
     @property
     def fixed(self) -> tuple[Spec, tuple[Any, ...]] | None:
-        """The model that is compiled in, if one is."""
-        return self.declaration.fixed
+        """The only model that it is asked about, if there is one: the one that is given, or that is compiled in."""
+        return self.given or self.declaration.fixed
 
     def versions(self) -> dict[str, str]:
         """Name the libraries that take part."""
@@ -125,7 +132,7 @@ class Port:
     @property
     def any_weights(self) -> bool:
         """Whether it takes other weights than those that are compiled in."""
-        return self.fixed is None
+        return self.declaration.fixed is None and not self.own_weights
 
     @property
     def any_length(self) -> bool:
@@ -204,6 +211,21 @@ class Port:
             return f"{self.name} declares {', '.join(map(str, own))} only, and was to be asked about {', '.join(cells)}"
         self.declaration = replace(self.declaration, supports=replace(self.supports, cells=kept))
         return ""
+
+    def keep_to_model(self, model: Model) -> str:
+        """Ask it about one model only: about its architecture, with its weights.
+
+        Returns
+        -------
+        str
+            Why it cannot be asked; empty if it can.
+        """
+        self.given, spec = model, model[0]
+        if not self.any_weights:
+            self.declaration = replace(self.declaration, supports=self.supports.including(spec))
+            return ""
+        lacks = self.supports.lacks(spec)
+        return f"{self.name} cannot be asked about the model {spec}: it declares no {lacks}" if lacks else ""
 
     def close(self) -> None:
         """Give back what it holds: its process, if it has one."""

@@ -17,17 +17,20 @@ from typing import TYPE_CHECKING, Any
 from .errors import MissingRuntime, UnknownImplementation
 
 if TYPE_CHECKING:
+    from .files.model import Part
     from .port import Port
 
 __all__ = [
     "BUILT_IN",
     "DEFAULT",
+    "FILES",
     "GROUPS",
     "Runtime",
     "check_available",
     "expand",
     "importable",
     "resolve",
+    "runs_file",
 ]
 
 
@@ -79,6 +82,15 @@ BUILT_IN: dict[str, Runtime] = {
     )
 }
 
+#: Model files that can be run, by suffix, and by what. The path is what they are asked for by.
+FILES: dict[str, Runtime] = {
+    **dict.fromkeys(
+        (".keras", ".h5", ".hdf5"),
+        Runtime("Keras", "keras_file", "KerasFile", ("tensorflow", "keras", "h5py"), "files"),
+    ),
+    ".onnx": Runtime("ONNX Runtime", "onnx_file", "OnnxFile", ("onnx", "onnxruntime"), "files"),
+}
+
 #: Names for several at once. ``keras`` is Keras as installed, run in each of the ways that people run it.
 GROUPS: dict[str, tuple[str, ...]] = {
     "keras": tuple(name for name, runtime in BUILT_IN.items() if runtime.group == "keras")
@@ -100,11 +112,14 @@ def expand(names: list[str]) -> list[str]:
     for name in names:
         if name in GROUPS:
             expanded.update(dict.fromkeys(GROUPS[name]))
-        elif name in BUILT_IN or _is_path(name):
+        elif name in BUILT_IN or _is_path(name) or runs_file(name) is not None:
             expanded[name] = None
         else:
             known = ", ".join([*GROUPS, *BUILT_IN])
-            raise UnknownImplementation(f"unknown implementation {name!r}: expected module:attribute or one of {known}")
+            raise UnknownImplementation(
+                f"unknown implementation {name!r}: expected module:attribute or one of {known}, or a model file "
+                f"({', '.join(FILES)})"
+            )
     return list(expanded)
 
 
@@ -117,8 +132,11 @@ def check_available(names: list[str]) -> None:
         With one sentence that says what is wrong and what to do.
     """
     for name in expand(names):
-        if name in BUILT_IN:
-            for library in BUILT_IN[name].libraries:
+        runtime = BUILT_IN.get(name) or runs_file(name)
+        if runtime is not None:
+            if runtime.group == "files" and not os.path.isfile(name):
+                raise UnknownImplementation(f"there is no file {name}")
+            for library in runtime.libraries:
                 if find_spec(library) is None:
                     raise MissingRuntime(
                         f"the implementation {name!r} needs {library}, which is not installed here: "
@@ -131,6 +149,11 @@ def check_available(names: list[str]) -> None:
                     f"implementation {name!r}: there is no module {module!r} on the path "
                     "(expected module:attribute; is the directory on pytest's `pythonpath`?)"
                 )
+
+
+def runs_file(name: str) -> Runtime | None:
+    """Return what runs a model file of that name; None if it is no name of one."""
+    return FILES.get(os.path.splitext(name)[1].lower())
 
 
 def _is_there(module: str) -> bool:
@@ -203,8 +226,8 @@ def _is_file_of(module: str, file: Path) -> bool:
     return origin is not None and os.path.exists(origin) and os.path.samefile(origin, file)
 
 
-def resolve(name: str) -> Port:
-    """Load one implementation, ready to run.
+def resolve(name: str, part: Part = "whole") -> Port:
+    """Load one implementation, ready to run; of a model file, all of it or its recurrent part.
 
     Raises
     ------
@@ -216,16 +239,22 @@ def resolve(name: str) -> Port:
     if name in GROUPS:
         raise UnknownImplementation(f"{name!r} stands for several: {', '.join(GROUPS[name])}")
     (name,) = expand([name])
-    if name not in BUILT_IN:
+    of_file = runs_file(name)
+    runtime = BUILT_IN.get(name) or of_file
+    if runtime is None:
         return Port.from_path(name)
     from importlib import import_module
 
-    runtime = BUILT_IN[name]
     try:
-        built_in: Any = getattr(import_module(f".{runtime.module}", __package__), runtime.attribute)()
+        made = getattr(import_module(f".{runtime.module}", __package__), runtime.attribute)
+        built_in: Any = made() if of_file is None else made(name, part)
     except ImportError as error:
         raise MissingRuntime(f"the implementation {name!r} cannot be loaded: {error}") from error
-    return Port(built_in, name=name, identity=name, runtime=runtime)
+    if of_file is None:
+        return Port(built_in, name=name, identity=name, runtime=runtime)
+    port = Port(built_in, name=name, identity=name)
+    port.own_weights = True
+    return port
 
 
 def _is_path(name: str) -> bool:

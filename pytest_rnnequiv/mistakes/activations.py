@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arithmetic.activations import Activation, activation, sigmoid, softplus
+from ..arithmetic.activations import HARD_SIGMOID_OF_KERAS_2, Activation, activation, sigmoid, softplus
 from ..cells.cell import Cell, CellWeights
 from .mistake import Mistake, Recurrence, cell_like, family, in_recurrence
 
@@ -85,11 +85,6 @@ def _gelu_by_tanh(a: Array) -> Array:
     return value
 
 
-def _old_hard_sigmoid(a: Array) -> Array:
-    value: Array = np.clip(0.2 * a + 0.5, 0.0, 1.0)
-    return value
-
-
 #: Other functions that go by the same name: name of the mistake -> name, other function, how people come by it.
 NAMESAKES = {
     "leaky_relu-of-PyTorch": ("leaky_relu", _leaky(0.01), "PyTorch's and ONNX's default slope is 0.01, Keras's 0.2"),
@@ -105,7 +100,7 @@ NAMESAKES = {
     ),
     "hard_sigmoid-of-Keras-2": (
         "hard_sigmoid",
-        Activation("clip(0.2 a + 0.5, 0, 1)", _old_hard_sigmoid),
+        HARD_SIGMOID_OF_KERAS_2,
         "Keras 2's and ONNX's function of that name; Keras 3's and PyTorch's has a slope of 1/6",
     ),
 }

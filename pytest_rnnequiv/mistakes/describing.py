@@ -90,9 +90,9 @@ class _Picture:
         assert verdict.step_broken is not None
         self.case, self.place, self.broken = case, verdict.place, verdict.step_broken
         self.of_states = self.place.what == "state"
-        outputs, states = (
-            None if a is None else np.asarray(a, np.float64) for a in (trajectory.outputs, trajectory.states)
-        )
+        first = next(iter(trajectory.shown_layers), None)  # states may be shown beside the output of the only layer
+        shown = trajectory.outputs, None if first is None else first.states
+        outputs, states = (None if a is None else np.asarray(a, np.float64) for a in shown)
         self.states = states
         numbers: Any = states if self.of_states and states is not None else outputs
         self.got = numbers if numbers.ndim == 3 else numbers[:, None]

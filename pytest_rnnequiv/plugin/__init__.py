@@ -26,11 +26,14 @@ from pytest_rnnequiv.plugin.fixtures import (
 )
 
 if TYPE_CHECKING:
+    from pytest_rnnequiv.plugin.given import Given
     from pytest_rnnequiv.plugin.report import Ledger
     from pytest_rnnequiv.run_state import RunState
 
 __all__ = [
     "DEFAULT_IMPLEMENTATION",
+    "GIVEN",
+    "MODEL_SUFFIXES",
     "PROFILES",
     "SUITE_FILE",
     "Settings",
@@ -74,13 +77,37 @@ class SourceFile(NamedTuple):
     attribute: str
 
 
-def _implementation(text: str) -> str | SourceFile:
+def _implementation(text: str) -> str | SourceFile | ModelFile:
+    if text == text.strip() and text.lower().endswith(MODEL_SUFFIXES):
+        return ModelFile(Path(text))
     module, colon, attribute = text.rpartition(":")  # the last one: a path on Windows has another
     if not text or (colon and not (module and attribute)) or text != text.strip():
         raise ValueError(f"{text!r} is neither the name of an implementation nor module:attribute.")
     if text.endswith(".py"):
         raise ValueError(f"{text!r} does not say what in that file is to be checked, as {text}:run does.")
     return SourceFile(Path(module), attribute) if module.endswith(".py") else text
+
+
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".onnx")
+"""Files that can be run; a test holds it to `registry.FILES`, which is too much to import here."""
+
+
+class ModelFile(NamedTuple):
+    """An implementation that is a model file: ``model.onnx``."""
+
+    path: Path
+
+
+def _part(text: str) -> str:
+    if text not in ("whole", "recurrent"):
+        raise ValueError(f"{text!r} is no part of a model; choose one of whole, recurrent.")
+    return text
+
+
+def _file(text: str) -> Path:
+    if not text:
+        raise ValueError("the name of a file is missing.")
+    return Path(text)
 
 
 def _directory(text: str) -> Path:
@@ -130,8 +157,9 @@ class Settings:
         default=(),
         metadata=_option(
             "--rnn-equiv-impl",
-            "What to check: the name of an implementation, module:attribute or file.py:attribute; may be given several "
-            f"times (default: {DEFAULT_IMPLEMENTATION}).",
+            "What to check: the name of an implementation, module:attribute, file.py:attribute, or a model file "
+            f"that can be run ({', '.join(MODEL_SUFFIXES)}); may be given several times (default: "
+            f"{DEFAULT_IMPLEMENTATION}).",
             metavar="NAME",
             parse=_implementation,
             implies=True,
@@ -145,6 +173,37 @@ class Settings:
             "implementation declares).",
             metavar="NAME",
             parse=_cell,
+            implies=True,
+        ),
+    )
+    model: Path | None = field(
+        default=None,
+        metadata=_option(
+            "--rnn-equiv-model",
+            "The model that is meant: its architecture and its trained weights, of a file that is read as data; only "
+            "inputs are drawn.",
+            metavar="FILE",
+            parse=_file,
+            implies=True,
+        ),
+    )
+    inputs: Path | None = field(
+        default=None,
+        metadata=_option(
+            "--rnn-equiv-inputs",
+            "Recorded inputs of that model, an .npz or .npy file of arrays (N, T, D), beside those that are drawn.",
+            metavar="FILE",
+            parse=_file,
+            implies=True,
+        ),
+    )
+    part: str = field(
+        default="whole",
+        metadata=_option(
+            "--rnn-equiv-model-part",
+            "Which part of that model: whole, or recurrent, without what is before and behind its recurrent layers.",
+            metavar="PART",
+            parse=_part,
             implies=True,
         ),
     )
@@ -196,6 +255,8 @@ class Settings:
 
 
 _SETTINGS = pytest.StashKey[Settings]()
+GIVEN: pytest.StashKey[Given] = pytest.StashKey()
+"""The model and the inputs that the options name; set where they name any."""
 _RUN: pytest.StashKey[RunState] = pytest.StashKey()
 
 
@@ -240,6 +301,8 @@ def _read(config: pytest.Config, option: Field[Any]) -> Any:
 
 def _placed(value: Any, base: Path) -> Any:
     """Take a path as it is meant where it was written."""
+    if isinstance(value, ModelFile):
+        return str(base / value.path)
     if isinstance(value, SourceFile):
         return f"{base / value.path}:{value.attribute}"
     return base / value if isinstance(value, Path) else value
@@ -318,6 +381,10 @@ def _start(config: pytest.Config, chosen: Settings) -> None:
 
     load_root_conftest(config)
     chosen = config.stash[_SETTINGS] = _found(config, chosen)
+    if chosen.model is not None or chosen.inputs is not None:
+        from pytest_rnnequiv.plugin.given import read_given
+
+        config.stash[GIVEN] = read_given(chosen)
     if not _is_xdist_worker(config):
         from pytest_rnnequiv.plugin import termination
 

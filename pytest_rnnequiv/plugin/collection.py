@@ -31,7 +31,7 @@ import pytest
 from _pytest.fixtures import FixtureFunctionMarker, getfixturemarker
 
 from pytest_rnnequiv import tally
-from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, SUITE_FILE, Settings
+from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, GIVEN, SUITE_FILE, Settings
 
 __all__ = ["OVERRIDE", "SUITE_MODULE", "RnnEquiv", "Suite", "SuiteCollection", "SuiteId", "parse_suite_id"]
 
@@ -344,13 +344,18 @@ class SuiteCollection:
         """
         if self._module is None:
             self._module = importlib.import_module(SUITE_MODULE)
-            self._module.configure(self.chosen.profile, self.chosen.selfcheck)
+            self._module.configure(self.chosen.profile, self.chosen.selfcheck, *self._about())
             _insist(self._module)
         if suite not in self._modules:
             copy = ModuleType(self._module.__name__, self._module.__doc__)
             vars(copy).update(vars(self._module))
             self._modules[suite] = copy
         return self._modules[suite]
+
+    def _about(self) -> tuple[bool, ...]:
+        """Say whether the run is about one model, and whether that is the notebook's; nothing where it is not."""
+        given = self.config.stash.get(GIVEN, None)
+        return () if given is None or given.model is None else (given.model[0].plain,)
 
     # -- what was asked for
 

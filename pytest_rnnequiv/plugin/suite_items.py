@@ -6,6 +6,7 @@ makes pytest's test functions of them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,14 +15,15 @@ from hypothesis import Phase
 
 from ..implementations.errors import ImplementationError
 from ..implementations.port import Port
-from ..implementations.registry import DEFAULT, expand, resolve
+from ..implementations.registry import DEFAULT, expand, resolve, runs_file
 from ..implementations.runner import can_fork
 from ..mistakes.catalogue import CATALOGUE, Mistake
 from ..suite import selfcheck
 from ..suite.architectures import divergences, show_divergence
 from ..suite.checks import CHECKS
 from ..suite.registry import PROFILES, running
-from . import settings
+from . import GIVEN, settings
+from .given import give
 from .report.terminal import progress
 
 __all__ = ["configure"]
@@ -30,10 +32,16 @@ __all__ = ["configure"]
 FIXTURE = "rnn_implementation"
 
 
-def configure(profile: str, selfcheck: bool = False) -> None:
+def configure(profile: str, selfcheck: bool = False, plain: bool | None = None) -> None:
     """Make the test functions, for a run of the given profile and under Hypothesis's own settings.
 
     A selfcheck is a run of its own: the checks are then run on mistaken implementations, and on nothing else.
+
+    Parameters
+    ----------
+    plain : bool, optional
+        Of a run about one model, whether that is the notebook's; of any other, only checks that can be asked about it
+        are left, and known divergences of other models are not shown.
     """
     chosen = running(PROFILES[profile])
     for name in [*CHECKS, "test_selfcheck", "test_known_divergence"]:
@@ -41,8 +49,10 @@ def configure(profile: str, selfcheck: bool = False) -> None:
     if selfcheck:
         globals()["test_selfcheck"] = selfcheck_item
     else:
-        globals().update((name, each.item(chosen)) for name, each in CHECKS.items())
-        globals()["test_known_divergence"] = show_divergence
+        wanted = {name: each for name, each in CHECKS.items() if plain is None or each.about_one_model(plain)}
+        globals().update((name, each.item(chosen)) for name, each in wanted.items())
+        if plain is None:
+            globals()["test_known_divergence"] = show_divergence
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -59,7 +69,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     names = CHECKS[metafunc.function.__name__].applies_to(implementations(metafunc))
     # A check that applies to nothing here has no port, and is not collected.
-    metafunc.parametrize("port", names or [None], indirect=True, scope="session")
+    metafunc.parametrize("port", names or [None], ids=_short, indirect=True, scope="session")
+
+
+def _short(name: str | None) -> str | None:
+    """Name a model file in a node id as its folder does; anything else as it is."""
+    return os.path.basename(name) if name is not None and runs_file(name) is not None else None
 
 
 def implementations(metafunc: pytest.Metafunc) -> list[str]:
@@ -82,7 +97,7 @@ def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Po
     try:
         if request.param != FIXTURE:
             progress(request.config).say(f"loading {request.param} ...")  # TensorFlow takes seconds
-            ready = resolve(request.param)
+            ready = resolve(request.param, settings(request.config).part)  # type: ignore[arg-type]
         elif isinstance(rnn_implementation, Port):
             ready = rnn_implementation
         else:
@@ -91,6 +106,13 @@ def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Po
         problem = f"the fixture {FIXTURE}: {error}" if request.param == FIXTURE else str(error)
     else:
         problem = ready.keep_to(settings(request.config).cells)
+        if not problem and (given := request.config.stash.get(GIVEN, None)) is not None:
+            problem = give(ready, given)
+        if not problem and not ready.any_weights and ready.fixed is None:
+            problem = (
+                f"{ready.name} can be run, and not be read ({ready.runner.implementation.unread}): say which model it "
+                "was made of, by --rnn-equiv-model FILE"
+            )
     if problem:  # outside of the handler, or it would be told twice
         pytest.fail(problem, pytrace=False)
     yield ready

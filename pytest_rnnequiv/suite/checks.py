@@ -31,15 +31,36 @@ from .verification import answer, budget, each_in_turn, expect, verify
 __all__ = ["CHECKS"]
 
 
-@check(examples=300, share=2.5, everywhere=True, openings=5)
+@check(examples=300, share=2.5, everywhere=True, openings=5, models="any")
 def test_recurrence(port: Port, data: Data) -> None:
     """Base, every step and the head, on generated weights and inputs."""
     verify(port, draw_pack(port, data, most=2 if port.secondary else 16))
 
 
+#: Samples of recorded inputs that are asked at once.
+AT_ONCE = 32
+
+
+@check(everywhere=True, models="any")
+def test_recorded_inputs(port: Port) -> None:
+    """The inputs of ``--rnn-equiv-inputs``, on the model that is meant."""
+    need(port, bool(port.recorded), "was given no recorded inputs")
+    asked, samples = 0, sum(case.calls[0].N for case in port.recorded)
+    for case in port.recorded:
+        N = case.calls[0].N
+        step = N if case.spec.N is not None else AT_ONCE
+        for first in range(0, N, max(step, 1)):
+            if asked and budget().over:
+                tally.current().notes.append(f"{asked} of {samples} recorded samples were asked, as time allows")
+                return
+            verify(port, [case if step >= N else case.samples(slice(first, first + step))])
+            asked += min(step, N - first)
+
+
 @check(examples=30, share=0.5)
 def test_equal_sizes(port: Port, data: Data) -> None:
     """D = M = K, where weights that were exchanged for others fit: everywhere else sizes differ."""
+    need(port, port.fixed is None, "has sizes of its own")
     size = choose(data, (3, 2, 5) if isinstance(data, Opening) else (2, 3, 5), "size")
     verify(port, draw_pack(port, data, most=4, small=True, D=(size, size), M=(size, size), K=(size, size)))
 
@@ -57,9 +78,10 @@ def test_large_sizes(port: Port, data: Data) -> None:
     verify(port, draw_pack(port, data, most=2, **sizes))
 
 
-@check(examples=40)
+@check(examples=40, models="any")
 def test_long_sequences(port: Port, data: Data) -> None:
     """Hundreds of steps, in chaotic recurrences as well."""
+    need(port, port.fixed is None or port.fixed[0].T is None, "has a fixed number of steps")
     sizes = {"N": near(port, "N", 1, 2), "M": near(port, "M", 1, 9)}
     verify(port, draw_pack(port, data, most=1, small=True, T=(41, running().longest), **sizes))
 
@@ -143,10 +165,12 @@ def test_notebook(port: Port) -> None:
         verify(port, [notebook_case(seed)])
 
 
-@check(examples=25, everywhere=True)
+@check(examples=25, everywhere=True, models="any")
 def test_nan(port: Port, data: Data) -> None:
     """A NaN that goes in comes out, in its own sample and from its own step on."""
     need(port, port.supports.nan, "declares no NaN")
+    need(port, port.fixed is None or not port.fixed[0].embedded, "takes whole numbers")
+    need(port, port.fixed is None or not port.fixed[0].stateful, "is stateful: what a NaN leaves stays")
     (case,) = draw_pack(port, data, most=1, small=True)
     n, t, d = (draw_place(data, size) for size in case.x.shape)
     x = case.x.copy()
@@ -154,27 +178,27 @@ def test_nan(port: Port, data: Data) -> None:
     verify(port, [case.replace(x=x)])
 
 
-@check(examples=40)
+@check(examples=40, models="notebook's")
 def test_initial_state(port: Port, data: Data) -> None:
     """A state before the first step that is not zero."""
     need(port, port.supports.initial_state, "declares no initial state")
     verify(port, draw_pack(port, data, most=4, small=True, initial_state=True))
 
 
-@check(examples=40)
+@check(examples=40, models="notebook's")
 def test_masks(port: Port, data: Data) -> None:
     """Masked steps hold the state, exactly."""
     need(port, port.supports.masks, "declares no masks")
     verify(port, draw_pack(port, data, most=4, small=True, masked=True))
 
 
-@check(examples=25, everywhere=True)
+@check(examples=25, everywhere=True, models="any")
 def test_repeats(port: Port, data: Data) -> None:
     """The same case gives the same answer, whatever was computed in between."""
     pack = draw_pack(port, data, most=2, small=True)
     case, other = pack[0], pack[-1]
     shown = answer(port, case)
-    answer(port, other.replace(x=other.x[::-1, ::-1]), anew=True)
+    answer(port, other.map_calls(lambda call: call.replace(x=call.x[::-1, ::-1])), anew=True)
     shown_again = answer(port, case, anew=True)
     if (first := _outputs(shown)) is None or (again := _outputs(shown_again)) is None:
         verify(port, [case])  # says what is wrong with it
@@ -217,7 +241,7 @@ def _first_difference(a: Any, b: Any) -> str:
     return f"outputs{list(index)}: {a[index]:.9g}, then {b[index]:.9g}"
 
 
-@check(examples=40, everywhere=True, keras=True)
+@check(examples=40, everywhere=True, keras=True, models="notebook's")
 def test_model_as_built(port: Port, data: Data) -> None:
     """The model without ``return_sequences``, as users build it, gives the last output of the one with its states."""
     (case,) = draw_pack(port, data, most=1, small=True)

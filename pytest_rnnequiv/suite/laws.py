@@ -359,4 +359,4 @@ def _check_of(law: Law) -> Callable[[Port, Data], None]:
 
 
 for _each in LAWS.values():
-    check(examples=40, share=0.15)(_check_of(_each))
+    check(examples=40, share=0.15, models="notebook's")(_check_of(_each))

@@ -33,7 +33,7 @@ from ..failures.assertion import EquivalenceError
 from ..failures.errors import errors_in
 from ..implementations.errors import Declined
 from ..implementations.port import Port
-from ..implementations.registry import BUILT_IN
+from ..implementations.registry import BUILT_IN, runs_file
 from ..run_state import state
 from . import told_before
 from .verification import (
@@ -138,6 +138,7 @@ class Check:
         everywhere: bool,
         keras: bool,
         openings: int = 1,
+        models: str = "",
     ) -> None:
         self.function = function
         self.examples = examples
@@ -145,16 +146,22 @@ class Check:
         self.everywhere = everywhere
         self.keras = keras
         self.openings = openings
+        self.models = models
 
     def applies_to(self, names: list[str]) -> list[str]:
         """Choose the implementations that the check is for."""
-        runtimes = {name: BUILT_IN.get(name) for name in names}
+        # a model file is asked about one model
+        runtimes = {name: BUILT_IN.get(name) for name in names if self.models or runs_file(name) is None}
         if self.keras:
             runtimes = {name: runtime for name, runtime in runtimes.items() if runtime and runtime.group == "keras"}
         if self.everywhere:
             return list(runtimes)
         primary = [name for name, runtime in runtimes.items() if not (runtime and runtime.secondary)]
         return primary or (list(runtimes)[:1] if self.keras else [])
+
+    def about_one_model(self, plain: bool) -> bool:
+        """Whether it can be asked about a model that is given, the notebook's or another."""
+        return self.models == "any" or (plain and self.models == "notebook's")
 
     def item(self, profile: Profile, **own: Any) -> Callable[..., None]:
         """Return a test function of a port; `own` are settings of Hypothesis that go before the profile's."""
@@ -198,6 +205,8 @@ class Check:
         __tracebackhide__ = True
         running(profile)
         introduce(port)
+        if port.fixed is not None and not (port.fixed[0].plain or self.models == "any"):
+            pytest.skip(f"it is about the notebook's model, and the one that is meant is {port.fixed[0]}")
         share = min(self.share, 0.5) if port.secondary else self.share
         spent = open_budget(share * profile.seconds)
         try:
@@ -400,7 +409,13 @@ CHECKS: dict[str, Check] = {}
 
 
 def check(
-    *, examples: int = 0, share: float = 1.0, everywhere: bool = False, keras: bool = False, openings: int = 1
+    *,
+    examples: int = 0,
+    share: float = 1.0,
+    everywhere: bool = False,
+    keras: bool = False,
+    openings: int = 1,
+    models: str = "",
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a check.
 
@@ -416,10 +431,12 @@ def check(
         Whether it is about Keras's models, and not about ports.
     openings : int
         How many cases it begins with, whatever the time.
+    models : {"any", "notebook's", ""}
+        The models that it can be asked about where one is given, with its weights.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        CHECKS[function.__name__] = Check(function, examples, share, everywhere, keras, openings)
+        CHECKS[function.__name__] = Check(function, examples, share, everywhere, keras, openings, models)
         return function
 
     return register

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from samples import NETWORKS, generic, rounded_run
 
-from pytest_rnnequiv import Case, Trajectory, diagnose, judge, reference
+from pytest_rnnequiv import Case, ShownLayer, Trajectory, diagnose, judge, reference
 from pytest_rnnequiv.judging.observing import Observation
 from pytest_rnnequiv.mistakes.describing import describe, describe_all
 
@@ -190,3 +190,10 @@ def test_the_first_broken_numbers_of_a_model_of_several_parts_are_described(
     found = diagnose(case, change(reference(case).outputs))
     assert found.explanations == ()
     assert found.picture.startswith(picture)
+
+
+def test_states_that_are_shown_as_those_of_the_only_layer() -> None:
+    """Beside outputs of another size than the states."""
+    broken = spoilt(CASE, lambda a, t: a + 0.125)
+    shown = Trajectory(broken.outputs[:, -1], layers=(ShownLayer(states=broken.states),))
+    assert picture(CASE, shown) == "every unit is off by +0.125"

@@ -14,6 +14,7 @@ rounding may do.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
@@ -24,7 +25,7 @@ from typing import Literal, NamedTuple
 import pytest
 
 from pytest_rnnequiv import tally
-from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, Settings, to_check
+from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, GIVEN, Settings, to_check
 from pytest_rnnequiv.plugin.report import Entry, Ledger
 from pytest_rnnequiv.tally import Tally
 
@@ -118,7 +119,9 @@ class TerminalReport:
 
     def pytest_report_header(self) -> str:
         """Name the implementations, their versions and the profile (pytest hook)."""
-        return f"rnn-equiv: {_header(to_check(self._config, self._settings), self._settings)}"
+        header = _header(to_check(self._config, self._settings), self._settings)
+        given = self._config.stash.get(GIVEN, None)
+        return f"rnn-equiv: {header}" + ("" if given is None else f"\n           {given}")
 
     def pytest_runtest_logstart(self) -> None:
         """Give the next item its time before it must show that it lives (pytest hook)."""
@@ -158,15 +161,18 @@ def _with_versions(implementation: str) -> str:
             versions[distribution] = version(distribution)
         except PackageNotFoundError:
             continue
+    implementation = os.path.basename(implementation)
     return f"{implementation} ({_list(versions)})" if versions else implementation
 
 
 def _distributions(implementation: str) -> list[str]:
     """Return whose versions matter: what a runtime, or a group of them, needs, or the package in which a port is."""
-    from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS
+    from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS, runs_file
 
-    members = [name for name in GROUPS.get(implementation, (implementation,)) if name in BUILT_IN]
-    libraries = {library for name in members for library in BUILT_IN[name].libraries}
+    members = [BUILT_IN[name] for name in GROUPS.get(implementation, (implementation,)) if name in BUILT_IN]
+    if (of_file := runs_file(implementation)) is not None:
+        members = [of_file]
+    libraries = {library for member in members for library in member.libraries}
     return sorted(libraries) or [implementation.partition(":")[0].partition(".")[0]]
 
 

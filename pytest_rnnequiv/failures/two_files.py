@@ -1,0 +1,107 @@
+"""Two model files: the first says what is right, and the second is run or read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..implementations.answering import PortFailure
+from ..implementations.errors import MissingRuntime
+from ..implementations.files import Model, read_model
+from ..implementations.files.model import shows_the_same
+from ..implementations.port import Port
+from ..implementations.registry import check_available, resolve
+from ..model.case import Call, Case
+from ..model.forward import reference
+from ..model.spec import Spec
+from ..model.trajectory import BadAnswer, Trajectory
+
+__all__ = ["answers"]
+
+#: Samples and steps of the inputs.
+SIZES = ((3, 5), (2, 1), (2, 24))
+
+#: Files that tell no more than weights; what else there is to know, the other file says.
+WEIGHTS_ONLY = (".pt", ".pth", ".safetensors")
+
+#: Files that are run, where that is possible: what they say is a matter of the runtime too.
+RUN = (".onnx",)
+
+
+def answers(expected: str, actual: str) -> Iterator[tuple[Case, Callable[[], Any], str]]:
+    """Yield cases of the model in the first file, what asks the second for its answer, and what to call it.
+
+    Raises
+    ------
+    ImplementationError
+        If a file cannot be read, or neither read nor run.
+    """
+    port, model = _runner(actual), read_model(expected)
+    own = read_model(actual) if port is None else port.fixed
+    if own is not None:
+        model, own = _completed(expected, model, actual, own)
+    (spec, weights), name = model, os.path.basename(actual) + (", as it was read," if port is None else "")
+    if own is not None and own[0] != spec:
+        name = f"{name.rstrip(',')}, which is {own[0]},"
+    for seed, sizes in enumerate(SIZES):
+        case = Case(spec, weights=weights, calls=(_inputs(spec, seed, *_sizes(spec, port, *sizes)),))
+        yield case, _asking(case, own, port, name), name
+
+
+def _sizes(spec: Spec, port: Port | None, *sizes: int) -> Iterator[int]:
+    """Yield samples and steps that both models take, as near to those that are wanted as they allow."""
+    for letter, wanted in zip("NT", sizes, strict=True):
+        low, high = (1, 10**6) if port is None else port.supports.range(letter, 1, 10**6)
+        yield getattr(spec, letter) or min(max(wanted, low), high)
+
+
+def _asking(case: Case, own: Model | None, port: Port | None, name: str) -> Callable[[], Any]:
+    def ask() -> Any:
+        try:
+            if port is not None:
+                return port.run(case)
+            assert own is not None
+            theirs = Case(own[0], weights=own[1], calls=case.calls)
+        except (ValueError, PortFailure) as error:
+            raise BadAnswer(f"{name.rstrip(',')} does not take the inputs of {case.spec}: {error}") from None
+        shown = reference(theirs, own[0].compute_dtype)  # what the file says, by NumPy
+        return shown if shows_the_same(own[0], case.spec) else Trajectory(shown.outputs)
+
+    return ask
+
+
+def _runner(file: str) -> Port | None:
+    """Return what runs a file, where it is one to be run and that is installed."""
+    if not file.lower().endswith(RUN):
+        return None
+    try:
+        check_available([file])
+    except MissingRuntime:
+        return None
+    return resolve(file)
+
+
+def _completed(expected: str, model: Model, actual: str, own: Model) -> tuple[Model, Model]:
+    """Where a file tells no more than weights, let the other say the rest, if the weights are those of its layers."""
+    (spec, weights), (other, others) = model, own
+    alike = [w.shape for w in weights] == [w.shape for w in others] and [
+        kind.name for layer in spec.directions for kind in layer.kinds
+    ] == [kind.name for layer in other.directions for kind in layer.kinds]
+    if alike and actual.lower().endswith(WEIGHTS_ONLY):
+        return model, (spec, others)
+    return ((other, weights), own) if alike and expected.lower().endswith(WEIGHTS_ONLY) else (model, own)
+
+
+def _inputs(spec: Spec, seed: int, N: int, T: int) -> Call:
+    """Return inputs without anything special in them; where there is a mask, rows end at different steps."""
+    rng = np.random.default_rng(seed)
+    mask: npt.NDArray[np.bool_] = np.arange(T) < T - np.arange(N)[:, None] % T
+    if spec.embedded:
+        x: Any = rng.integers(min(1, spec.vocabulary - 1), spec.vocabulary, (N, T))
+        return Call(np.where(mask, x, 0))
+    x = 1.3 * rng.standard_normal((N, T, spec.D))
+    return Call(np.where(mask[..., None], x, spec.mask_value) if spec.source == "masking" else x)

@@ -1,0 +1,53 @@
+"""What comes of reading a file, and how a model is put together of layers and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ...model.spec import Spec
+from ..errors import ImplementationError
+
+__all__ = ["PART", "RECURRENT_ONLY", "Model", "Part", "model_of", "shows_the_same"]
+
+Model = tuple[Spec, tuple[npt.NDArray[Any], ...]]
+
+#: Which layers of a model are meant: all of them, or the recurrent ones without what comes before and behind.
+Part = Literal["whole", "recurrent"]
+PART: tuple[Part, ...] = ("whole", "recurrent")
+
+#: What to do about layers that a spec cannot hold, beside the recurrent ones.
+RECURRENT_ONLY = (
+    "part='recurrent' (--rnn-equiv-model-part recurrent) reads the recurrent layers, and leaves out what is before and "
+    "behind them"
+)
+
+
+def shows_the_same(one: Spec, other: Spec) -> bool:
+    """Whether what is shown of the layers of two specs has the same shapes."""
+
+    def shown(spec: Spec) -> list[object]:
+        layers = [(type(layer), layer.features, layer.return_sequences, layer.return_state) for layer in spec.layers]
+        return [spec.plain, spec.head is None, *layers, *(direction.state_units for direction in spec.directions)]
+
+    return shown(one) == shown(other)
+
+
+def model_of(spec: Spec, weights: Sequence[npt.NDArray[Any]]) -> Model:
+    """Return spec and weights, if they fit together.
+
+    Raises
+    ------
+    ImplementationError
+        If they do not; the message says which array has which shape.
+    """
+    shapes = spec.weight_shapes
+    if len(weights) != len(shapes):
+        raise ImplementationError(f"it has {len(weights)} arrays, and {spec} has {len(shapes)}: {', '.join(shapes)}")
+    for (name, shape), array in zip(shapes.items(), weights, strict=True):
+        if array.shape != shape:
+            raise ImplementationError(f"its {name} has shape {array.shape}, expected {shape} for {spec}")
+    return spec, tuple(np.ascontiguousarray(array) for array in weights)
