@@ -177,7 +177,8 @@ def _apart(one: Sequence[int], two: Sequence[int]) -> float:
 
 
 def heeding(case: Case, supports: Supports) -> Case:
-    """Keep the numbers of a case to those that a port takes."""
+    """Keep the numbers of a case, and its masks, to those that a port takes."""
+    case = supports.padded(case)
     largest = supports.largest
     if largest is None and supports.nan:
         return case
