@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .judging.verdict import Verdict as Verdict
     from .mistakes.diagnosis import Diagnosis as Diagnosis
     from .mistakes.diagnosis import diagnose as diagnose
+    from .model import layouts as layouts
     from .model.case import Call as Call
     from .model.case import Case as Case
     from .model.forward import reference as reference
@@ -62,14 +63,17 @@ _HOMES = {
     "reference": "model.forward",
 }
 
-__all__ = [*_HOMES, "strategies"]
+#: Modules that are public as a whole.
+_MODULES = {"layouts": "model.layouts", "strategies": "strategies"}
+
+__all__ = [*_HOMES, "layouts", "strategies"]
 
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name == "strategies":
-        return import_module(".strategies", __name__)
+    if name in _MODULES:
+        return import_module(f".{_MODULES[name]}", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f".{_HOMES[name]}", __name__), name)

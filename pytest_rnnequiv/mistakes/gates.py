@@ -13,6 +13,7 @@ from ..arithmetic.activations import Activation, activation
 from ..cells import GRUCell, LSTMCell
 from ..cells.cell import CellWeights
 from ..model.case import Call, Case
+from ..model.layouts import ORDERS
 from .activations import NAMESAKES
 from .mistake import Recurrence, in_case, in_recurrence
 
@@ -46,13 +47,13 @@ def _in_order(r: Recurrence, order: Sequence[str]) -> Recurrence | None:
 
 def _register_orders() -> None:
     for name, order, whose in (
-        ("ONNX", "iofc", "ONNX's order"),
-        ("TensorFlow-1", "icfo", "TensorFlow 1's `BasicLSTMCell` (i, j, f, o), and CNTK's"),
-        ("Core-ML", "ifoc", "Core ML's and DL4J's order"),
-        ("PyTorch-GRU", "rzh", "PyTorch's and cuDNN's order of a GRU (r, z, n)"),
+        ("ONNX", ORDERS["ONNX"]["LSTM"], "ONNX's order"),
+        ("TensorFlow-1", ORDERS["TensorFlow 1"]["LSTM"], "TensorFlow 1's `BasicLSTMCell` (i, j, f, o), and CNTK's"),
+        ("Core-ML", ORDERS["Core ML"]["LSTM"], "Core ML's and DL4J's order"),
+        ("PyTorch-GRU", ORDERS["PyTorch"]["GRU"], "PyTorch's and cuDNN's order of a GRU (r, z, n)"),
     ):
 
-        def change(r: Recurrence, order: str = order) -> Recurrence | None:
+        def change(r: Recurrence, order: tuple[str, ...] = order) -> Recurrence | None:
             return _in_order(r, order)
 
         says = f"with its gates taken for {', '.join(order)}"
