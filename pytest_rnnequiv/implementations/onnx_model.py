@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..cells.gru import GRUCell
 from ..model.case import Call, Case
 from ..model.layers import RNN, Bidirectional
-from ..model.spec import Layer, Place, Spec
+from ..model.layouts import to_onnx
+from ..model.layouts.onnx import ACTIVATIONS
+from ..model.spec import SIDES, Layer, Spec
 from ..model.trajectory import ShownLayer, Trajectory
 from ..model.wiring import RIGHT, held
 
@@ -39,23 +40,6 @@ OPTIONS = (
     *("use_bias", "activation", "return_sequences", "return_state", "initial_state", "go_backwards", "layers"),
     *("bidirectional", "merge_mode", "backward_layer", "head", "mask", "embedding", "zero_output_for_mask", "T", "N"),
 )
-
-#: What the operators can compute, by Keras's names: name in ONNX, and its parameters.
-ACTIVATIONS: dict[str, tuple[str, dict[str, float]]] = {
-    "tanh": ("Tanh", {}),
-    "sigmoid": ("Sigmoid", {}),
-    "relu": ("Relu", {}),
-    "linear": ("Affine", {"alpha": 1.0, "beta": 0.0}),
-    "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
-    "softsign": ("Softsign", {}),
-    "softplus": ("Softplus", {}),
-    "elu": ("Elu", {"alpha": 1.0}),
-    "leaky_relu": ("LeakyRelu", {"alpha": 0.2}),
-}
-
-#: The order of the gates of each operator, by Keras's names of them.
-GATES = {"SimpleRNN": ("RNN", "h"), "GRU": ("GRU", "zrh"), "LSTM": ("LSTM", "iofc")}
-
 
 class _Graph:
     """Nodes, inputs and outputs, as they are added."""
@@ -87,14 +71,13 @@ class _Graph:
         self.nodes.append(self.helper.make_node(operator, list(inputs), made, **attributes))
         return next(each for each in made if each)
 
-    def model(self, weights: Mapping[str, Array]) -> Any:
-        constants = {**self.constants, **weights}
+    def model(self) -> Any:
         graph = self.helper.make_graph(
             self.nodes,
             "network",
             self.inputs,
             self.outputs,
-            [self.numpy_helper.from_array(np.array(a, order="C"), name) for name, a in constants.items()],
+            [self.numpy_helper.from_array(np.array(a, order="C"), name) for name, a in self.constants.items()],
         )
         return self.helper.make_model(
             graph, opset_imports=[self.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="rnnequiv"
@@ -114,57 +97,47 @@ def onnx_model(case: Case, sizes: tuple[int, int] | None = None) -> Any:
     N, T = sizes or (spec.N or "N", spec.T or "T")
     if spec.embedded:
         ids = graph.input("x", (N, T), graph.kinds.INT32)
-        x = graph.add("Gather", "E", ids)
+        x = graph.add("Gather", graph.constant("E", case.named_weights["embedding/E"]), ids)
     else:
         x = graph.input("x", (N, T, spec.D))
     if spec.masked:
         graph.input("lengths", (N,), graph.kinds.INT32)
     x = graph.add("Transpose", x, perm=[1, 0, 2])  # layout 0 is steps first
-    for i, layer in enumerate(spec.layers):
-        x = _layer(graph, i, layer, x, (N, T))
+    for i in range(len(spec.layers)):
+        x = _layer(graph, case, i, x, (N, T))
     if spec.head is not None:
-        _head(graph, x, (N, T))
-    return graph.model(dict(_weights(case)))
+        _head(graph, case, x, (N, T))
+    return graph.model()
 
 
-def _nodes(layer: Layer) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield the nodes of a layer: the direction of each, and which directions of the layer it computes."""
+def _nodes(layer: Layer) -> list[tuple[int, ...]]:
+    """Say which directions each node of a layer computes: both in one, if their cells and units are the same."""
     if isinstance(layer, RNN):
-        yield ("reverse" if layer.go_backwards else "forward"), (0,)
-        return
+        return [(0,)]
     one, other = layer.given
-    if one.units == other.units and one.cell == other.cell and one.use_bias == other.use_bias:
-        yield "bidirectional", (0, 1)
-    else:
-        yield from (("forward", (0,)), ("reverse", (1,)))
+    alike = one.units == other.units and getattr(one.cell, "reset_after", 0) == getattr(other.cell, "reset_after", 0)
+    return [(0, 1)] if alike else [(0,), (1,)]
 
 
-def _layer(graph: _Graph, i: int, layer: Layer, x: str, sizes: tuple[Any, Any]) -> str:
+def _layer(graph: _Graph, case: Case, i: int, x: str, sizes: tuple[Any, Any]) -> str:
     """Add a layer, and return what the next one gets: ``(T, N, F)``, or ``(N, F)`` of a layer that returns one output."""
     N, T = sizes
+    layer, weights = case.spec.layers[i], [*case.part(f"layer{i}").values()]
     outputs = []
-    for direction, members in _nodes(layer):
-        first = layer.directions[members[0]]
-        (kind,), (M,), name = first.kinds, first.cells, f"layer{i}.{members[0]}"
-        operator, _ = GATES[kind.name]
-        states = kind.states
+    for members in _nodes(layer):
+        first, name = layer.directions[members[0]], f"layer{i}.{members[0]}"
+        node = to_onnx(layer, weights)if len(members) == len(layer.directions) else _one_side(case, i, members[0])
+        M, states = first.features, first.kinds[0].states
         optional = [
-            f"{name}.B" if first.use_bias else "",
-            "lengths" if graph.spec.masked else "",
+            graph.constant(f"{name}.B", node.B) if node.B is not None else "",
+            "lengths" if case.spec.masked else "",
             *(graph.input(f"{name}.{s}", (len(members), N, M)) if first.initial_state else "" for s in states),
         ]
         while optional and not optional[-1]:
             optional.pop()
+        kernels = (graph.constant(f"{name}.{letter}", getattr(node, letter)) for letter in "WR")
         made = [f"{name}.Y", *(f"{name}.Y_{s}" for s in states)]
-        graph.add(
-            operator,
-            *(x, f"{name}.W", f"{name}.R", *optional),
-            outputs=made,
-            direction=direction,
-            hidden_size=M,
-            **_functions(layer, members),
-            **({"linear_before_reset": int(kind.reset_after)} if isinstance(kind, GRUCell) else {}),
-        )
+        graph.add(node.op, x, *kernels, *optional, outputs=made, **node.attributes)
         graph.output(made[0], (T, len(members), N, M))
         for each in made[1:]:
             graph.output(each, (len(members), N, M))
@@ -172,23 +145,11 @@ def _layer(graph: _Graph, i: int, layer: Layer, x: str, sizes: tuple[Any, Any]) 
     return _merged(graph, layer, outputs)
 
 
-def _functions(layer: Layer, members: Sequence[int]) -> dict[str, Any]:
-    """The attributes that name activations and their parameters, which are listed where a function has some."""
-    names: list[str] = []
-    parameters: dict[str, list[float]] = {"alpha": [], "beta": []}
-    for j in members:
-        direction = layer.directions[j]
-        (kind,) = direction.kinds
-        gate = getattr(kind, "recurrent_activation", None)
-        functions = {"SimpleRNN": [direction.activation], "GRU": [gate, direction.activation]}.get(
-            kind.name, [gate, direction.activation, direction.activation]
-        )
-        for function in functions:
-            name, own = ACTIVATIONS[function.name]  # type: ignore[union-attr]
-            names.append(name)
-            for parameter, value in own.items():
-                parameters[parameter].append(value)
-    return {"activations": names} | {f"activation_{p}": values for p, values in parameters.items() if values}
+def _one_side(case: Case, i: int, j: int) -> Any:
+    """Return the node of one direction of a layer."""
+    side = case.spec.layers[i].directions[j]
+    own = [w for name, w in case.part(f"layer{i}").items() if name.startswith(f"{SIDES[j]}/")]
+    return to_onnx(side, own)
 
 
 def _merged(graph: _Graph, layer: Layer, outputs: list[tuple[list[str], int]]) -> str:
@@ -221,49 +182,22 @@ def _turned(graph: _Graph, x: str) -> str:
     return graph.add("Slice", x, *names)
 
 
-def _head(graph: _Graph, x: str, sizes: tuple[Any, Any]) -> None:
+def _head(graph: _Graph, case: Case, x: str, sizes: tuple[Any, Any]) -> None:
     """Add the head, whose output is ``(N, T, K)`` or ``(N, K)``."""
     head = graph.spec.head
     assert head is not None
+    Wo, bo = case.head_weights()
     steps = graph.spec.layers[-1].return_sequences
     if steps:
         x = graph.add("Transpose", x, perm=[1, 0, 2])
-    x = graph.add("MatMul", x, "Wo")
-    x = graph.add("Add", x, "bo") if head.use_bias else x
+    x = graph.add("MatMul", x, graph.constant("Wo", Wo))
+    x = graph.add("Add", x, graph.constant("bo", bo)) if head.use_bias else x
     if head.activation.name != "linear":
-        operator, parameters = ACTIVATIONS[head.activation.name]
-        x = graph.add(operator, x, **parameters)
+        operator, *parameters = ACTIVATIONS[head.activation.name]
+        named = zip(("alpha", "beta"), parameters, strict=True)
+        x = graph.add(operator, x, **{name: value for name, value in named if value is not None})
     graph.add("Identity", x, name="y")
     graph.output("y", (*sizes, head.K) if steps else (sizes[0], head.K))
-
-
-def _weights(case: Case) -> Iterator[tuple[str, Array]]:
-    """Yield the weights in ONNX's layout: ``W (directions, gM, F)``, ``R (directions, gM, M)``, ``B (directions, 2gM)``."""
-    spec = case.spec
-    if spec.embedded:
-        yield "E", case.named_weights["embedding/E"]
-    for i, layer in enumerate(spec.layers):
-        for _, members in _nodes(layer):
-            each = [_cell(case, Place(i, j, 0)) for j in members]
-            for letter in "WRB":
-                if letter != "B" or layer.directions[members[0]].use_bias:
-                    yield f"layer{i}.{members[0]}.{letter}", np.stack([own[letter] for own in each])
-    if spec.head is not None:
-        Wo, bo = case.head_weights()
-        yield "Wo", Wo
-        if spec.head.use_bias:
-            yield "bo", bo
-
-
-def _cell(case: Case, place: Place) -> dict[str, Array]:
-    """Return the weights of one recurrence in ONNX's layout."""
-    (kind,) = case.spec.direction(place).kinds
-    w = case.cell_weights(place)
-    order = [kind.gates.index(gate) for gate in GATES[kind.name][1]]
-    M = len(w.Wh)
-    columns = np.concatenate([np.arange(g * M, (g + 1) * M) for g in order])
-    both = w.bh if w.bh.ndim == 2 else np.stack([w.bh, np.zeros_like(w.bh)])
-    return {"W": w.Wx[:, columns].T, "R": w.Wh[:, columns].T, "B": both[:, columns].reshape(-1)}
 
 
 # ---- asking ----
@@ -280,7 +214,7 @@ def feeds(case: Case, call: Call) -> dict[str, Array]:
         if not layer.initial_state:
             continue
         own = [[next(states) for _ in direction.state_units] for direction in layer.directions]
-        for _, members in _nodes(layer):
+        for members in _nodes(layer):
             for k, state in enumerate(layer.directions[members[0]].kinds[0].states):
                 given[f"layer{i}.{members[0]}.{state}"] = np.stack([own[j][k] for j in members])
     return given
@@ -300,7 +234,7 @@ def shown(case: Case, call: Call, answers: Mapping[str, Array]) -> Trajectory:
     layers = []
     for i, layer in enumerate(spec.layers):
         sequences, ends, finals = [], [], []
-        for _, members in _nodes(layer):
+        for members in _nodes(layer):
             name, states = f"layer{i}.{members[0]}", layer.directions[members[0]].kinds[0].states
             sequences += [answers[f"{name}.Y"][:, j].transpose(1, 0, 2) for j in range(len(members))]
             ends += [answers[f"{name}.Y_h"][j] for j in range(len(members))]

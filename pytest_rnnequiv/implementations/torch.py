@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,13 @@ import numpy as np
 from ..cells import GRUCell, LSTMCell
 from ..model.case import Call, Case
 from ..model.layers import RNN, Bidirectional
-from ..model.spec import Layer, Place
+from ..model.layouts import to_torch
+from ..model.spec import Layer
 from ..model.trajectory import ShownLayer, Trajectory
 from ..model.wiring import RIGHT, held
 from .declaration import Supports
 
 __all__ = ["TorchLayers"]
-
-#: PyTorch's order of the gates, by Keras's names of them.
-GATES = {"SimpleRNN": "h", "GRU": "rzh", "LSTM": "ifco"}
 
 
 class TorchLayers:
@@ -90,8 +87,9 @@ class TorchLayers:
         module = getattr(torch.nn, {"SimpleRNN": "RNN"}.get(kind.name, kind.name))(
             *(x.shape[-1], M), bias=first.use_bias, batch_first=True, bidirectional=both, dtype=x.dtype, **own
         )
-        for name, weight in self._weights(case, i, layer):
-            getattr(module, name).copy_(torch.from_numpy(weight))
+        weights = to_torch(layer, case.part(f"layer{i}").values())
+        for name, parameter in module.named_parameters():
+            parameter.copy_(torch.from_numpy(weights[name]))
         entered = torch.flip(x, [1]) if turned else x
         if lengths is not None:
             entered = torch.nn.utils.rnn.pack_padded_sequence(entered, lengths, batch_first=True, enforce_sorted=False)
@@ -119,19 +117,3 @@ class TorchLayers:
             on = np.ones(x.shape[:2], bool) if lengths is None else np.arange(x.shape[1]) < lengths.numpy()[:, None]
             every = held(on, y.numpy())
         return following, ShownLayer(output, every, told if layer.return_state else None)
-
-    @staticmethod
-    def _weights(case: Case, i: int, layer: Layer) -> Iterator[tuple[str, Any]]:
-        """Yield the parameters of a module by name, each of two biases: Keras's one, or both of its GRU."""
-        for j, direction in enumerate(layer.directions):
-            (kind,) = direction.kinds
-            w = case.cell_weights(Place(i, j, 0))
-            M = len(w.Wh)
-            columns = np.concatenate([kind.gates.index(gate) * M + np.arange(M) for gate in GATES[kind.name]])
-            both = w.bh if w.bh.ndim == 2 else np.stack([w.bh, np.zeros_like(w.bh)])
-            side = "_reverse" if j else ""
-            yield f"weight_ih_l0{side}", w.Wx[:, columns].T.copy()
-            yield f"weight_hh_l0{side}", w.Wh[:, columns].T.copy()
-            if direction.use_bias:
-                yield f"bias_ih_l0{side}", both[0, columns]
-                yield f"bias_hh_l0{side}", both[1, columns]
