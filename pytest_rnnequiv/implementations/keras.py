@@ -220,7 +220,7 @@ class KerasImplementation:
 
     def run(self, case: Case) -> Trajectory:
         """Run the model that shows everything: of the notebook's, outputs and states of every step."""
-        return _with_states(case, self._run(self._showing_states(case), everything=True))
+        return with_states(case, self._run(self._showing_states(case), everything=True))
 
     def run_many(self, cases: Sequence[Case]) -> list[Any]:
         """Run several cases, in the order given."""
@@ -258,7 +258,7 @@ class KerasImplementation:
         return f"<{self.name}>"
 
 
-def _with_states(case: Case, shown: Trajectory) -> Trajectory:
+def with_states(case: Case, shown: Trajectory) -> Trajectory:
     """Say of the notebook's model that the outputs of its layer are its states."""
     if not case.spec.plain:
         return shown
@@ -343,7 +343,7 @@ class KerasGraph(KerasImplementation):
         for members in groups.values():
             asked = [self._showing_states(cases[i]) for i in members]
             shown = graph(asked[0].spec).run_many(asked)
-            answers.update((i, _with_states(cases[i], each)) for i, each in zip(members, shown, strict=True))
+            answers.update((i, with_states(cases[i], each)) for i, each in zip(members, shown, strict=True))
         return [answers[i] for i in range(len(cases))]
 
     def _run(self, case: Case, everything: bool) -> Trajectory:

@@ -11,7 +11,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from .. import strategies as rnn
-from ..divergences.keras import concerning
+from ..divergences.known import concerning
 from ..implementations.declaration import Supports
 from ..implementations.port import Port
 from ..model.case import Case

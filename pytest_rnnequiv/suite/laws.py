@@ -11,7 +11,7 @@ import numpy as np
 from .. import strategies as rnn
 from .. import tally
 from ..arithmetic.activations import ACTIVATIONS
-from ..divergences.keras import concerning
+from ..divergences.known import concerning
 from ..failures.assertion import EquivalenceError
 from ..failures.script import script
 from ..implementations.port import Port
