@@ -80,11 +80,11 @@ def _(tract: Any) -> None:
 
 @_divergence(
     name="lstm-of-several-rows",
-    says="an LSTM node of one direction raises for more than one row, unless it is given initial_h and initial_c: the "
-    "states that it begins with by default have one row",
+    says="an LSTM node of one direction raises for more than one row and more than one step, unless it is given initial_h "
+    "and initial_c: the states that it begins with by default have one row",
     instead="give it zeros as initial_h and initial_c",
     silent=False,
-    smallest=lambda: counting(Spec(1, LSTM(1)), [[[1.0]], [[2.0]]]),
+    smallest=lambda: counting(Spec(1, LSTM(1)), [[[1.0], [0.0]], [[2.0], [0.0]]]),
 )
 def _(spec: Spec) -> bool:
     return any(
@@ -97,9 +97,7 @@ def _(spec: Spec) -> bool:
     says="sequence_lens as an input of the model raises: only equal lengths that are written in the model are taken",
     instead="run each length by itself",
     silent=False,
-    smallest=lambda: counting(
-        Spec(1, GRU(1), source="mask"), [[[1.0], [2.0]]], mask=np.array([[True, False]])
-    ),
+    smallest=lambda: counting(Spec(1, GRU(1), source="mask"), [[[1.0], [2.0]]], mask=np.array([[True, False]])),
 )
 def _(spec: Spec) -> bool:
     return spec.masked

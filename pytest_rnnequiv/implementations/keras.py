@@ -19,6 +19,7 @@ import inspect
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from typing import Any, ClassVar
@@ -193,14 +194,17 @@ class KerasImplementation:
     """
 
     name: ClassVar[str]
-    dtypes: ClassVar[tuple[str, ...]] = tuple(POLICIES)
+    #: What the newest Keras can be asked.
+    declared: ClassVar[Supports] = Supports(
+        cells=tuple(CELLS), activations=tuple(ACTIVATIONS), dtypes=tuple(POLICIES), options=OPTIONS
+    )
 
     @property
     def supports(self) -> Supports:
         """What the installed Keras can be asked: it has learned activations over the years."""
         _, keras = load()
         known = tuple(name for name in ACTIVATIONS if hasattr(keras.activations, name))
-        return Supports(cells=tuple(CELLS), activations=known, dtypes=self.dtypes, options=OPTIONS)
+        return replace(self.declared, activations=known)
 
     @property
     def precision(self) -> Precision | None:
@@ -296,7 +300,9 @@ class KerasPredict(KerasImplementation):
     """
 
     name = "keras-predict"
-    dtypes: ClassVar[tuple[str, ...]] = tuple(policy for policy in POLICIES if policy != "float64")
+    declared = replace(
+        KerasImplementation.declared, dtypes=tuple(policy for policy in POLICIES if policy != "float64")
+    )
 
     def _refuse(self, case: Case) -> None:
         super()._refuse(case)

@@ -11,6 +11,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from .. import strategies as rnn
+from ..cells.cell import Cell
 from ..divergences.known import concerning
 from ..implementations.declaration import Supports
 from ..implementations.port import Port
@@ -19,7 +20,7 @@ from ..model.spec import Spec
 from ..strategies import Shape, generic_case, pooled_sizes
 from .registry import Data, NotThisOne, Opening, running
 
-__all__ = ["choose", "draw_pack", "draw_place", "few_sizes", "heeding", "near", "need", "opening_shape", "steer"]
+__all__ = ["choose", "draw_pack", "draw_place", "few_sizes", "heeding", "known_of_plain", "near", "need", "opening_shape", "steer"]
 
 T_ = TypeVar("T_")
 
@@ -102,6 +103,8 @@ def draw_pack(port: Port, data: Data, *, most: int = 16, **wanted: Any) -> list[
         if "dtype" not in wanted and "float32" not in supports.dtypes:
             wanted["dtype"] = supports.dtypes[0]
         wanted.setdefault("cell", supports.kinds[0])
+        known = known_of_plain(port, **{name: wanted[name] for name in _OF_PLAIN if name in wanted})
+        need(port, not known, f"is known to be wrong there: {known}")
     pack = (
         _opened(port, data, most, options, wanted)
         if isinstance(data, Opening)
@@ -110,6 +113,23 @@ def draw_pack(port: Port, data: Data, *, most: int = 16, **wanted: Any) -> list[
     pack = [heeding(case, supports) for case in pack]
     steer(port, data, pack)
     return pack
+
+
+_OF_PLAIN = ("cell", "dtype", "initial_state", "masked")
+
+
+def known_of_plain(
+    port: Port,
+    cell: Cell | str = "SimpleRNN",
+    dtype: str = "float32",
+    initial_state: bool = False,
+    masked: bool = False,
+) -> str:
+    """Name what is known to be wrong with all of the notebook's models of a cell, run by a port; empty if nothing is."""
+    activation = port.supports.activations[0]
+    spec = Spec.simple(1, 1, 1, activation, dtype, cell=cell, initial_state=initial_state)
+    spec = spec.replace(source="mask") if masked else spec
+    return ", ".join(map(str, concerning(spec, port.way)))
 
 
 def _drawn(
