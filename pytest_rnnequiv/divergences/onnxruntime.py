@@ -18,8 +18,8 @@ _divergence = partial(divergence, library="onnxruntime", ways=("onnxruntime",), 
 
 @_divergence(
     name="softplus-overflows",
-    says="the activation Softplus of RNN, GRU and LSTM nodes is log(1 + exp(a)) as it stands: infinite from a = 88.8 on, "
-    "where it should be a",
+    says="the activation Softplus of RNN, GRU and LSTM nodes is log(1 + exp(a)) as it stands: infinite from a = 88.8 "
+    "on, where it should be a",
     instead="apply the operator Softplus, which does not overflow, or keep a below 88",
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "softplus")), [[[100.0]]]),
 )
@@ -36,9 +36,7 @@ def _functions(spec: Spec, i: int) -> set[str]:
 def _has_empty_row(case: Case) -> bool:
     first = case.spec.layers[0]
     return (
-        case.spec.masked
-        and first.initial_state
-        and any(not case.inputs(call)[1].any(1).all() for call in case.calls)
+        case.spec.masked and first.initial_state and any(not case.inputs(call)[1].any(1).all() for call in case.calls)
     )
 
 

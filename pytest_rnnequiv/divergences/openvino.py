@@ -20,8 +20,8 @@ KNOWN = ("tanh", "relu", "sigmoid")
 
 @_divergence(
     name="lengths-ignored-with-open-sizes",
-    says="sequence_lens is ignored as soon as the number of samples or of steps has a name in the place of a number: live "
-    "values stand behind the end of a row, and Y_h comes from the last step of all",
+    says="sequence_lens is ignored as soon as the number of samples or of steps has a name in the place of a number: "
+    "live values stand behind the end of a row, and Y_h comes from the last step of all",
     instead="give the model its sizes as numbers: model.reshape(...) before compile_model",
     smallest=lambda: counting(
         Spec(1, SimpleRNN(1, "relu", return_sequences=True, zero_output_for_mask=True), source="mask"),
@@ -56,5 +56,10 @@ def _(spec: Spec) -> bool:
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "linear")), [[[1.0]]]),
 )
 def _(spec: Spec) -> bool:
-    gates = (kind.recurrent_activation for layer in spec.directions for kind in layer.kinds if hasattr(kind, "recurrent_activation"))
+    gates = (
+        kind.recurrent_activation
+        for layer in spec.directions
+        for kind in layer.kinds
+        if hasattr(kind, "recurrent_activation")
+    )
     return not {each.name for each in (*(layer.activation for layer in spec.directions), *gates)} <= {*KNOWN}

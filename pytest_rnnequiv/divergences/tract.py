@@ -80,8 +80,8 @@ def _(tract: Any) -> None:
 
 @_divergence(
     name="lstm-of-several-rows",
-    says="an LSTM node of one direction raises for more than one row and more than one step, unless it is given initial_h "
-    "and initial_c: the states that it begins with by default have one row",
+    says="an LSTM node of one direction raises for more than one row and more than one step, unless it is given "
+    "initial_h and initial_c: the states that it begins with by default have one row",
     instead="give it zeros as initial_h and initial_c",
     silent=False,
     smallest=lambda: counting(Spec(1, LSTM(1)), [[[1.0], [0.0]], [[2.0], [0.0]]]),
@@ -105,8 +105,8 @@ def _(spec: Spec) -> bool:
 
 @_divergence(
     name="open-sizes-end-the-process",
-    says="a recurrent node whose number of rows has a name in the place of a number ends the process, by a panic that no "
-    "exception tells of",
+    says="a recurrent node whose number of rows has a name in the place of a number ends the process, by a panic that "
+    "no exception tells of",
     instead="give the model its sizes as numbers, by set_input_fact",
     silent=False,
 )

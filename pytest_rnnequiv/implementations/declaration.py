@@ -201,7 +201,7 @@ class Supports:
         )
 
     def padded(self, case: Case) -> Case:
-        """Return the case with its masked steps at the ends of the samples, and zeros put out there, as lengths have it.
+        """Return the case with its masked steps at the ends of the samples, and zeros put out there: lengths have it so.
 
         A case without a mask is itself, and so is every case where any mask is heeded.
         """
@@ -244,7 +244,8 @@ def _of_cells(given: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
         named = tuple((cell, tuple(activation(name).name for name in names)) for cell, names in pairs.items())
     except (TypeError, ValueError) as error:
         raise ImplementationError(
-            f'supports.activations_of must be a dict such as {{"LSTM": ("tanh",)}}, not {described(given)}: {told(error)}'
+            f'supports.activations_of must be a dict such as {{"LSTM": ("tanh",)}}, not {described(given)}: '
+            f"{told(error)}"
         ) from None
     if unknown := sorted(cell for cell in pairs if cell not in CELLS):
         raise ImplementationError(

@@ -300,9 +300,7 @@ class KerasPredict(KerasImplementation):
     """
 
     name = "keras-predict"
-    declared = replace(
-        KerasImplementation.declared, dtypes=tuple(policy for policy in POLICIES if policy != "float64")
-    )
+    declared = replace(KerasImplementation.declared, dtypes=tuple(policy for policy in POLICIES if policy != "float64"))
 
     def _refuse(self, case: Case) -> None:
         super()._refuse(case)

@@ -1,8 +1,8 @@
 """Specs as ONNX models, built node by node with the ``onnx`` package: what the runtimes of ONNX run.
 
-A layer is one ``RNN``, ``GRU`` or ``LSTM`` node; a ``Bidirectional`` one node of direction ``bidirectional``, or two where
-its sides differ. Masks are ``sequence_lens``. Sizes that a spec leaves open have names in place of numbers. The weights
-are initializers, as in the files that people have.
+A layer is one ``RNN``, ``GRU`` or ``LSTM`` node; a ``Bidirectional`` one node of direction ``bidirectional``, or two
+where its sides differ. Masks are ``sequence_lens``. Sizes that a spec leaves open have names in place of numbers. The
+weights are initializers, as in the files that people have.
 
 Operators: https://onnx.ai/onnx/operators/onnx__RNN.html, ``onnx__GRU.html``, ``onnx__LSTM.html`` (opset 14 and later).
 """
@@ -10,7 +10,7 @@ Operators: https://onnx.ai/onnx/operators/onnx__RNN.html, ``onnx__GRU.html``, ``
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ OPTIONS = (
     *("use_bias", "activation", "return_sequences", "return_state", "initial_state", "go_backwards", "layers"),
     *("bidirectional", "merge_mode", "backward_layer", "head", "mask", "embedding", "zero_output_for_mask", "T", "N"),
 )
+
 
 class _Graph:
     """Nodes, inputs and outputs, as they are added."""
@@ -120,13 +121,13 @@ def _nodes(layer: Layer) -> list[tuple[int, ...]]:
 
 
 def _layer(graph: _Graph, case: Case, i: int, x: str, sizes: tuple[Any, Any]) -> str:
-    """Add a layer, and return what the next one gets: ``(T, N, F)``, or ``(N, F)`` of a layer that returns one output."""
+    """Add a layer, and return what the next one gets: ``(T, N, F)``, or ``(N, F)`` where it returns one output."""
     N, T = sizes
     layer, weights = case.spec.layers[i], [*case.part(f"layer{i}").values()]
     outputs = []
     for members in _nodes(layer):
         first, name = layer.directions[members[0]], f"layer{i}.{members[0]}"
-        node = to_onnx(layer, weights)if len(members) == len(layer.directions) else _one_side(case, i, members[0])
+        node = to_onnx(layer, weights) if len(members) == len(layer.directions) else _one_side(case, i, members[0])
         M, states = first.features, first.kinds[0].states
         optional = [
             graph.constant(f"{name}.B", node.B) if node.B is not None else "",
@@ -158,7 +159,9 @@ def _merged(graph: _Graph, layer: Layer, outputs: list[tuple[list[str], int]]) -
     for made, j in outputs:
         which = graph.constant(f"direction{j}", np.array(j))
         # Y is (T, directions, N, M), and Y_h, the last state of each row, (directions, N, M)
-        part = graph.add("Gather", made[0 if layer.return_sequences else 1], which, axis=1 if layer.return_sequences else 0)
+        part = graph.add(
+            "Gather", made[0 if layer.return_sequences else 1], which, axis=1 if layer.return_sequences else 0
+        )
         parts.append(part)
     if isinstance(layer, RNN):
         return _turned(graph, parts[0]) if layer.go_backwards and layer.return_sequences else parts[0]
@@ -194,7 +197,7 @@ def _head(graph: _Graph, case: Case, x: str, sizes: tuple[Any, Any]) -> None:
     x = graph.add("Add", x, graph.constant("bo", bo)) if head.use_bias else x
     if head.activation.name != "linear":
         operator, *parameters = ACTIVATIONS[head.activation.name]
-        named = zip(("alpha", "beta"), parameters, strict=True)
+        named: Any = zip(("alpha", "beta"), parameters, strict=True)
         x = graph.add(operator, x, **{name: value for name, value in named if value is not None})
     graph.add("Identity", x, name="y")
     graph.output("y", (*sizes, head.K) if steps else (sizes[0], head.K))
@@ -227,8 +230,8 @@ def _mask(case: Case, call: Call) -> npt.NDArray[np.bool_]:
 def shown(case: Case, call: Call, answers: Mapping[str, Array]) -> Trajectory:
     """Sort the outputs of the model: what it shows of each layer.
 
-    Behind the end of a row, ONNX's ``Y`` is 0, as Keras's output is with ``zero_output_for_mask``. Where a layer has one
-    output, the states at those steps are read off as the last before.
+    Behind the end of a row, ONNX's ``Y`` is 0, as Keras's output is with ``zero_output_for_mask``. The states at
+    those steps are read off as the last before.
     """
     spec, mask = case.spec, _mask(case, call)
     layers = []

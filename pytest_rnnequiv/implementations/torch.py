@@ -21,8 +21,8 @@ __all__ = ["TorchLayers"]
 class TorchLayers:
     """``nn.RNN(...)(x, states)``, layer by layer, then ``nn.functional.linear``.
 
-    What goes backwards is turned round by ``torch.flip``; a ``Bidirectional`` is one module, ``bidirectional=True``, whose
-    two halves are merged as the model says.
+    What goes backwards is turned round by ``torch.flip``; a ``Bidirectional`` is one module, ``bidirectional=True``,
+    whose two halves are merged as the model says.
     """
 
     name = "torch"

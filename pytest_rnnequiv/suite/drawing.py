@@ -20,7 +20,18 @@ from ..model.spec import Spec
 from ..strategies import Shape, generic_case, pooled_sizes
 from .registry import Data, NotThisOne, Opening, running
 
-__all__ = ["choose", "draw_pack", "draw_place", "few_sizes", "heeding", "known_of_plain", "near", "need", "opening_shape", "steer"]
+__all__ = [
+    "choose",
+    "draw_pack",
+    "draw_place",
+    "few_sizes",
+    "heeding",
+    "known_of_plain",
+    "near",
+    "need",
+    "opening_shape",
+    "steer",
+]
 
 T_ = TypeVar("T_")
 
@@ -125,7 +136,7 @@ def known_of_plain(
     initial_state: bool = False,
     masked: bool = False,
 ) -> str:
-    """Name what is known to be wrong with all of the notebook's models of a cell, run by a port; empty if nothing is."""
+    """Name what is known to be wrong with all of the notebook's models of a cell, run by a port; else empty."""
     activation = port.supports.activations[0]
     spec = Spec.simple(1, 1, 1, activation, dtype, cell=cell, initial_state=initial_state)
     spec = spec.replace(source="mask") if masked else spec

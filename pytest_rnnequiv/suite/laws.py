@@ -303,6 +303,7 @@ def _specs(law: Law, port: Port, facts: Facts) -> list[Spec]:
         spec
         for spec in _KEPT
         if wanted & _TELLING <= spec.options and spec.options & _APART <= wanted and not (spec.plain and law.plain)
+        if not concerning(spec, port.way)
         if _takes(port, _generic(spec, near(port, "N", *law.samples)[0], near(port, "T", *law.steps)[0]))
     ]
     if not port.builds_models or running() == PROFILES["thorough"]:

@@ -146,7 +146,15 @@ class TerminalReport:
 
 def _header(names: list[str], settings: Settings) -> str:
     selfcheck = ", selfcheck" if settings.selfcheck else ""
-    return f"{', '.join(map(_with_versions, names))}; profile {settings.profile}{selfcheck}"
+    return f"{', '.join(map(_with_versions, names))}; profile {settings.profile}{selfcheck}{_absent(names)}"
+
+
+def _absent(names: list[str]) -> str:
+    """Say which runtimes are not among `all`, since they are not installed, and how to have them."""
+    from pytest_rnnequiv.implementations.registry import ALL, absent
+
+    missing = absent() if ALL in names else []
+    return "".join(f"\n  not installed: {runtime.name} ({runtime.install})" for runtime in missing)
 
 
 def _with_versions(implementation: str) -> str:
@@ -163,9 +171,10 @@ def _with_versions(implementation: str) -> str:
 
 def _distributions(implementation: str) -> list[str]:
     """Return whose versions matter: what a runtime, or a group of them, needs, or the package in which a port is."""
-    from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS
+    from pytest_rnnequiv.implementations.registry import ALL, BUILT_IN, GROUPS, expand
 
-    members = [name for name in GROUPS.get(implementation, (implementation,)) if name in BUILT_IN]
+    named = expand([implementation]) if implementation in (ALL, *GROUPS) else [implementation]
+    members = [name for name in named if name in BUILT_IN]
     libraries = {library for name in members for library in BUILT_IN[name].libraries}
     return sorted(libraries) or [implementation.partition(":")[0].partition(".")[0]]
 
