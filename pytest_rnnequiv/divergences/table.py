@@ -1,11 +1,11 @@
 """The table of known divergences: what an entry says, and which of them a spec or a case would meet.
 
 A divergence says which specs it concerns, in which versions of a library and which ways of running it, what happens in
-one sentence, what to do instead, and where it was reported. The suite steers around them everywhere (``concerning``), and has one item
-for each that shows it by its smallest case: an expected failure, and a strict one, so that its repair is noticed. What
-is no matter of a case (a seed that is lost, a reset that raises) has a demonstration in the place of the case, and
-concerns no spec, or only what is counted of it. Some have both, since layers called one after the other do not show
-what a model does. What ends the process of a runtime has neither.
+one sentence, what to do instead, and where it was reported. The suite steers around them everywhere (``concerning``),
+and has one item for each that shows it by its smallest case: an expected failure, and a strict one, so that its repair
+is noticed. What is no matter of a case (a seed that is lost, a reset that raises) has a demonstration in the place of
+the case, and concerns no spec, or only what is counted of it. Some have both, since layers called one after the other
+do not show what a model does. What ends the process of a runtime has neither.
 
 :mod:`.known` fills the table, a module for each library.
 """

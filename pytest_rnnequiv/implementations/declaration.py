@@ -201,7 +201,7 @@ class Supports:
         )
 
     def padded(self, case: Case) -> Case:
-        """Return the case with its masked steps at the ends of the samples, and zeros put out there: lengths have it so.
+        """Return the case with its masked steps at the ends of the samples and zeros put out there, as lengths are.
 
         A case without a mask is itself, and so is every case where any mask is heeded.
         """
@@ -211,8 +211,8 @@ class Supports:
         least = self.lengths
         layers = []
         for layer in spec.layers:
-            zeros = layer.return_sequences and isinstance(layer, RNN) and not spec.plain
-            layers.append(layer.replace(zero_output_for_mask=True) if zeros else layer)
+            zeros = {"zero_output_for_mask": layer.return_sequences} if isinstance(layer, RNN) else {}
+            layers.append(layer.replace(**zeros))
 
         def sorted_(call: Call) -> Call:
             mask = case.inputs(call)[1]

@@ -115,9 +115,14 @@ def _nodes(layer: Layer) -> list[tuple[int, ...]]:
     """Say which directions each node of a layer computes: both in one, if their cells and units are the same."""
     if isinstance(layer, RNN):
         return [(0,)]
-    one, other = layer.given
-    alike = one.units == other.units and getattr(one.cell, "reset_after", 0) == getattr(other.cell, "reset_after", 0)
-    return [(0, 1)] if alike else [(0,), (1,)]
+    one, other = layer.directions
+    return [(0, 1)] if one.units == other.units and _kind(one) == _kind(other) else [(0,), (1,)]
+
+
+def _kind(layer: RNN) -> tuple[str, bool]:
+    """What both directions of a node share of a cell, beside its units."""
+    (cell,) = layer.kinds
+    return cell.name, getattr(cell, "reset_after", False)
 
 
 def _layer(graph: _Graph, case: Case, i: int, x: str, sizes: tuple[Any, Any]) -> str:
