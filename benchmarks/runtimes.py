@@ -1,12 +1,12 @@
-"""What the runtimes cost, and whether they are right: loading, a model's first case, a later one, and many cases judged.
+"""What the runtimes cost, and whether they are right.
 
     python benchmarks/runtimes.py [--cases 400] [--seconds 60] [NAME ...]
 
-For each runtime that is installed: seconds until it is loaded in its process; milliseconds for the first case of a model
-(its conversion among them), for the same model with other weights, and for the same model and weights with other inputs,
-the medians over some models; then networks of every pair of options that it declares are judged, `--cases` of them or as
-many as `--seconds` allow: how many were inconclusive and how many different, and the worst error over its bound. Those
-of its known divergences are left out.
+For each runtime that is installed: seconds until it is loaded in its process; milliseconds for the first case of a
+model (its conversion among them), for the same model with other weights, and for the same with other inputs only, the
+medians over some models. Then networks of every pair of options that it declares are judged, `--cases` of them or as
+many as `--seconds` allow: how many were inconclusive, how many different, and the worst error over its bound. Networks
+that meet a known divergence are left out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from pytest_rnnequiv import Case, Spec
+from pytest_rnnequiv.implementations.errors import Declined
 from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.implementations.registry import BUILT_IN, resolve
 from pytest_rnnequiv.strategies import generic_case
@@ -65,6 +66,8 @@ def judged(port: Port, cases: int, seconds: float) -> tuple[int, int, list[str],
                 break
             try:
                 verdict = port.observe(case).judge(port.precision)
+            except Declined:
+                continue
             except Exception as error:
                 different.append(f"{case.spec}: {type(error).__name__}: {str(error)[:200]}")
                 continue

@@ -29,7 +29,8 @@ def options() -> str:
         default = {False: "off", (): "`keras`" if "impl" in flag else "none", None: "none"}.get(
             option.default, f"`{option.default}`"
         )
-        rows.append(f"| `{flag}{' ' + metavar if metavar else ''}` | `{ini}` | {default} | {option.metadata['help']} |")
+        ini = f"`{ini}`" if option.metadata["ini"] else ""
+        rows.append(f"| `{flag}{' ' + metavar if metavar else ''}` | {ini} | {default} | {option.metadata['help']} |")
     return "\n".join(rows)
 
 

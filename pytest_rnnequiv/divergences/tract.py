@@ -105,6 +105,22 @@ def _(spec: Spec) -> bool:
 
 
 @_divergence(
+    name="gru-of-one-feature",
+    says="a GRU node on one feature raises for five steps and more: xw not contiguous",
+    instead="give it a second feature of zeros",
+    silent=False,
+    smallest=lambda: counting(Spec(1, GRU(1)), [[[1.0], [0.0], [0.0], [0.0], [0.0]]]),
+)
+def _(spec: Spec) -> bool:
+    features = (spec.D, *(layer.features for layer in spec.layers))
+    return any(
+        F == 1 and direction.kinds[0].name == "GRU"
+        for F, layer in zip(features, spec.layers, strict=False)
+        for direction in layer.directions
+    )
+
+
+@_divergence(
     name="lengths-refused",
     says="sequence_lens as an input of the model raises: only equal lengths that are written in the model are taken",
     instead="run each length by itself",

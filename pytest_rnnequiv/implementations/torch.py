@@ -70,12 +70,10 @@ class TorchLayers:
             y, shown = self._layer(case, i, layer, y, lengths, states)
             layers.append(shown)
         if spec.head is not None:
-            weights = (self.torch.from_numpy(np.array(weight)) for weight in case.head_weights())
-            Wo, bo = weights
+            Wo, bo = (self.torch.from_numpy(np.array(weight)) for weight in case.head_weights())
             y = self.torch.nn.functional.linear(y, Wo.T, bo if spec.head.use_bias else None)
             y = {"tanh": self.torch.tanh, "relu": self.torch.relu}.get(spec.head.activation.name, lambda a: a)(y)
-        outputs = y.numpy() if not isinstance(y, tuple) else tuple(each.numpy() for each in y)
-        return Trajectory(outputs, layers=tuple(layers))
+        return Trajectory(y if isinstance(y, tuple) else y.numpy(), layers=tuple(layers))
 
     def _layer(self, case: Case, i: int, layer: Layer, x: Any, lengths: Any, states: Any) -> tuple[Any, ShownLayer]:
         """Run one layer: what it gives to the next one, and what it shows."""
@@ -108,10 +106,8 @@ class TorchLayers:
         elif both:  # in the order of processing, as the rules of merging take it
             sides = [sides[0], torch.flip(sides[1], [1])]
         output = RIGHT.merged(layer, [side.numpy() for side in sides])
-        following = output if isinstance(output, tuple) else torch.from_numpy(np.ascontiguousarray(output))
+        following = output if isinstance(output, tuple) else torch.from_numpy(output.copy())
         told = tuple(finals[k][j].numpy() for j in range(1 + both) for k in range(count))
-        if isinstance(output, tuple):
-            following = tuple(map(torch.from_numpy, map(np.ascontiguousarray, output)))
         every = None
         if not both:  # all of them, also where the layer gives only its last output
             on = np.ones(x.shape[:2], bool) if lengths is None else np.arange(x.shape[1]) < lengths.numpy()[:, None]
