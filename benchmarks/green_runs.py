@@ -1,9 +1,10 @@
 """Whether the main job is green by chance: ``pytest --rnn-equiv`` in an empty folder, many times, with other seeds.
 
-    python benchmarks/green_runs.py [--default 40] [--quick 80] [--parallel 1] [--first-seed 1]
+    python benchmarks/green_runs.py [--default 40] [--quick 80] [--parallel 1] [--first-seed 1] [--red DIR]
 
 With ``--parallel 5`` five runs share the machine: a loaded one. The table has a row for each profile. A run that was
-red names its checks below the table, and so does a check that was green and showed nothing.
+red names its checks below the table, and so does a check that was green and showed nothing. What a red run printed is
+kept in DIR.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Run:
         Node ids; what pytest said last, where it wrote no summary.
     nothing : list of str
         Node ids of checks that passed, and of whose cases none was conclusive.
+    said : str
+        What it printed.
     """
 
     profile: str
@@ -53,6 +56,7 @@ class Run:
     conclusive: int = 0
     failed: list[str] = field(default_factory=list)
     nothing: list[str] = field(default_factory=list)
+    said: str = ""
 
 
 def run(profile: str, seed: int) -> Run:
@@ -67,7 +71,7 @@ def run(profile: str, seed: int) -> Run:
             code, said = done.returncode, done.stdout + done.stderr
         except subprocess.TimeoutExpired:
             code, said = 124, f"not done after {LIMIT} s"
-        result = Run(profile, seed, code, time.perf_counter() - started)
+        result = Run(profile, seed, code, time.perf_counter() - started, said=said)
         summary = Path(empty, "report", "summary.json")
         if summary.exists():
             read(json.loads(summary.read_text(encoding="utf-8")), result)
@@ -120,12 +124,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", type=int, default=80, metavar="N", help="runs of quick")
     parser.add_argument("--parallel", type=int, default=1, metavar="P", help="runs at a time")
     parser.add_argument("--first-seed", type=int, default=1, metavar="N")
+    parser.add_argument("--red", type=Path, metavar="DIR", help="where to keep what red runs printed")
     options = parser.parse_args(arguments)
     wanted = [("default", i) for i in range(options.default)] + [("quick", i) for i in range(options.quick)]
     done = []
     with ThreadPoolExecutor(options.parallel) as pool:
         for each in pool.map(lambda what: run(what[0], options.first_seed + what[1]), wanted):
             done.append(each)
+            if each.code and options.red:
+                options.red.mkdir(parents=True, exist_ok=True)
+                (options.red / f"{each.profile}-{each.seed}.txt").write_text(each.said, encoding="utf-8")
             said = "green" if not each.code else f"red: {', '.join(each.failed)}"
             print(f"{each.profile} {each.seed}: {said}, {each.cases} cases in {each.seconds:.0f} s", file=sys.stderr)
     print(f"{os.cpu_count()} CPUs, {options.parallel} runs at a time\n\n{table(done)}")

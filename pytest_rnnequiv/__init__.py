@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .arithmetic.precision import Precision as Precision
     from .failures.assertion import EquivalenceError as EquivalenceError
     from .failures.assertion import assert_equivalent as assert_equivalent
+    from .implementations.command import Command as Command
     from .implementations.declaration import Supports as Supports
     from .implementations.errors import Declined as Declined
     from .judging.oracle import judge as judge
@@ -41,6 +42,7 @@ _HOMES = {
     "Bidirectional": "model.layers",
     "Call": "model.case",
     "Case": "model.case",
+    "Command": "implementations.command",
     "Declined": "implementations.errors",
     "Dense": "model.layers",
     "Diagnosis": "mistakes.diagnosis",

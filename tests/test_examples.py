@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,9 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 QUICK = ("--rnn-equiv", "--rnn-equiv-profile", "quick")
+
+#: pytester gives its runs another home folder, in which rustup finds no compiler.
+RUSTUP = os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup"))
 
 needs_compiler = pytest.mark.skipif(
     sys.platform == "win32" or not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="needs a C compiler"
@@ -49,8 +53,8 @@ def test_notebook() -> None:
 @needs_compiler
 def test_c_port(run) -> None:
     result = run("c_port", "--rnn-equiv-profile", "quick", "-k", "q15 or recurrence or nan")
-    result.assert_outcomes(passed=6)  # two of its own, and two checks for each of two ports
-    result.stdout.fnmatch_lines(["c_port *", "c_port, fast tanh *", "*is_too_narrow *"])
+    result.assert_outcomes(passed=8)  # two of its own, and two checks for each of three ports
+    result.stdout.fnmatch_lines(["c_port *", "c_port, fast tanh *", "c_port, LSTM *", "*is_too_narrow *"])
 
 
 @needs_compiler
@@ -60,12 +64,47 @@ def test_c_port_with_an_undeclared_fast_tanh(run) -> None:
     result.stdout.fnmatch_lines(["*it is the recurrence with a fast tanh: tanh as Lambert's fraction*"])
 
 
+@needs_compiler
+def test_c_lstm_with_gates_in_another_order(run) -> None:
+    result = run("c_port", *QUICK, "-k", "recurrence", "--rnn-equiv-impl", "c_port:CLSTMOrderOfONNX")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*it is the recurrence with its gates taken for i, o, f, c*"])
+
+
 @needs_torch
 def test_torch_port(run) -> None:
-    assert run("torch_port", "--rnn-equiv-profile", "quick").ret == 0
-    wrong = run("torch_port", *QUICK, "-k", "recurrence", "--rnn-equiv-impl", "torch_port:BothBiases")
-    wrong.assert_outcomes(failed=1)
+    assert run("torch_port", "--rnn-equiv-profile", "quick", "-k", "not to_keras").ret == 0
+    both = ("--rnn-equiv-impl", "torch_port:BothBiases", "--rnn-equiv-impl", "torch_port:GatesAsTheyAre")
+    wrong = run("torch_port", *QUICK, "-k", "recurrence", *both)
+    wrong.assert_outcomes(failed=2)
     wrong.stdout.fnmatch_lines(["*with the bias `bh` counted twice*"])
+    wrong.stdout.fnmatch_lines(["*with its gates taken for r, z, h*"])
+
+
+@needs_torch
+@pytest.mark.tensorflow
+def test_torch_to_keras(run) -> None:
+    run("torch_port", "-k", "to_keras").assert_outcomes(passed=2)
+
+
+@pytest.mark.tensorflow
+def test_tf1_checkpoint(run) -> None:
+    run("tf1_checkpoint").assert_outcomes(passed=3)
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+def test_javascript_port(run) -> None:
+    result = run("javascript_port", *QUICK, "-k", "cells or nan")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["judged by induction*"])
+
+
+@pytest.mark.skipif(not shutil.which("rustc"), reason="needs rustc")
+def test_rust_port(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUSTUP_HOME", RUSTUP)
+    result = run("rust_port", *QUICK, "-k", "recurrence or nan")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["judged by prefixes*"])
 
 
 def test_int8_port(run) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_rnnequiv import Precision, Trajectory
+from pytest_rnnequiv import Precision, Supports, Trajectory
+from pytest_rnnequiv.cells import LSTMCell
 
 HERE = Path(__file__).parent
 
@@ -69,6 +70,32 @@ class CPortFastTanhUndeclared(CPortFastTanh):
 
     name = "c_port, fast tanh undeclared"
     precision = "float32"
+
+
+class CLSTM:
+    """An LSTM, one sample after another."""
+
+    name = "c_port, LSTM"
+    precision = "float32"
+    supports = Supports(cells=(LSTMCell(),))  # with sigmoid gates, and no others
+    flags = ()
+
+    def __init__(self):
+        self.forward = signature(build("lstm.c", *self.flags).lstm_forward, *8 * [np.float32])
+
+    def run(self, case):
+        y = np.empty((case.N, case.K), np.float32)
+        scratch = np.empty(6 * case.M, np.float32)
+        for n in range(case.N):
+            self.forward(case.T, case.D, case.M, case.K, case.x[n], *case.weights, scratch, y[n])
+        return y
+
+
+class CLSTMOrderOfONNX(CLSTM):
+    """The same, written for weights in ONNX's order (i, o, f, c), and given Keras's."""
+
+    name = "c_port, LSTM in the order of ONNX"
+    flags = ("-DBLOCKS={0,2,3,1}",)
 
 
 class Q15Port:

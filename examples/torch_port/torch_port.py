@@ -1,36 +1,56 @@
-"""PyTorch's `nn.RNN` with Keras's weights: transposed, and with a second bias that Keras does not have."""
+"""PyTorch's `nn.RNN`, `nn.GRU` and `nn.LSTM` with Keras's weights."""
 
 import torch
 
-from pytest_rnnequiv import Trajectory
+from pytest_rnnequiv import Supports, Trajectory, layouts
+from pytest_rnnequiv.cells import GRUCell, LSTMCell, SimpleRNNCell
+
+MODULES = {"SimpleRNN": torch.nn.RNN, "GRU": torch.nn.GRU, "LSTM": torch.nn.LSTM}
+
+
+def tensors(arrays):
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 class TorchPort:
     name = "torch"
     precision = "float32"
+    #: The cells with the options that PyTorch has: sigmoid gates, and the reset gate after the product.
+    supports = Supports(cells=(SimpleRNNCell(), GRUCell(reset_after=True), LSTMCell()))
 
     def versions(self):
         return {"torch": torch.__version__}
 
+    def load(self, rnn, case):
+        rnn.load_state_dict(tensors(layouts.to_torch(case.spec, case.weights)))
+
     @torch.no_grad()
     def run(self, case):
-        rnn = torch.nn.RNN(case.D, case.M, batch_first=True)
-        rnn.weight_ih_l0.copy_(torch.from_numpy(case.Wx.T))
-        rnn.weight_hh_l0.copy_(torch.from_numpy(case.Wh.T))
-        rnn.bias_ih_l0.copy_(torch.from_numpy(case.bh))
-        rnn.bias_hh_l0.zero_()
+        rnn = MODULES[case.spec.cell.name](case.D, case.M, batch_first=True)
+        self.load(rnn, case)
         head = torch.nn.Linear(case.M, case.K)
-        head.weight.copy_(torch.from_numpy(case.Wo.T))
-        head.bias.copy_(torch.from_numpy(case.bo))
+        head.load_state_dict(tensors({"weight": case.Wo.T, "bias": case.bo}))
         states, _ = rnn(torch.from_numpy(case.x))
         return Trajectory(outputs=head(states), states=states)
 
 
 class BothBiases(TorchPort):
-    """The mistake that everybody makes once."""
+    """The mistake that everybody makes once: Keras's one bias, loaded into both of PyTorch's."""
 
     name = "torch, both biases"
+    supports = Supports(cells=(SimpleRNNCell(), LSTMCell()))
 
-    @torch.no_grad()
-    def run(self, case):
-        return super().run(case.replace(bh=2 * case.bh).writable())
+    def load(self, rnn, case):
+        super().load(rnn, case)
+        rnn.bias_hh_l0.copy_(rnn.bias_ih_l0)
+
+
+class GatesAsTheyAre(TorchPort):
+    """The next one: Keras's z, r, h, copied to where PyTorch has r, z, n."""
+
+    name = "torch, gates as they are"
+    supports = Supports(cells=(GRUCell(),))
+
+    def load(self, rnn, case):
+        weights = (case.Wx.T, case.Wh.T, *case.bh)
+        rnn.load_state_dict(tensors(dict(zip(rnn.state_dict(), weights, strict=True))))

@@ -51,8 +51,8 @@ class Supports:
     activations : tuple of str
         Names of the activations that it knows.
     cells : tuple of str or Cell
-        Of ``"SimpleRNN"``, ``"GRU"`` and ``"LSTM"``, each with any options; or a cell with those that it knows, such as
-        ``GRUCell(reset_after=False)``.
+        Of ``"SimpleRNN"``, ``"GRU"`` and ``"LSTM"``, each with any options, and a sigmoid or what `activations` names
+        for its gates; or a cell with the options that it knows, such as ``GRUCell(reset_after=False)``.
     dtypes : tuple of str
         Of ``"float32"`` and ``"float64"``; beside one of these also Keras's other dtype policies.
     options : tuple of str
@@ -134,7 +134,14 @@ class Supports:
     @property
     def kinds(self) -> tuple[Cell, ...]:
         """The cells that it is asked about; the first one wherever a check does not say which."""
-        return variants(self.cells)
+        return tuple(cell for kind in self.cells for cell in variants((kind,)) if self.knows(cell))
+
+    def knows(self, cell: Cell) -> bool:
+        """Whether a cell is among those that it is asked about."""
+        gates = [(value, usual) for name, value, usual in cell.said() if name == "recurrent_activation"]
+        return cell in self.cells or (
+            cell.name in self.cells and all(f == usual or f in self.activations for f, usual in gates)
+        )
 
     @property
     def initial_state(self) -> bool:
@@ -178,8 +185,7 @@ class Supports:
         own = dict(self.activations_of)
         return (
             all(
-                (kind.name in self.cells or kind in self.cells)
-                and layer.activation.name in own.get(kind.name, self.activations)
+                self.knows(kind) and layer.activation.name in own.get(kind.name, self.activations)
                 for layer in spec.directions
                 for kind in layer.kinds
             )

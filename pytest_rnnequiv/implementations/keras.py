@@ -35,7 +35,7 @@ from ..model.sizes import size
 from ..model.spec import OPTIONS, POLICIES
 from ..model.trajectory import Trajectory
 from ._quiet import load
-from .declaration import Supports
+from .declaration import FIRST_TIMEOUT, Supports
 from .errors import ImplementationError
 from .files import Model, assemble, plain_layers, read_file
 from .keras_models import Built, build, graph, no_graph, one_or_all, retracing
@@ -198,6 +198,8 @@ class KerasImplementation:
     declared: ClassVar[Supports] = Supports(
         cells=tuple(CELLS), activations=tuple(ACTIVATIONS), dtypes=tuple(POLICIES), options=OPTIONS
     )
+    #: Any call may be the first of its model, which is built and traced in it: 10 s and more on a busy machine.
+    timeout: ClassVar[float] = FIRST_TIMEOUT
 
     @property
     def supports(self) -> Supports:

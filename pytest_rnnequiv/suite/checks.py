@@ -91,7 +91,7 @@ def _in_turn(port: Port, data: Data, activations: list[str], **wanted: Any) -> N
     first = choose(data, range(len(activations)), "first activation")
     cases = draw_pack(port, data, most=4, activation=activations[0], **few_sizes(port, data), **wanted)
     for name in activations[first:] + activations[:first]:
-        if budget().over:
+        if budget().ended():
             return
         verify(port, [case.replace(spec=case.spec.replace(activation=name)) for case in cases])
         covered.cover([f"activation={name}"], len(cases))
@@ -108,7 +108,7 @@ def test_cells(port: Port, data: Data) -> None:
         covered.cover([f"cell={cell}"], 0)
     start = choose(data, range(len(others)), "first cell")
     for cell in others[start:] + others[:start]:
-        if budget().over:
+        if budget().ended():
             return
         cases = draw_pack(port, data, most=4, cell=cell, **few_sizes(port, data))
         verify(port, cases)
@@ -126,7 +126,7 @@ def test_notebook(port: Port) -> None:
     for letter in "NTDMK":
         need(port, port.supports.includes(letter, getattr(example, letter)), f"supports {port.supports.left_out()}")
     for seed in range(10):
-        if seed and budget().over:
+        if seed and budget().ended():
             return
         verify(port, [notebook_case(seed)])
 

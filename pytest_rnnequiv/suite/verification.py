@@ -155,6 +155,20 @@ class Budget:
         if self.failed_at is not None and self.left < 0:
             raise ShrinkingIsOver
 
+    def ended(self) -> bool:
+        """Whether an example is to stop before its end.
+
+        An opening does. A drawn example that draws less than it did before is flaky to Hypothesis, so all of them end.
+
+        Raises
+        ------
+        TimeIsOver
+            If no new cases are to be looked at, and this is no opening.
+        """
+        if self.over and not self.opening:
+            raise TimeIsOver
+        return self.over
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Do something that is no looking for failures, and takes none of the time for that."""

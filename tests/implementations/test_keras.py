@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from samples import NETWORKS, filled
 
-from pytest_rnnequiv import Case, Precision, Spec, judge, param_count, reference
+from pytest_rnnequiv import Case, Dense, Precision, SimpleRNN, Spec, judge, param_count, reference
 from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS, Activation
 from pytest_rnnequiv.cells.simple_rnn import SimpleRNNCell
+from pytest_rnnequiv.implementations import declaration
 from pytest_rnnequiv.implementations import keras as module
 from pytest_rnnequiv.implementations import keras_models as models
 from pytest_rnnequiv.implementations.declaration import fixed_model
@@ -29,6 +30,7 @@ from pytest_rnnequiv.implementations.keras import (
     build_simple_rnn,
     load,
 )
+from pytest_rnnequiv.implementations.runner import InProcess
 
 
 def case_of(spec: Spec, N: int = 2, T: int = 3, seed: int = 0, h0: bool = False, mask: bool = False) -> Case:
@@ -325,6 +327,15 @@ class TestWhereKerasDeparts:
         sequence, state = layer(x, initial_state=h0, mask=np.array([[False, False]]))
         np.testing.assert_array_equal(sequence, np.zeros((1, 2, 2)))
         np.testing.assert_array_equal(state, h0)
+
+
+@pytest.mark.tensorflow
+def test_a_model_that_takes_long_to_build_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declaration, "TIMEOUT", 0.01)
+    runner = InProcess(KerasGraph())
+    for M in (3, 4):  # the second is built in a call that is not the first
+        case = filled(Spec(2, SimpleRNN(M, unroll=True), Dense(1), T=9), N=2)
+        assert judge(case, runner.run(case)).equivalent
 
 
 # ---- the import, in processes of their own ----

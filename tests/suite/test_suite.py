@@ -409,6 +409,37 @@ def test_a_model_without_sequences_that_is_wrong_is_found(mistake: str) -> None:
         item(port=Port(Wrong()))
 
 
+def test_time_that_is_over_within_an_example_makes_no_check_flaky() -> None:
+    drawn: list[int] = []
+
+    def several(port: Port, data: st.DataObject) -> None:
+        tally.current().count()
+        drawn.append(0)
+        for step in range(3):
+            if len(drawn) == 2 and step == 1:
+                budget().seconds = budget().before = -100
+            if budget().ended():
+                return
+            if step:  # so that the second example begins as the first one did
+                data.draw(st.integers(0, 9))
+                drawn[-1] += 1
+
+    Check(several, 100, 1.0, False, False, openings=0).item(PROFILES["default"], database=None)(port=Port(Rounding()))
+    assert drawn == [2, 0]
+
+
+def test_an_opening_that_is_over_leaves_time_for_the_next_one() -> None:
+    asked: list[bool] = []
+
+    def opened(port: Port, data: st.DataObject) -> None:
+        tally.current().count()
+        budget().seconds, budget().before = 0.0, -100
+        asked.append(budget().ended())
+
+    Check(opened, 100, 1.0, False, False, openings=2).item(PROFILES["default"], database=None)(port=Port(Rounding()))
+    assert asked == [True, True]
+
+
 def test_shrinking_ends_in_time_with_the_smallest_failure() -> None:
     seen: list[int] = []
 

@@ -367,10 +367,13 @@ def _remarks(ledger: Ledger, settings: Settings) -> Iterator[_Remark]:
             yield _Remark(f"{label} declined {_plural(declined, 'case')}, which are left out", {"yellow": True})
     shown = [entry for entry in ledger.entries if entry.check == "known_divergence" and entry.outcome == "xfailed"]
     if shown:
-        text = (
-            f"{_plural(len(shown), 'known divergence')} of Keras shown, and steered around elsewhere (-rx names them)"
+        # "known divergence of Keras 3.15.1: ...", as the items say it
+        libraries = dict.fromkeys(entry.reason.partition(": ")[0].split()[-2] for entry in shown)
+        yield _Remark(
+            f"{_plural(len(shown), 'known divergence')} of {', '.join(libraries)} shown, and steered around elsewhere "
+            "(-rx names them)",
+            {"yellow": True},
         )
-        yield _Remark(text, {"yellow": True})
     interrupted = tally.take()
     if interrupted is not None and interrupted.cases:
         yield _Remark(f"interrupted after {_plural(interrupted.cases, 'case')} of one more", {"yellow": True})
