@@ -19,6 +19,7 @@ class OpenVino(OnnxImplementation):
     """
 
     name = "openvino"
+    timeout = 60.0  # each case may be a model to compile
     supports = Supports(
         cells=("SimpleRNN", "GRU", "LSTM"), activations=("tanh", "relu", "sigmoid"), options=OPTIONS, lengths=1
     )
