@@ -10,11 +10,13 @@ from itertools import groupby
 from textwrap import dedent
 from typing import Any
 
-from pytest_rnnequiv.divergences import table
+from pytest_rnnequiv.divergences import known, table
 from pytest_rnnequiv.divergences.keras import DIVERGENCES, UPCOMING, WAYS, Divergence
 from pytest_rnnequiv.failures.script import script
+from pytest_rnnequiv.implementations.registry import BUILT_IN
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, Mistake
 from pytest_rnnequiv.plugin import Settings
+from pytest_rnnequiv.plugin.listing import declared
 from pytest_rnnequiv.suite.registry import PROFILES
 
 
@@ -27,7 +29,8 @@ def options() -> str:
         default = {False: "off", (): "`keras`" if "impl" in flag else "none", None: "none"}.get(
             option.default, f"`{option.default}`"
         )
-        rows.append(f"| `{flag}{' ' + metavar if metavar else ''}` | `{ini}` | {default} | {option.metadata['help']} |")
+        ini = f"`{ini}`" if option.metadata["ini"] else ""
+        rows.append(f"| `{flag}{' ' + metavar if metavar else ''}` | {ini} | {default} | {option.metadata['help']} |")
     return "\n".join(rows)
 
 
@@ -125,6 +128,34 @@ def _body(function: Callable[..., Any]) -> str:
     return dedent(source[source.index("-> None:\n") + len("-> None:\n") :])
 
 
+def runtimes() -> str:
+    """Return the table of the runtimes beside Keras: what installs each, and what it can be asked."""
+    rows = ["| name | install | cells | activations | options |", "|---|---|---|---|---|"]
+    for runtime in BUILT_IN.values():
+        if runtime.isolated:
+            supports = declared(runtime)
+            cells = ", ".join(f"`{cell}`" for cell in supports.cells)
+            functions = ", ".join(f"`{name}`" for name in supports.activations)
+            options = ", ".join(f"`{option}`" for option in supports.options)
+            rows.append(f"| `{runtime.name}` | `{runtime.install}` | {cells} | {functions} | {options} |")
+    return "\n".join(rows)
+
+
+def runtime_divergences() -> str:
+    """Return the table of the known divergences of runtimes beside Keras, wrong values first."""
+    rows = ["| runtime | name | what happens | instead | seen in |", "|---|---|---|---|---|"]
+    others = [each for each in known.DIVERGENCES if each.library != "keras"]
+    for each in sorted(others, key=lambda each: (not each.silent, each.library)):
+        ways = ", ".join(f"`{way}`" for way in each.ways)
+        until = f", right since {each.until}" if each.until else ""
+        heard = "" if each.silent else " (an exception)" if each.shown else " (the process ends)"
+        rows.append(
+            f"| {ways} | {each.name} | {_sentence(each.says)}{heard}. | {each.instead}. | {each.library} "
+            f"{each.since}{until} |"
+        )
+    return "\n".join(rows)
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the markers (mkdocs hook)."""
     generated: tuple[tuple[str, Callable[[], str]], ...] = (
@@ -132,6 +163,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         ("profiles", profiles),
         ("mistakes", mistakes),
         ("divergences", divergences),
+        ("runtimes", runtimes),
+        ("runtime divergences", runtime_divergences),
     )
     for marker, content in generated:
         if f"<!-- {marker} -->" in markdown:

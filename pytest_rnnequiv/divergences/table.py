@@ -1,13 +1,13 @@
 """The table of known divergences: what an entry says, and which of them a spec or a case would meet.
 
-A divergence says which specs it concerns, in which versions and ways of running Keras, what happens in one sentence,
-what to do instead, and where it was reported. The suite steers around them everywhere (``concerning``), and has one
-item for each that shows it by its smallest case: an expected failure, and a strict one, so that its repair is noticed.
-What is no matter of a case (a seed that is lost, a reset that raises) has a demonstration in the place of the case, and
-concerns no spec, or only what is counted of it. Some have both, since layers called one after the other do not show
-what a model does.
+A divergence says which specs it concerns, in which versions of a library and which ways of running it, what happens in
+one sentence, what to do instead, and where it was reported. The suite steers around them everywhere (``concerning``),
+and has one item for each that shows it by its smallest case: an expected failure, and a strict one, so that its repair
+is noticed. What is no matter of a case (a seed that is lost, a reset that raises) has a demonstration in the place of
+the case, and concerns no spec, or only what is counted of it. Some have both, since layers called one after the other
+do not show what a model does. What ends the process of a runtime has neither.
 
-:mod:`.keras` fills the table.
+:mod:`.known` fills the table, a module for each library.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ..model.spec import Spec
 
 __all__ = [
     "DIVERGENCES",
+    "INHERITED",
     "WAYS",
     "Divergence",
     "adding",
@@ -38,23 +39,27 @@ __all__ = [
     "expect",
     "installed",
     "leaving_nothing",
+    "of_library",
     "ordered",
 ]
 
 #: The ways to run Keras.
 WAYS = ("keras-graph", "keras-call", "keras-predict")
 
+#: What runs the model of another: the divergences of that one are in it too.
+INHERITED = {"litert": "keras-graph"}
+
 
 @dataclass(frozen=True, eq=False)
 class Divergence:
-    """Something that Keras does otherwise.
+    """Something that a library does otherwise than it says.
 
     Parameters
     ----------
     name : str
         Short, without spaces.
     says : str
-        What happens, in one sentence for users of Keras.
+        What happens, in one sentence for users of the library.
     instead : str
         What to do about it.
     concerns : callable
@@ -64,7 +69,7 @@ class Divergence:
     smallest : callable, optional
         The smallest case that shows it.
     demonstration : callable, optional
-        What shows it by a few lines of Keras, where the layers of a case do not: it is given the module ``keras``, and
+        What shows it by a few lines of code, where the layers of a case do not: it is given the library's module, and
         raises an AssertionError that says what was expected and what came. It leaves nothing changed behind.
     silent : bool
         Wrong values without a word; otherwise an exception.
@@ -73,7 +78,9 @@ class Divergence:
     until : str, optional
         The first version that is right again, of those that were tried.
     ways : tuple of str
-        The ways to run Keras that have it.
+        The runtimes that have it: the ways to run Keras, or others by their names.
+    library : str
+        The distribution whose versions are meant.
     report : str, optional
         Where it was reported upstream.
     """
@@ -90,15 +97,22 @@ class Divergence:
     until: str | None = None
     ways: tuple[str, ...] = WAYS
     report: str | None = None
+    library: str = "keras"
 
-    def exists(self, way: str, keras: str) -> bool:
-        """Whether that way of running that version of Keras has it."""
-        return way in self.ways and ordered(self.since) <= ordered(keras) < ordered(self.until or "999")
+    @property
+    def shown(self) -> bool:
+        """Whether there is something that shows it; what ends the process of a runtime is told, and kept nowhere."""
+        return self.smallest is not None or self.demonstration is not None
 
-    def hidden(self, way: str, keras: str) -> bool:
+    def exists(self, way: str, version: str) -> bool:
+        """Whether a runtime has it, with that version of the library."""
+        here = way in self.ways or INHERITED.get(way) in self.ways
+        return here and ordered(self.since) <= ordered(version) < ordered(self.until or "9999")
+
+    def hidden(self, way: str, version: str) -> bool:
         """Whether its case tells nothing about it there, since only other divergences meet that case."""
         case = None if self.smallest is None else self.smallest()
-        return case is not None and not self.exists(way, keras) and bool(concerning(case, way, keras))
+        return case is not None and not self.exists(way, version) and bool(concerning(case, way, version))
 
     def meets(self, what: Spec | Case) -> bool:
         """Whether it happens in models of a spec, whatever the numbers, or in a case."""
@@ -158,23 +172,36 @@ def ordered(numbers: str) -> tuple[int, ...]:
 
 
 @cache
-def installed() -> str:
-    """The version of Keras that would be imported; empty if there is none."""
+def installed(library: str = "keras") -> str:
+    """The version of a library that would be imported; empty if there is none."""
     try:
-        return version("keras")
+        return version(library)
     except PackageNotFoundError:
         return ""
 
 
 def concerning(what: Spec | Case, way: str, keras: str | None = None) -> list[Divergence]:
-    """Return the divergences that a spec, or a case, would meet in one of Keras's ways; none for others.
+    """Return the divergences that a spec, or a case, would meet in a runtime; none in a user's own port.
 
     A spec meets those that depend on it alone; a case meets also those that depend on its numbers and their shapes.
+
+    Parameters
+    ----------
+    way : str
+        The name of the runtime.
+    keras : str, optional
+        A version of Keras in the place of that which is installed.
     """
-    if way not in WAYS:
-        return []
-    keras = installed() if keras is None else keras
-    return [each for each in DIVERGENCES if each.exists(way, keras) and each.meets(what)]
+    return [each for each in DIVERGENCES if each.exists(way, _version(each, keras)) and each.meets(what)]
+
+
+def _version(each: Divergence, keras: str | None) -> str:
+    return keras if keras is not None and each.library == "keras" else installed(each.library)
+
+
+def of_library(name: str) -> list[Divergence]:
+    """Return those of one library."""
+    return [each for each in DIVERGENCES if each.library == name]
 
 
 #: All of them, in the order in which they were registered.
@@ -201,7 +228,7 @@ def demonstrated(
     """Register one that is no matter of a case, by a function that shows it."""
 
     def register(function: Callable[[Any], None]) -> Callable[[Any], None]:
-        shows = leaving_nothing(function)
+        shows = function if "library" in what else leaving_nothing(function)
         DIVERGENCES.append(Divergence(concerns=concerns, demonstration=shows, **what))  # type: ignore[arg-type]
         return shows
 

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic.activations import ACTIVATIONS
+from ..arithmetic.activations import ACTIVATIONS, activation
 from ..arithmetic.precision import Precision
 from ..cells import CELLS, variants
 from ..cells.cell import Cell
 from ..model.case import Call, Case
+from ..model.layers import RNN
 from ..model.spec import OPTIONS, POLICIES, Spec
 from ..model.trajectory import Trajectory
 from ..wording import cleaned, described, told
@@ -64,6 +65,11 @@ class Supports:
         The largest absolute value of inputs and weights; None for any. Fixed-point numbers have one.
     nan : bool
         Whether a NaN that goes in comes out. False leaves the check of that out.
+    activations_of : mapping of str to tuple of str
+        Of a cell by its name, those of `activations` that it knows, where these are not all: ``{"LSTM": ("tanh",)}``.
+    lengths : int, optional
+        For an implementation that takes a length for each sample in the place of any mask: the smallest one. Masks are
+        drawn so that the padding is at the end, and layers of it put out zeros there (``zero_output_for_mask``).
     """
 
     D: int | tuple[int, int] | None = None
@@ -77,6 +83,8 @@ class Supports:
     largest: float | None = None
     nan: bool = True
     options: tuple[str, ...] = ()
+    activations_of: Mapping[str, tuple[str, ...]] | tuple[tuple[str, tuple[str, ...]], ...] = ()
+    lengths: int | None = None
 
     def __post_init__(self) -> None:
         for letter in "DMKNT":
@@ -117,6 +125,11 @@ class Supports:
         # an alias such as swish is known to specs by its first name
         named = tuple(dict.fromkeys(ACTIVATIONS[name].name for name in self.activations))
         object.__setattr__(self, "activations", named)
+        object.__setattr__(self, "activations_of", _of_cells(self.activations_of))
+        if self.lengths is not None and (type(self.lengths) is not int or self.lengths < 0):
+            raise ImplementationError(
+                f"supports.lengths must be the smallest length, a whole number from 0 on, not {described(self.lengths)}"
+            )
         if self.largest is not None and not (isinstance(self.largest, Real) and self.largest > 0):
             raise ImplementationError(f"supports.largest must be a number above 0, not {described(self.largest)}")
 
@@ -161,14 +174,11 @@ class Supports:
         spec = case.spec
         sizes = [("D", spec.D), ("K", spec.K), *(("M", M) for layer in spec.directions for M in layer.cells)]
         sizes += [(letter, getattr(call, letter)) for call in case.calls for letter in "NT"]
-        functions = {layer.activation.name for layer in spec.directions}
         numbers = (array for array in case.numbers().values() if array.dtype.kind == "f" and array.size)
         return (
             all(self.includes(letter, size) for letter, size in sizes)
-            and functions <= {*self.activations}
-            and all(self.knows(cell) for layer in spec.directions for cell in layer.kinds)
-            and spec.dtype in self.dtypes
-            and spec.options <= {*self.options}
+            and self.takes(spec)
+            and self.heeds_mask(case)
             and (self.largest is None or all(np.nan_to_num(np.abs(a)).max() <= self.largest for a in numbers))
         )
 
@@ -177,7 +187,7 @@ class Supports:
         functions = {layer.activation.name for layer in spec.directions}
         cells = {kind for layer in spec.directions for kind in layer.kinds}
         lacking = {
-            "cell": [str(kind) for kind in cells if kind.name not in self.cells and kind not in self.cells],
+            "cell": [str(kind) for kind in cells if not self.knows(kind)],
             "activation": functions - {*self.activations},
             "dtype": {spec.dtype} - {*self.dtypes},
             "option": spec.options - {*self.options},
@@ -190,11 +200,62 @@ class Supports:
         kinds = dict.fromkeys(kind for layer in spec.directions for kind in layer.kinds)
         return replace(
             self,
-            cells=(*self.cells, *(kind for kind in kinds if kind.name not in self.cells)),
+            cells=(*self.cells, *(kind for kind in kinds if not self.knows(kind))),
             activations=(*self.activations, *(name for name in functions if name in ACTIVATIONS)),
             dtypes=tuple(dict.fromkeys((*self.dtypes, spec.dtype))),
             options=tuple(dict.fromkeys((*self.options, *sorted(spec.options)))),
         )
+
+    def takes(self, spec: Spec) -> bool:
+        """Whether models of a spec are among what is supported, whatever the numbers and sizes."""
+        own = dict(self.activations_of)
+        return (
+            all(
+                self.knows(kind) and layer.activation.name in own.get(kind.name, self.activations)
+                for layer in spec.directions
+                for kind in layer.kinds
+            )
+            and spec.dtype in self.dtypes
+            and spec.options <= {*self.options}
+            and (self.lengths is None or not spec.masked or _keeps_padding_behind(spec))
+        )
+
+    def heeds_mask(self, case: Case) -> bool:
+        """Whether the masks of a case are of those that are heeded: any, or lengths."""
+        if self.lengths is None or not case.spec.masked:
+            return True
+        masks = (case.inputs(call)[1] for call in case.calls)
+        return all(
+            mask.shape[1] >= self.lengths
+            and bool(mask[:, : self.lengths].all())
+            and not (mask[:, 1:] & ~mask[:, :-1]).any()
+            for mask in masks
+        )
+
+    def padded(self, case: Case) -> Case:
+        """Return the case with its masked steps at the ends of the samples and zeros put out there, as lengths are.
+
+        A case without a mask is itself, and so is every case where any mask is heeded.
+        """
+        spec = case.spec
+        if self.lengths is None or not spec.masked:
+            return case
+        least = self.lengths
+        layers = []
+        for layer in spec.layers:
+            zeros = {"zero_output_for_mask": layer.return_sequences} if isinstance(layer, RNN) else {}
+            layers.append(layer.replace(**zeros))
+
+        def sorted_(call: Call) -> Call:
+            mask = case.inputs(call)[1]
+            order = np.argsort(~mask, axis=1, kind="stable")
+            x, mask = call.x[np.arange(call.N)[:, None], order], np.take_along_axis(mask, order, axis=1)
+            # what is masked may hold anything
+            more = ~mask & (np.arange(call.T) < least)
+            x = np.where(more.reshape(*more.shape, *(1,) * (x.ndim - 2)), int(spec.embedded), x)
+            return call.replace(x=x, mask=mask | more if spec.source == "mask" else None)
+
+        return case.map_calls(sorted_).under(spec.replace(layers=tuple(layers)))
 
     def left_out(self) -> str:
         """Say in a few words what is never drawn; empty if nothing is."""
@@ -206,6 +267,30 @@ class Supports:
         if self.largest is not None:
             parts.append(f"numbers up to {self.largest:g}")
         return ("only " + ", ".join(parts)) if parts else ""
+
+
+def _of_cells(given: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Check ``supports.activations_of``, and return it in a form that can be hashed."""
+    try:
+        pairs = dict(given)
+        named = tuple((cell, tuple(activation(name).name for name in names)) for cell, names in pairs.items())
+    except (TypeError, ValueError) as error:
+        raise ImplementationError(
+            f'supports.activations_of must be a dict such as {{"LSTM": ("tanh",)}}, not {described(given)}: '
+            f"{told(error)}"
+        ) from None
+    if unknown := sorted(cell for cell in pairs if cell not in CELLS):
+        raise ImplementationError(
+            f"supports.activations_of names no cell by {', '.join(unknown)}: expected some of {', '.join(CELLS)}"
+        )
+    return named
+
+
+def _keeps_padding_behind(spec: Spec) -> bool:
+    """Whether every layer gets its padding at the end: what goes backwards hands it on at the beginning."""
+    return spec.source != "masking" and not any(
+        layer.go_backwards for layer in spec.layers[:-1] if isinstance(layer, RNN)
+    )
 
 
 @dataclass(frozen=True)

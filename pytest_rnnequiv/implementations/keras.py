@@ -19,6 +19,7 @@ import inspect
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from typing import Any, ClassVar
@@ -210,7 +211,10 @@ class KerasImplementation:
     """
 
     name: ClassVar[str]
-    dtypes: ClassVar[tuple[str, ...]] = tuple(POLICIES)
+    #: What the newest Keras can be asked.
+    declared: ClassVar[Supports] = Supports(
+        cells=tuple(CELLS), activations=tuple(ACTIVATIONS), dtypes=tuple(POLICIES), options=OPTIONS
+    )
     #: Any call may be the first of its model, which is built and traced in it: 10 s and more on a busy machine.
     timeout: ClassVar[float] = FIRST_TIMEOUT
 
@@ -219,7 +223,7 @@ class KerasImplementation:
         """What the installed Keras can be asked: it has learned activations over the years."""
         _, keras = load()
         known = tuple(name for name in ACTIVATIONS if hasattr(keras.activations, name))
-        return Supports(cells=tuple(CELLS), activations=known, dtypes=self.dtypes, options=OPTIONS)
+        return replace(self.declared, activations=known)
 
     @property
     def precision(self) -> Precision | None:
@@ -239,7 +243,7 @@ class KerasImplementation:
 
     def run(self, case: Case) -> Trajectory:
         """Run the model that shows everything: of the notebook's, outputs and states of every step."""
-        return _with_states(case, self._run(self._showing_states(case), everything=True))
+        return with_states(case, self._run(self._showing_states(case), everything=True))
 
     def run_many(self, cases: Sequence[Case]) -> list[Any]:
         """Run several cases, in the order given."""
@@ -277,7 +281,7 @@ class KerasImplementation:
         return f"<{self.name}>"
 
 
-def _with_states(case: Case, shown: Trajectory) -> Trajectory:
+def with_states(case: Case, shown: Trajectory) -> Trajectory:
     """Say of the notebook's model that the outputs of its layer are its states."""
     if not case.spec.plain:
         return shown
@@ -315,7 +319,7 @@ class KerasPredict(KerasImplementation):
     """
 
     name = "keras-predict"
-    dtypes: ClassVar[tuple[str, ...]] = tuple(policy for policy in POLICIES if policy != "float64")
+    declared = replace(KerasImplementation.declared, dtypes=tuple(policy for policy in POLICIES if policy != "float64"))
 
     def _refuse(self, case: Case) -> None:
         super()._refuse(case)
@@ -362,7 +366,7 @@ class KerasGraph(KerasImplementation):
         for members in groups.values():
             asked = [self._showing_states(cases[i]) for i in members]
             shown = graph(asked[0].spec).run_many(asked)
-            answers.update((i, _with_states(cases[i], each)) for i, each in zip(members, shown, strict=True))
+            answers.update((i, with_states(cases[i], each)) for i, each in zip(members, shown, strict=True))
         return [answers[i] for i in range(len(cases))]
 
     def _run(self, case: Case, everything: bool) -> Trajectory:

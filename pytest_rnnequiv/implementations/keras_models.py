@@ -175,7 +175,7 @@ class Graph:
         #: How many cases it was asked about.
         self.asked = 0
         model = built.model
-        single, one = (model.inputs, self._called) if built.spec.stateful else self._stateless()
+        single, one = (model.inputs, self._called) if built.spec.stateful else self.function()
         types = tuple(output.dtype for output in model.outputs)
 
         def pack(*arguments: Any) -> Any:
@@ -192,7 +192,7 @@ class Graph:
     def _called(self, *arguments: Any) -> Any:
         return tuple(flat(self.built.model(one_or_all(arguments))))
 
-    def _stateless(self) -> tuple[list[Any], Callable[..., Any]]:
+    def function(self) -> tuple[list[Any], Callable[..., Any]]:
         """What the compiled function is given, weights before inputs, and the function."""
         model = self.built.model
         index = {id(v): i for i, v in enumerate(model.weights)}

@@ -85,6 +85,19 @@ class Port:
         port.identity, port.runtime = path, None
         return port
 
+    @classmethod
+    def of_runtime(cls, runtime: Runtime) -> Port:
+        """Load an implementation that comes with the plugin, in a process of its own.
+
+        Raises
+        ------
+        ImplementationError
+            If it cannot be loaded there; the message says why.
+        """
+        port = cls.from_path(f"{__package__}.{runtime.module}:{runtime.attribute}")
+        port.identity, port.runtime = runtime.name, runtime
+        return port
+
     @property
     def how(self) -> str:
         """How others can call it: the name of what comes with the plugin, or ``module:attribute``; else empty."""
@@ -107,8 +120,8 @@ class Port:
 
     @property
     def way(self) -> str:
-        """The way of running Keras that it is; empty for anything else."""
-        return self.runtime.name if self.runtime is not None and self.runtime.group == "keras" else ""
+        """The name of the runtime that it is, by which known divergences hold; empty for a user's own port."""
+        return "" if self.runtime is None else self.runtime.name
 
     @property
     def precision(self) -> Precision | None:

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import invalidate_caches
+from importlib import invalidate_caches, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from .port import Port
 
 __all__ = [
+    "ALL",
     "BUILT_IN",
     "DEFAULT",
     "FILES",
     "GROUPS",
     "Runtime",
+    "absent",
     "check_available",
     "expand",
     "importable",
@@ -55,6 +57,10 @@ class Runtime:
         that show that, and leaves the volume to the other.
     builds_models : bool
         Whether every spec costs a model to build.
+    extra : str
+        The extra of this package that installs what it needs; empty where the package needs it itself.
+    isolated : bool
+        Whether it runs in a process of its own, so that it may die or hang, and keeps its threads to itself.
     """
 
     name: str
@@ -64,11 +70,43 @@ class Runtime:
     group: str
     secondary: bool = False
     builds_models: bool = False
+    extra: str = ""
+    isolated: bool = False
+
+    @property
+    def install(self) -> str:
+        """The line that installs what it needs."""
+        package = "pytest-rnnequiv"
+        return f'pip install "{package}[{self.extra}]"' if self.extra else f"pip install {' '.join(self.libraries)}"
+
+    @property
+    def missing(self) -> list[str]:
+        """Those of its libraries that are not installed here; none of them is imported."""
+        return [library for library in self.libraries if find_spec(library) is None]
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of its libraries as they are installed."""
+        return {library: _version(library) for library in self.libraries if find_spec(library) is not None}
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def _keras(way: str, attribute: str, *, secondary: bool = False) -> Runtime:
     libraries = ("tensorflow", "keras")
     return Runtime(f"keras-{way}", "keras", attribute, libraries, "keras", secondary=secondary, builds_models=True)
+
+
+def _other(
+    name: str, module: str, attribute: str, libraries: tuple[str, ...], *, extra: str = "", builds_models: bool = False
+) -> Runtime:
+    return Runtime(
+        name, module, attribute, libraries, name, builds_models=builds_models, extra=extra or name, isolated=True
+    )
 
 
 #: The implementations that come with the plugin, by the names by which they are asked for.
@@ -79,6 +117,12 @@ BUILT_IN: dict[str, Runtime] = {
         _keras("call", "KerasCall", secondary=True),
         _keras("predict", "KerasPredict", secondary=True),
         Runtime("numpy", "numpy_loop", "NumpyLoop", ("numpy",), "numpy"),
+        _other("torch", "torch", "TorchLayers", ("torch",)),
+        _other("onnxruntime", "onnxruntime", "OnnxRuntime", ("onnx", "onnxruntime")),
+        _other("onnx-reference", "onnx_reference", "OnnxReference", ("onnx",), extra="onnx"),
+        _other("openvino", "openvino", "OpenVino", ("onnx", "openvino"), builds_models=True),
+        _other("tract", "tract", "Tract", ("onnx", "tract")),
+        _other("litert", "litert", "LiteRt", ("tensorflow", "keras", "ai_edge_litert"), builds_models=True),
     )
 }
 
@@ -88,7 +132,7 @@ FILES: dict[str, Runtime] = {
         (".keras", ".h5", ".hdf5"),
         Runtime("Keras", "keras_file", "KerasFile", ("tensorflow", "keras", "h5py"), "files"),
     ),
-    ".onnx": Runtime("ONNX Runtime", "onnx_file", "OnnxFile", ("onnx", "onnxruntime"), "files"),
+    ".onnx": Runtime("ONNX Runtime", "onnx_file", "OnnxFile", ("onnx", "onnxruntime"), "files", extra="onnxruntime"),
 }
 
 #: Names for several at once. ``keras`` is Keras as installed, run in each of the ways that people run it.
@@ -98,6 +142,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 #: What is checked where nothing is asked for.
 DEFAULT = "keras"
+
+#: The name for all that come with the plugin and are installed here.
+ALL = "all"
+
+
+def absent() -> list[Runtime]:
+    """Return the runtimes that need something which is not installed here."""
+    return [runtime for runtime in BUILT_IN.values() if runtime.missing]
 
 
 def expand(names: list[str]) -> list[str]:
@@ -110,12 +162,14 @@ def expand(names: list[str]) -> list[str]:
     """
     expanded: dict[str, None] = {}
     for name in names:
-        if name in GROUPS:
+        if name == ALL:
+            expanded.update((each, None) for each, runtime in BUILT_IN.items() if not runtime.missing)
+        elif name in GROUPS:
             expanded.update(dict.fromkeys(GROUPS[name]))
         elif name in BUILT_IN or _is_path(name) or runs_file(name) is not None:
             expanded[name] = None
         else:
-            known = ", ".join([*GROUPS, *BUILT_IN])
+            known = ", ".join([ALL, *GROUPS, *BUILT_IN])
             raise UnknownImplementation(
                 f"unknown implementation {name!r}: expected module:attribute or one of {known}, or a model file "
                 f"({', '.join(FILES)})"
@@ -136,12 +190,11 @@ def check_available(names: list[str]) -> None:
         if runtime is not None:
             if runtime.group == "files" and not os.path.isfile(name):
                 raise UnknownImplementation(f"there is no file {name}")
-            for library in runtime.libraries:
-                if find_spec(library) is None:
-                    raise MissingRuntime(
-                        f"the implementation {name!r} needs {library}, which is not installed here: "
-                        f"pip install {library}, or choose another with --rnn-equiv-impl"
-                    )
+            if missing := runtime.missing:
+                raise MissingRuntime(
+                    f"the implementation {name!r} needs {' and '.join(missing)}, which is not installed here: "
+                    f"{runtime.install}, or choose another with --rnn-equiv-impl"
+                )
         else:
             module = name.partition(":")[0]
             if not _is_there(module):
@@ -186,7 +239,7 @@ def importable(name: str, folders: Sequence[Path]) -> str:
         if Path(place).is_file() or not _is_there(Path(place).name):
             return f"{_module_of(Path(place))}:{attribute}"
         return f"{Path(place).name}:{attribute}"
-    if name not in BUILT_IN and name not in GROUPS and _is_path(name):
+    if name not in BUILT_IN and _is_path(name):
         module = name.partition(":")[0]
         for folder in folders:
             if not _is_there(module) and str(folder) not in sys.path:
@@ -236,8 +289,8 @@ def resolve(name: str, part: Part = "whole") -> Port:
     """
     from .port import Port
 
-    if name in GROUPS:
-        raise UnknownImplementation(f"{name!r} stands for several: {', '.join(GROUPS[name])}")
+    if name in GROUPS or name == ALL:
+        raise UnknownImplementation(f"{name!r} stands for several: {', '.join(expand([name]))}")
     (name,) = expand([name])
     of_file = runs_file(name)
     runtime = BUILT_IN.get(name) or of_file
@@ -245,6 +298,8 @@ def resolve(name: str, part: Part = "whole") -> Port:
         return Port.from_path(name)
     from importlib import import_module
 
+    if runtime.isolated:
+        return Port.of_runtime(runtime)
     try:
         made = getattr(import_module(f".{runtime.module}", __package__), runtime.attribute)
         built_in: Any = made() if of_file is None else made(name, part)

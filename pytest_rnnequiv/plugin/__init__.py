@@ -129,6 +129,7 @@ def _option(
     metavar: str | None = None,
     parse: Callable[[str], object] | None = None,
     implies: bool = False,
+    ini: bool = True,
 ) -> dict[str, Any]:
     """Describe the option behind a field of `Settings`.
 
@@ -136,8 +137,9 @@ def _option(
     be given several times, and anything else an option with one value. `parse` turns the text of a value into
     the value; if it cannot, it raises `ValueError` with one sentence. An option that names what to check implies the
     suite where it stands on the command line: asked for, it must not be ignored. Its ini value says how, not whether.
+    An option that only asks something has no ini twin.
     """
-    return {"flag": flag, "help": help, "metavar": metavar, "parse": parse, "implies": implies}
+    return {"flag": flag, "help": help, "metavar": metavar, "parse": parse, "implies": implies, "ini": ini}
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # what is left out costs time at every start
@@ -157,9 +159,9 @@ class Settings:
         default=(),
         metadata=_option(
             "--rnn-equiv-impl",
-            "What to check: the name of an implementation, module:attribute, file.py:attribute, or a model file "
-            f"that can be run ({', '.join(MODEL_SUFFIXES)}); may be given several times (default: "
-            f"{DEFAULT_IMPLEMENTATION}).",
+            "What to check: the name of an implementation (--rnn-equiv-list names them), all, module:attribute, "
+            f"file.py:attribute, or a model file that can be run ({', '.join(MODEL_SUFFIXES)}); may be given several "
+            f"times (default: {DEFAULT_IMPLEMENTATION}).",
             metavar="NAME",
             parse=_implementation,
             implies=True,
@@ -253,6 +255,16 @@ class Settings:
         ),
     )
 
+    listing: bool = field(
+        default=False,
+        metadata=_option(
+            "--rnn-equiv-list",
+            "List the implementations that can be checked: installed or not, version, what they can be asked, and the "
+            "line that installs them; then exit.",
+            ini=False,
+        ),
+    )
+
 
 _SETTINGS = pytest.StashKey[Settings]()
 GIVEN: pytest.StashKey[Given] = pytest.StashKey()
@@ -282,7 +294,7 @@ def _read(config: pytest.Config, option: Field[Any]) -> Any:
     flag, parse = option.metadata["flag"], option.metadata["parse"]
     source, base = flag, config.invocation_params.dir
     value = config.getoption(_dest(flag))
-    if value is None:
+    if value is None and option.metadata["ini"]:
         source, base = f"ini value {_dest(flag)}", config.rootpath
         try:
             value = config.getini(_dest(flag)) or None
@@ -340,13 +352,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         # Without a value on the command line an option is None, so that the ini file can speak.
         if option.default is False:
             group.addoption(flag, action="store_true", default=None, help=help)
-            parser.addini(_dest(flag), help, type="bool", default=False)
+            if option.metadata["ini"]:
+                parser.addini(_dest(flag), help, type="bool", default=False)
         elif option.default == ():
             group.addoption(flag, action="append", default=None, metavar=metavar, help=help)
             parser.addini(_dest(flag), help, type="linelist", default=[])
         else:
             group.addoption(flag, default=None, metavar=metavar, help=help)
             parser.addini(_dest(flag), help, type="string", default="")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Print the list that was asked for, in the place of a run (pytest hook)."""
+    if not config.getoption("rnn_equiv_list"):
+        return None
+    from _pytest.config import create_terminal_writer
+
+    from pytest_rnnequiv.plugin.listing import listing
+
+    terminal = create_terminal_writer(config)
+    for line in listing(terminal.fullwidth):
+        terminal.line(line)
+    return 0
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 
 from .. import tally
-from ..divergences.keras import DIVERGENCES, Divergence, concerning, installed
+from ..divergences.keras import WAYS
+from ..divergences.known import DIVERGENCES, Divergence, concerning, installed
 from ..failures.assertion import EquivalenceError
+from ..implementations.declaration import Supports
 from ..implementations.port import Port
 from ..model.case import Case
 from ..model.spec import Spec
@@ -26,13 +30,25 @@ __all__ = ["divergences", "show_divergence"]
 
 
 def known_in(way: str) -> Callable[[Spec], bool]:
-    """Whether Keras is known to be wrong about an architecture, run in this way."""
+    """Whether a runtime is known to be wrong about an architecture."""
     return lambda spec: bool(concerning(spec, way))
 
 
 def known_in_layers(spec: Spec) -> bool:
     """Whether Keras's layers are, called or compiled; both ways draw from one pool, whose models are built once."""
     return any(concerning(spec, way) for way in ("keras-graph", "keras-call"))
+
+
+@cache
+def _excluded(way: str, supports: Supports) -> Callable[[Spec], bool]:
+    """Return what tells of an architecture whether a port is not to be asked about it: one function for each port."""
+    keras = way in WAYS
+
+    def excluded(spec: Spec) -> bool:
+        known = known_in_layers(spec) if keras else bool(concerning(spec, way))
+        return known or not supports.takes(spec)
+
+    return excluded
 
 
 def pool_for(port: Port) -> dict[str, Any]:
@@ -48,7 +64,7 @@ def pool_for(port: Port) -> dict[str, Any]:
         "activations": _some(supports.activations),
         "max_units": profile.units,
         "sizes": {letter: each for letter in "DMKNT" if (each := getattr(supports, letter)) is not None},
-        "exclude": known_in_layers if port.way else None,
+        "exclude": _excluded(port.way, supports),
     }
 
 
@@ -189,14 +205,17 @@ def divergences(names: list[str]) -> list[Any]:
     Where the installed Keras has it, the item is expected to fail, strictly; where it is repaired, to pass. There is no
     item where another divergence hides whether it is.
     """
-    keras, items = installed(), []
+    items = []
     for each in DIVERGENCES:
-        ways = [way for way in _IN_ORDER if way in names and way in each.ways and not each.hidden(way, keras)]
-        if not ways:
+        found = installed(each.library)
+        ordered = sorted(each.ways, key=lambda way: _IN_ORDER.index(way) if way in _IN_ORDER else -1)
+        ways = [way for way in ordered if way in names and not each.hidden(way, found)]
+        if not ways or not each.shown:
             continue
         marks = []
-        if each.exists(ways[0], keras):
-            reason = f"known divergence of Keras {keras}: {each.says}"
+        if each.exists(ways[0], found):
+            library = "Keras" if each.library == "keras" else each.library
+            reason = f"known divergence of {library} {found}: {each.says}"
             marks.append(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
         items.append(pytest.param(ways[0], each, id=f"{ways[0]}-{each}", marks=marks))
     return items
@@ -220,11 +239,15 @@ def show_divergence(port: Port, divergence: Divergence) -> None:
 def _show(port: Port, divergence: Divergence) -> None:
     if divergence.smallest is not None:
         unknown = set(divergence.activations) - set(port.supports.activations)
-        need(port, not unknown, f"of Keras {installed()} does not know {', '.join(sorted(unknown))}")
+        if divergence.library == "keras":
+            need(port, not unknown, f"of Keras {installed()} does not know {', '.join(sorted(unknown))}")
         verify(port, [divergence.smallest()])
     else:
-        from ..implementations.keras import load
-
         assert divergence.demonstration is not None
         tally.current().count()
-        divergence.demonstration(load()[1])
+        if divergence.library == "keras":
+            from ..implementations.keras import load
+
+            divergence.demonstration(load()[1])
+        else:
+            divergence.demonstration(import_module(divergence.library))

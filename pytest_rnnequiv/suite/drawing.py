@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from .. import strategies as rnn
 from .. import tally
-from ..divergences.keras import concerning
+from ..cells.cell import Cell
+from ..divergences.known import concerning
 from ..implementations.declaration import Supports
 from ..implementations.port import Port
 from ..model.case import Case
@@ -20,7 +21,18 @@ from ..model.spec import Spec
 from ..strategies import Shape, generic_case, pooled_sizes
 from .registry import Data, NotThisOne, Opening, running
 
-__all__ = ["choose", "draw_pack", "draw_place", "few_sizes", "heeding", "near", "need", "opening_shape", "steer"]
+__all__ = [
+    "choose",
+    "draw_pack",
+    "draw_place",
+    "few_sizes",
+    "heeding",
+    "known_of_plain",
+    "near",
+    "need",
+    "opening_shape",
+    "steer",
+]
 
 T_ = TypeVar("T_")
 
@@ -108,6 +120,8 @@ def draw_pack(port: Port, data: Data, *, most: int = 16, **wanted: Any) -> list[
         if "dtype" not in wanted and "float32" not in supports.dtypes:
             wanted["dtype"] = supports.dtypes[0]
         wanted.setdefault("cell", supports.kinds[0])
+        known = known_of_plain(port, **{name: wanted[name] for name in _OF_PLAIN if name in wanted})
+        need(port, not known, f"is known to be wrong there: {known}")
     pack = (
         _opened(port, data, most, options, wanted)
         if isinstance(data, Opening)
@@ -116,6 +130,23 @@ def draw_pack(port: Port, data: Data, *, most: int = 16, **wanted: Any) -> list[
     pack = [heeding(case, supports) for case in pack]
     steer(port, data, pack)
     return pack
+
+
+_OF_PLAIN = ("cell", "dtype", "initial_state", "masked")
+
+
+def known_of_plain(
+    port: Port,
+    cell: Cell | str = "SimpleRNN",
+    dtype: str = "float32",
+    initial_state: bool = False,
+    masked: bool = False,
+) -> str:
+    """Name what is known to be wrong with all of the notebook's models of a cell, run by a port; else empty."""
+    activation = port.supports.activations[0]
+    spec = Spec.simple(1, 1, 1, activation, dtype, cell=cell, initial_state=initial_state)
+    spec = spec.replace(source="mask") if masked else spec
+    return ", ".join(map(str, concerning(spec, port.way)))
 
 
 def _drawn(
@@ -183,7 +214,8 @@ def _apart(one: Sequence[int], two: Sequence[int]) -> float:
 
 
 def heeding(case: Case, supports: Supports) -> Case:
-    """Keep the numbers of a case to those that a port takes."""
+    """Keep the numbers of a case, and its masks, to those that a port takes."""
+    case = supports.padded(case)
     largest = supports.largest
     if largest is None and supports.nan:
         return case

@@ -11,7 +11,7 @@ import numpy as np
 from .. import strategies as rnn
 from .. import tally
 from ..arithmetic.activations import ACTIVATIONS
-from ..divergences.keras import concerning
+from ..divergences.known import concerning
 from ..failures.assertion import EquivalenceError
 from ..failures.script import script
 from ..implementations.port import Port
@@ -24,7 +24,7 @@ from ..model.layers import Bidirectional, Dense, SimpleRNN
 from ..model.spec import Spec
 from ..model.trajectory import BadAnswer
 from . import asking_again
-from .drawing import SIZES, choose, draw_pack, heeding, near, need, opening_shape, steer
+from .drawing import SIZES, choose, draw_pack, heeding, known_of_plain, near, need, opening_shape, steer
 from .registry import PROFILES, Data, Opening, check, running
 from .verification import answer, budget, fail, no_answer
 
@@ -252,7 +252,9 @@ def _plain_case(law: Law, port: Port, data: Data) -> Case:
     coarse = port.precision is not None and max(port.precision.unit, port.precision.operand) > _COARSE
     steps = (law.steps[0], min(law.steps[1], 3)) if coarse else law.steps
     wanted: dict[str, Any] = {"N": near(port, "N", *law.samples), "T": near(port, "T", *steps)}
-    extras = [each for each in law.extras if not each or (supports.masks if each == "mask" else supports.initial_state)]
+    masks = supports.masks and not known_of_plain(port, supports.kinds[0], masked=True)
+    extras = [each for each in law.extras if not each or (masks if each == "mask" else supports.initial_state)]
+    need(port, bool(extras), "is known to be wrong about masks")
     extra = extras[0] if len(extras) == 1 else choose(data, extras, "beside inputs and weights")
     if not fixed:
         known = [name for name in supports.activations if name in ACTIVATIONS]
@@ -311,6 +313,7 @@ def _specs(law: Law, port: Port, facts: Facts) -> list[Spec]:
         spec
         for spec in _KEPT
         if wanted & _TELLING <= spec.options and spec.options & _APART <= wanted and not (spec.plain and law.plain)
+        if not concerning(spec, port.way)
         if _takes(port, _generic(spec, near(port, "N", *law.samples)[0], near(port, "T", *law.steps)[0]))
     ]
     if not port.builds_models or running() == PROFILES["thorough"]:

@@ -16,7 +16,7 @@ import pytest
 
 from .. import tally
 from ..arithmetic.precision import Precision
-from ..divergences.keras import DIVERGENCES, installed
+from ..divergences.known import DIVERGENCES, installed
 from ..failures.assertion import EquivalenceError
 from ..failures.errors import errors_in
 from ..implementations.port import Port

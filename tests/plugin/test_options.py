@@ -131,8 +131,9 @@ def test_help_works_in_spite_of_a_bad_ini_value(project: Project) -> None:
 def test_an_unknown_implementation_is_a_usage_error(project: Project) -> None:
     result = project.run("--rnn-equiv", "--rnn-equiv-impl=nope")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    sentence = "unknown implementation 'nope': expected module:attribute or one of keras, keras-graph, "
-    assert result.errlines == [f"ERROR: {sentence}keras-call, keras-predict, numpy", ""]
+    sentence = "ERROR: unknown implementation 'nope': expected module:attribute or one of all, keras, keras-graph, "
+    assert result.errlines[0].startswith(sentence)
+    assert "numpy" in result.errlines[0]
     assert "test session starts" not in result.stdout.str()
 
 
@@ -152,7 +153,8 @@ def test_help_lists_every_option_and_ini_value(project: Project) -> None:
     for option in fields(Settings):
         flag = option.metadata["flag"]
         assert f"  {flag} " in text or f"  {flag}=" in text or f"  {flag}\n" in text, flag
-        assert f"  {flag.lstrip('-').replace('-', '_')} (" in text, flag
+        twin = f"  {flag.lstrip('-').replace('-', '_')} (" in text
+        assert twin is option.metadata["ini"], flag
 
 
 class TestRequireImplementation:

@@ -147,7 +147,7 @@ class TestKnownDivergences:
             """
             from dataclasses import replace
             from pytest_rnnequiv import SimpleRNN, Spec
-            from pytest_rnnequiv.divergences.keras import DIVERGENCES
+            from pytest_rnnequiv.divergences.known import DIVERGENCES
             from pytest_rnnequiv.divergences.table import counting
 
             right = lambda: counting(Spec(1, SimpleRNN(1, "linear")), [[[1.0]]])

@@ -149,7 +149,15 @@ class TerminalReport:
 
 def _header(names: list[str], settings: Settings) -> str:
     selfcheck = ", selfcheck" if settings.selfcheck else ""
-    return f"{', '.join(map(_with_versions, names))}; profile {settings.profile}{selfcheck}"
+    return f"{', '.join(map(_with_versions, names))}; profile {settings.profile}{selfcheck}{_absent(names)}"
+
+
+def _absent(names: list[str]) -> str:
+    """Say which runtimes are not among `all`, since they are not installed, and how to have them."""
+    from pytest_rnnequiv.implementations.registry import ALL, absent
+
+    missing = absent() if ALL in names else []
+    return "".join(f"\n  not installed: {runtime.name} ({runtime.install})" for runtime in missing)
 
 
 def _with_versions(implementation: str) -> str:
@@ -167,11 +175,10 @@ def _with_versions(implementation: str) -> str:
 
 def _distributions(implementation: str) -> list[str]:
     """Return whose versions matter: what a runtime, or a group of them, needs, or the package in which a port is."""
-    from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS, runs_file
+    from pytest_rnnequiv.implementations.registry import ALL, BUILT_IN, GROUPS, expand, runs_file
 
-    members = [BUILT_IN[name] for name in GROUPS.get(implementation, (implementation,)) if name in BUILT_IN]
-    if (of_file := runs_file(implementation)) is not None:
-        members = [of_file]
+    named = expand([implementation]) if implementation in (ALL, *GROUPS) else [implementation]
+    members = [member for name in named if (member := BUILT_IN.get(name) or runs_file(name))]
     libraries = {library for member in members for library in member.libraries}
     return sorted(libraries) or [implementation.partition(":")[0].partition(".")[0]]
 
@@ -362,10 +369,13 @@ def _remarks(ledger: Ledger, settings: Settings) -> Iterator[_Remark]:
             yield _Remark(f"{label} declined {_plural(declined, 'case')}, which are left out", {"yellow": True})
     shown = [entry for entry in ledger.entries if entry.check == "known_divergence" and entry.outcome == "xfailed"]
     if shown:
-        text = (
-            f"{_plural(len(shown), 'known divergence')} of Keras shown, and steered around elsewhere (-rx names them)"
+        # "known divergence of Keras 3.15.1: ...", as the items say it
+        libraries = dict.fromkeys(entry.reason.partition(": ")[0].split()[-2] for entry in shown)
+        yield _Remark(
+            f"{_plural(len(shown), 'known divergence')} of {', '.join(libraries)} shown, and steered around elsewhere "
+            "(-rx names them)",
+            {"yellow": True},
         )
-        yield _Remark(text, {"yellow": True})
     interrupted = tally.take()
     if interrupted is not None and interrupted.cases:
         yield _Remark(f"interrupted after {_plural(interrupted.cases, 'case')} of one more", {"yellow": True})

@@ -1,0 +1,12 @@
+"""All known divergences, whatever the library: importing this module fills the table."""
+
+from __future__ import annotations
+
+from . import keras as keras
+from . import onnx_reference as onnx_reference
+from . import onnxruntime as onnxruntime
+from . import openvino as openvino
+from . import tract as tract
+from .table import DIVERGENCES, Divergence, concerning, installed
+
+__all__ = ["DIVERGENCES", "Divergence", "concerning", "installed"]

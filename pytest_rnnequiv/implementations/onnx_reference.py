@@ -1,0 +1,43 @@
+"""The reference evaluator that comes with the ``onnx`` package: the specification's operators in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..cells import GRUCell, LSTMCell
+from .declaration import Supports
+from .onnx_model import OPTIONS, Array, OnnxImplementation
+
+__all__ = ["OnnxReference"]
+
+
+class OnnxReference(OnnxImplementation):
+    """``onnx.reference.ReferenceEvaluator(model).run``.
+
+    It knows tanh and sigmoid only, and no lengths: what it does where a model asks for others is a known divergence.
+    """
+
+    name = "onnx-reference"
+    supports = Supports(
+        cells=("SimpleRNN", GRUCell(), GRUCell(reset_after=False), LSTMCell()),
+        dtypes=("float32", "float64"),
+        options=tuple(option for option in OPTIONS if option not in ("mask", "zero_output_for_mask", "embedding")),
+    )
+
+    def versions(self) -> dict[str, str]:
+        """Name what takes part."""
+        import onnx
+
+        return {"onnx": onnx.__version__}
+
+    def load(self, model: bytes) -> Any:
+        """Make an evaluator of a serialized model."""
+        from onnx.reference import ReferenceEvaluator
+
+        return ReferenceEvaluator(model)
+
+    def ask(self, session: Any, given: dict[str, Array]) -> Mapping[str, Array]:
+        """Run a session: all its outputs by name."""
+        names = session.output_names
+        return dict(zip(names, session.run(names, given), strict=True))

@@ -1,0 +1,47 @@
+"""ONNX Runtime on the CPU: an ``InferenceSession`` of a hand-built model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..arithmetic.precision import Precision
+from .declaration import Supports
+from .onnx_model import ACTIVATIONS, OPTIONS, Array, OnnxImplementation
+
+__all__ = ["OnnxRuntime"]
+
+
+class OnnxRuntime(OnnxImplementation):
+    """``onnxruntime.InferenceSession(model).run``, with one thread: its numbers do not depend on how many there are."""
+
+    name = "onnxruntime"
+    supports = Supports(
+        cells=("SimpleRNN", "GRU", "LSTM"),
+        # its softplus overflows above 88: a known divergence
+        activations=tuple(name for name in ACTIVATIONS if name != "softplus"),
+        options=OPTIONS,
+        lengths=1,
+    )
+    precision = Precision.float32
+
+    def versions(self) -> dict[str, str]:
+        """Name what takes part."""
+        import onnx
+        import onnxruntime
+
+        return {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
+
+    def load(self, model: bytes) -> Any:
+        """Make a session of a serialized model."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only: they are raised too
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def ask(self, session: Any, given: dict[str, Array]) -> Mapping[str, Array]:
+        """Run a session: all its outputs by name."""
+        names = [output.name for output in session.get_outputs()]
+        return dict(zip(names, session.run(names, given), strict=True))

@@ -1,0 +1,116 @@
+"""The known divergences of other runtimes than Keras: each is there as the table says."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from importlib.util import find_spec
+
+import pytest
+
+from pytest_rnnequiv import SimpleRNN, Spec, judge, reference
+from pytest_rnnequiv.divergences.known import DIVERGENCES, concerning, installed
+from pytest_rnnequiv.implementations.registry import BUILT_IN, resolve
+from pytest_rnnequiv.implementations.runner import PortFailure
+from pytest_rnnequiv.suite.architectures import divergences
+
+OTHERS = [each for each in DIVERGENCES if each.library != "keras"]
+NAMES = [f"{each.ways[0]}-{each}" for each in OTHERS]
+
+
+@pytest.mark.parametrize("each", OTHERS, ids=NAMES)
+def test_an_entry_says_what_users_need(each):
+    assert re.fullmatch(r"[a-z0-9-]{5,36}", each.name)
+    assert all(way in BUILT_IN for way in each.ways)
+    assert each.library in {library for way in each.ways for library in BUILT_IN[way].libraries}
+    assert each.says
+    assert each.instead
+    assert not each.says.endswith(".")
+    assert not each.instead.endswith(".")
+
+
+def test_an_entry_has_one_name():
+    assert len({*NAMES}) == len(NAMES)
+
+
+@pytest.mark.parametrize("each", [each for each in OTHERS if each.smallest], ids=str)
+def test_the_smallest_case_is_met_and_conclusive(each):
+    case = each.smallest()
+    assert each.meets(case)
+    assert judge(case, reference(case)).equivalent
+    assert concerning(case, "numpy") == []
+
+
+def test_a_runtime_has_those_of_the_library_whose_models_it_runs():
+    masked = Spec(1, SimpleRNN(1, initial_state=True), source="masking")
+    found = {
+        way: [str(each) for each in concerning(masked, way, "3.15.1")] for way in ("keras-graph", "litert", "torch")
+    }
+    assert found["litert"] == found["keras-graph"] == ["mask-lost-with-initial-state"]
+    assert found["torch"] == []
+
+
+def test_what_ends_a_process_is_told_and_has_no_case():
+    (fatal,) = [each for each in OTHERS if not each.shown]
+    assert fatal.name == "open-sizes-end-the-process"
+    assert all(item.values[1] is not fatal for item in divergences(["tract"]))
+    assert len(divergences(["tract"])) == sum(each.library == "tract" and each.shown for each in OTHERS)
+
+
+def test_a_check_that_a_runtime_is_known_to_fail_is_skipped_with_the_reason(pytester):
+    """What is drawn there would be thrown away again, to the last case."""
+    pytester.makepyfile(
+        own="""
+        from pytest_rnnequiv import Supports, reference
+        from pytest_rnnequiv.implementations.registry import BUILT_IN, Runtime
+
+        class Deaf:
+            name = "deaf"
+            supports = Supports(options=("mask", "initial_state"), lengths=1)
+
+            def run(self, case):
+                return reference(case)
+        """,
+        conftest="""
+        import pytest
+        from pytest_rnnequiv.divergences.table import DIVERGENCES, Divergence
+        from pytest_rnnequiv.implementations.port import Port
+        from pytest_rnnequiv.implementations.registry import Runtime
+
+        DIVERGENCES.append(
+            Divergence("masks-ignored", "says", "instead", lambda spec: spec.masked, ways=("deaf",), library="numpy",
+                       since="1")
+        )
+
+        @pytest.fixture(scope="session")
+        def rnn_implementation():
+            from own import Deaf
+            return Port(Deaf(), runtime=Runtime("deaf", "", "", ("numpy",), "deaf"))
+        """,
+    )
+    chosen = "test_masks or test_initial_state or masked_steps_hold"
+    result = pytester.runpytest_subprocess("--rnn-equiv", "--rnn-equiv-profile=quick", "-k", chosen, "-rs")
+    result.assert_outcomes(passed=1, skipped=2)
+    result.stdout.fnmatch_lines(["*SKIPPED*deaf is known to be wrong there: masks-ignored*"])
+
+
+@pytest.mark.parametrize("each", [each for each in OTHERS if each.shown], ids=str)
+def test_it_is_there(each):
+    (way, *_) = each.ways
+    if any(find_spec(library) is None for library in BUILT_IN[way].libraries):
+        pytest.skip(f"{way} is not installed: {BUILT_IN[way].install}")
+    there = each.exists(way, installed(each.library))
+    if each.smallest is None:
+        outcome = each.outcome(import_module(each.library), lambda case: None)
+        assert (outcome == ("wrong" if each.silent else "raises")) is there
+        return
+    port, case = resolve(way), each.smallest()
+    try:
+        wrong = judge(case, port.run(case), port.precision).different
+        assert each.silent or not wrong
+    except PortFailure:
+        wrong = True
+        assert not each.silent
+    finally:
+        port.close()
+    assert wrong is there
