@@ -207,8 +207,11 @@ def _made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
     kind = direction.kinds[place.cell]
     own = Recurrence(**vars(case.cell_weights(place)), activation=direction.activation, cell=kind)
     changed = change(own)
-    if changed is None or (changed.bh.any() and not direction.use_bias):
+    if changed is None:
         return case
+    if changed.bh.any() and not direction.use_bias:  # a number that is added to no bias
+        case = _with_biases(case, place)
+        spec = case.spec
     options: dict[str, Any] = {}
     if changed.activation is not own.activation and place.cell == 0:  # the cells have theirs in common
         options["activation"] = changed.activation
@@ -224,6 +227,13 @@ def _made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
         if getattr(changed, name) is not getattr(own, name)
     }
     return case.with_weights(**weights) if weights else case
+
+
+def _with_biases(case: Case, place: Place) -> Case:
+    """Give a layer in one direction biases of zeros."""
+    spec, named = case.spec.with_direction(place, use_bias=True), case.named_weights
+    weights = [named[name] if name in named else np.zeros(shape) for name, shape in spec.weight_shapes.items()]
+    return Case(spec, weights=weights, calls=case.calls)
 
 
 def _same(a: Case, b: Case) -> bool:
