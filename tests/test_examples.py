@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_rnnequiv import GRU, LSTM, Bidirectional, Dense, Spec, diagnose, judge
+from pytest_rnnequiv import LSTM, Bidirectional, Dense, Spec, diagnose, judge
 from pytest_rnnequiv import strategies as rnn
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -125,11 +125,13 @@ def test_wrong_network_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     table = (folder / "README.md").read_text(encoding="utf-8")
     told = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE))
     assert {*told} == {each.__name__ for each in ports.NetworkPort.__subclasses__()}
-    case = rnn.generic_case(
-        Spec(2, (Bidirectional(LSTM(3, return_sequences=True)), Bidirectional(GRU(2))), Dense(2)), 2, 4
-    )
-    assert judge(case, ports.NetworkPort().run(case)).equivalent
+    ends = Spec(2, Bidirectional(LSTM(2)), Dense(2))
+    steps = Spec(2, Bidirectional(LSTM(2, return_sequences=True)), Dense(2))
+    models = {"LastStepOfBoth": ends, "NotTurnedBack": steps, "BackwardFirst": steps}
+    models["ResetBefore"] = Spec.simple(2, 3, 2, cell="GRU")
     for name, sentence in told.items():
+        case = rnn.generic_case(models.get(name, Spec.simple(2, 3, 2, cell="LSTM")), 2, 4)
+        assert judge(case, ports.NetworkPort().run(case)).equivalent
         wrong = getattr(ports, name)().run(case)
         assert sentence in [each.says for each in diagnose(case, wrong).explanations], name
 
