@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import re
@@ -11,6 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from pytest_rnnequiv import LSTM, Bidirectional, Dense, Spec, diagnose, judge
+from pytest_rnnequiv import strategies as rnn
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 QUICK = ("--rnn-equiv", "--rnn-equiv-profile", "quick")
@@ -73,7 +77,8 @@ def test_c_lstm_with_gates_in_another_order(run) -> None:
 
 @needs_torch
 def test_torch_port(run) -> None:
-    assert run("torch_port", "--rnn-equiv-profile", "quick", "-k", "not to_keras").ret == 0
+    right = run("torch_port", "--rnn-equiv-profile", "quick", "-k", "test_cells or test_recurrence")
+    right.assert_outcomes(passed=2)
     both = ("--rnn-equiv-impl", "torch_port:BothBiases", "--rnn-equiv-impl", "torch_port:GatesAsTheyAre")
     wrong = run("torch_port", *QUICK, "-k", "recurrence", *both)
     wrong.assert_outcomes(failed=2)
@@ -105,6 +110,30 @@ def test_rust_port(run, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("rust_port", *QUICK, "-k", "recurrence or nan")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["judged by prefixes*"])
+
+
+def test_network_port(run) -> None:
+    result = run("network_port", "--rnn-equiv-profile", "quick", "-k", "test_cells or test_networks")
+    result.assert_outcomes(passed=2)
+
+
+def test_wrong_network_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the README says of each is what it is told."""
+    folder = EXAMPLES / "network_port"
+    monkeypatch.syspath_prepend(str(folder))
+    ports = importlib.import_module("network_port")
+    table = (folder / "README.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE))
+    assert {*told} == {each.__name__ for each in ports.NetworkPort.__subclasses__()}
+    ends = Spec(2, Bidirectional(LSTM(2)), Dense(2))
+    steps = Spec(2, Bidirectional(LSTM(2, return_sequences=True)), Dense(2))
+    models = {"LastStepOfBoth": ends, "NotTurnedBack": steps, "BackwardFirst": steps}
+    models["ResetBefore"] = Spec.simple(2, 3, 2, cell="GRU")
+    for name, sentence in told.items():
+        case = rnn.generic_case(models.get(name, Spec.simple(2, 3, 2, cell="LSTM")), 2, 4)
+        assert judge(case, ports.NetworkPort().run(case)).equivalent
+        wrong = getattr(ports, name)().run(case)
+        assert sentence in [each.says for each in diagnose(case, wrong).explanations], name
 
 
 def test_int8_port(run) -> None:

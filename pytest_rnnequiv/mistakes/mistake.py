@@ -236,8 +236,9 @@ def made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
     changed = change(own)
     if changed is None:
         return case
-    if changed.bh.any() and not direction.use_bias:
-        case, spec = _with_biases(case, place), spec.with_direction(place, use_bias=True)
+    if changed.bh.any() and not direction.use_bias:  # a number that is added to no bias
+        case = _with_biases(case, place)
+        spec = case.spec
     options: dict[str, Any] = {}
     if changed.activation is not own.activation and place.cell == 0:  # the cells have theirs in common
         options["activation"] = changed.activation

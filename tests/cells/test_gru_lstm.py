@@ -186,6 +186,16 @@ def test_a_mistake_in_one_layer_of_a_mixed_stack_is_named_with_its_place() -> No
     assert transposed.name in diagnose(case, transposed.run(case), run=transposed.run).names
 
 
+@pytest.mark.parametrize("name", ["forget-bias-added", "forget-bias-left-out"])
+def test_a_number_that_is_added_where_there_is_no_bias_is_named(name: str) -> None:
+    both = Bidirectional(LSTM(4, return_sequences=True, use_bias=False), LSTM(3, return_sequences=True))
+    spec = Spec(3, (both, LSTM(3, use_bias=False)), Dense(2))
+    case = rnn.generic_case(spec, 3, 5)
+    (mistake,) = (m for m in GATES if m.name == name)
+    assert judge(case, mistake.run(case)).different
+    assert diagnose(case, mistake.run(case), run=mistake.run).names == (name,)
+
+
 def test_saved_and_loaded(tmp_path: Any) -> None:
     spec = Spec(
         2, (Bidirectional(GRU(3, return_sequences=True, reset_after=False)), RNN((2, 3), cell=LSTMCell("tanh")))
