@@ -359,21 +359,23 @@ def _judged(
     What is judged `at_once` is looked at before anything is judged. That is for a port which has been right up to now:
     one that is wrong is not to be asked about the cases behind the first failure.
     """
-    each = (_looked_at(port, case, first) for case, first in zip(cases, answers, strict=True))
+    each = _looked_at(port, cases, answers)
     for seen in [[*each]] if at_once else ([one] for one in each):
         verdicts = iter(judge_observations([one for one in seen if isinstance(one, Observation)], port.precision))
         for one in seen:
             yield (one, next(verdicts)) if isinstance(one, Observation) else (None, one)
 
 
-def _looked_at(port: Port, case: Case, first: Any) -> Observation | Verdict | None:
-    """What is seen of a port on a case; a verdict where it gives no answer that can be judged, None if it declines."""
-    try:
-        return _observe(port, case, first)
-    except Declined:
-        return None
-    except (PortFailure, BadAnswer) as problem:
-        return Verdict("different", problem=str(problem), error_over_bound=float("inf"))
+def _looked_at(port: Port, cases: Sequence[Case], answers: Sequence[Any]) -> Iterator[Observation | Verdict | None]:
+    """Yield what is seen of a port on each case, None where it declines; no answer is the last, and a verdict."""
+    for case, first in zip(cases, answers, strict=True):
+        try:
+            yield _observe(port, case, first)
+        except Declined:
+            yield None
+        except (PortFailure, BadAnswer) as problem:
+            yield Verdict("different", problem=str(problem), error_over_bound=float("inf"))
+            return
 
 
 def _as_many_as_fit(port: Port, cases: Sequence[Case]) -> Sequence[Case]:

@@ -483,3 +483,21 @@ def test_a_port_that_is_wrong_is_not_asked_about_what_stands_behind_its_failure(
     with pytest.raises(EquivalenceError):
         verify(port, cases)
     assert len(asked) == 5
+
+
+def test_a_port_that_gives_no_answer_is_not_asked_for_the_next() -> None:
+    asked: list[Case] = []
+
+    class Falls:
+        def run(self, case: Case) -> Trajectory:
+            asked.append(case)
+            if len(asked) > 1:
+                raise OSError("fallen")
+            return reference(case, np.float32)
+
+    cases, before = [generic_case(Spec.simple(2, 3, 1), 2, 3, seed=seed) for seed in range(1, 5)], tally.current().cases
+    open_budget()
+    with pytest.raises(EquivalenceError, match="fallen"):
+        verify(Port(Falls()), cases)
+    different = {case.fingerprint() for case in asked}  # what failed is asked again, to be told
+    assert (len(different), tally.current().cases - before) == (2, 2)
