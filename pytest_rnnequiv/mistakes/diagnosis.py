@@ -218,17 +218,18 @@ def explain(
     evidence = Evidence(observations, precision)
     found = evidence.explanations(first.case.spec, verdict.place.what)
     picture = describe_all([first, *(o for o in observations if o is not first)], precision)
-    if found and all(each.few for each in found):
+    firm = [each for each in found if not each.few]
+    if found and not firm:
         # what many mistakes come to is evidence for none
         few = Diagnosis(tuple(found), "")
         others = f"; or {few.others}" if few.others else ""
         told = f"what was seen is too little to name a mistake by: it may be the recurrence {found[0].says}{others}"
         return Diagnosis((), "; ".join(filter(None, [told, picture])))
-    if not found and run is not None and any(_answers_differ(run, o.case) for o in reversed(observations)):
+    if not firm and run is not None and any(_answers_differ(run, o.case) for o in reversed(observations)):
         picture = "; ".join(
             filter(None, ["asked the same twice, it gives two answers: is a state kept between calls?", picture])
         )
-    return Diagnosis(tuple(found), picture)
+    return Diagnosis(tuple(firm), picture)
 
 
 def _answers_differ(run: Callable[[Case], Any], case: Case) -> bool:

@@ -264,7 +264,16 @@ class Evidence:
         somewhere = {each for own in broken for each in own}
         # one that holds everywhere is no condition
         found = {each for each in somewhere if any(other.option == each.option and other != each for other in every)}
-        return sorted(found)
+        specs = list(dict.fromkeys(one.case.spec for one in self.runs))
+        chosen: dict[Any, Only] = {}
+        for each in sorted(found):
+            places = [
+                tuple(p for p in spec.places if each.holds(spec.direction(p), p.cell)) for spec in specs
+            ]  # fmt: skip
+            # a single place has been tried as such; and of two options of the same layers one is enough
+            if len(specs) > 1 or len(places[0]) > 1:
+                chosen.setdefault(tuple(places), each)
+        return list(chosen.values())
 
     def _one_for_each(self, conditions: list[Only]) -> Iterator[tuple[Mistake, ...]]:
         """Yield sets of mistakes of which each holds for one value of an option, as two wrong activations do."""
