@@ -323,6 +323,8 @@ def _row(label: str, text: str, width: int) -> list[str]:
     if not text:
         return []
     room = max(width - 15, 40)
+    if max(map(len, text.split())) > room:  # a path that needs the whole width
+        return [f"  {label}", f"    {text}"]
     parts = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
     return [f"  {label if i == 0 else '':<13}{part}" for i, part in enumerate(parts)]
 
