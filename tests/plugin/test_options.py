@@ -132,7 +132,8 @@ def test_an_unknown_implementation_is_a_usage_error(project: Project) -> None:
     result = project.run("--rnn-equiv", "--rnn-equiv-impl=nope")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     sentence = "unknown implementation 'nope': expected module:attribute or one of keras, keras-graph, "
-    assert result.errlines == [f"ERROR: {sentence}keras-call, keras-predict, numpy", ""]
+    sentence += "keras-call, keras-predict, numpy, or a model file (.keras, .h5, .hdf5, .onnx)"
+    assert result.errlines == [f"ERROR: {sentence}", ""]
     assert "test session starts" not in result.stdout.str()
 
 
