@@ -172,7 +172,8 @@ def test_nan(port: Port, data: Data) -> None:
     need(port, port.supports.nan, "declares no NaN")
     need(port, port.fixed is None or not port.fixed[0].embedded, "takes whole numbers")
     need(port, port.fixed is None or not port.fixed[0].stateful, "is stateful: what a NaN leaves stays")
-    (case,) = draw_pack(port, data, most=1, small=True)
+    some = {} if port.fixed is None else {"N": near(port, "N", 1, 8)}  # of other models there may be no sample
+    (case,) = draw_pack(port, data, most=1, small=True, **some)
     n, t, d = (draw_place(data, size) for size in case.x.shape)
     x = case.x.copy()
     x[n, t, d] = np.nan
