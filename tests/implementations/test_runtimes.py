@@ -92,6 +92,18 @@ def test_gates_in_another_order_are_found(ports, name, letter, cell):
 
 
 @pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_saturated_candidates_of_a_gru_are_within_the_bound(ports, name, activation):
+    port = ports(name)
+    case = case_of(port, Spec.simple(1, 1, 1, activation, cell="GRU"))
+    x = np.linspace(-30, 30, 3001)[:, None, None]
+    bh = np.zeros((2, 3))
+    bh[0, 0] = -100  # nothing of the old state
+    case = case.replace(x=x, Wx=[[0, 0, 1]], Wh=np.zeros((1, 3)), bh=bh)
+    assert judge(case, port.run(case), port.precision).equivalent
+
+
+@pytest.mark.parametrize("name", QUICK)
 def test_states_are_shown_and_are_those_of_every_step(ports, name):
     port = ports(name)
     case = case_of(port, Spec.simple(3, 4, 2))
