@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..cells import LSTMCell
-from ..model.layers import RNN, Bidirectional, Dense, SimpleRNN
+from ..cells import Cell, LSTMCell
+from ..model.case import Case
+from ..model.layers import LSTM, RNN, Bidirectional, Dense, SimpleRNN
 from ..model.spec import Spec
 from .keras_values import open_case, open_shape, open_steps
 from .table import adding, counting, demonstrated, divergence, expect, leaving_nothing
@@ -165,6 +166,10 @@ def _(spec: Spec) -> bool:
     )
 
 
+def _of_nothing(case: Case) -> bool:
+    return any(call.N == 0 for call in case.calls)
+
+
 @leaving_nothing
 def _predicts_nothing(keras: Any) -> None:
     model = keras.Sequential([keras.Input((1, 1)), adding(keras)])
@@ -182,10 +187,28 @@ def _predicts_nothing(keras: Any) -> None:
     ways=("keras-predict",),
     demonstration=_predicts_nothing,
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "linear")), np.zeros((0, 1, 1))),
-    in_case=lambda case: any(call.N == 0 for call in case.calls),
+    in_case=_of_nothing,
 )
 def _(spec: Spec) -> bool:
     return False  # a matter of cases
+
+
+@divergence(
+    name="lstm-of-nothing",
+    says="an LSTM raises when there are no samples, where SimpleRNN and GRU give no outputs",
+    instead="leave out batches that are empty",
+    silent=False,
+    ways=("keras-graph", "keras-call"),
+    smallest=lambda: counting(Spec(1, LSTM(1, "linear")), np.zeros((0, 1, 1))),
+    in_case=lambda case: _of_nothing(case) and any(_kinds(case.spec, LSTMCell)),
+)
+def _(spec: Spec) -> bool:
+    return False  # a matter of cases
+
+
+def _kinds(spec: Spec, kind: type[Cell]) -> list[bool]:
+    """Say of each cell of a model whether it is of a kind."""
+    return [isinstance(cell, kind) for layer in spec.directions for cell in layer.kinds]
 
 
 @leaving_nothing

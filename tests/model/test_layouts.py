@@ -296,6 +296,10 @@ def made(what: Any) -> Any:
     return what, weights_of(Spec(3, what))
 
 
+def named(what: Any) -> str:
+    return ", ".join(map(str, what)) if isinstance(what, tuple) else str(what)
+
+
 class OwnCell(GRUCell):
     """Some other step."""
 
@@ -319,7 +323,7 @@ SEQUENCES = {"return_sequences": True}
         (RNN((4, 4)), "has a list of cells"),
         (RNN(4, cell=OwnCell()), "is no cell of Keras"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_pytorch_cannot_compute(what: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -335,7 +339,7 @@ def test_what_pytorch_cannot_compute(what: Any, message: str) -> None:
         (Bidirectional(GRU(4), LSTM(4)), "the same cell and units in both directions"),
         ((LSTM(4, **SEQUENCES), LSTM(5)), "a node of ONNX is one layer, and these are 2"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_onnx_cannot_compute(what: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -349,7 +353,7 @@ def test_what_onnx_cannot_compute(what: Any, message: str) -> None:
         (LSTM(4, recurrent_activation="hard_sigmoid"), "sigmoid gates, not hard_sigmoid"),
         (Bidirectional(LSTM(4)), "a cell of its own for each direction"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_tensorflow_1_cannot_compute(what: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
