@@ -9,8 +9,8 @@
 # Output seen (fixed weights, three steps of input):
 #   GRUTimeStep: 1 step: off a GRU by 0.0000   3 steps: off a GRU by 0.0000
 #   LSTMTimeStep: 1 step: off an LSTM by 0.0000   3 steps: off an LSTM by 0.0345, off "f h" in place of "f c" by 0.0000
-# Upstream: none found. Who is hit: who moves weights of brain.js to another library or back, and who expects long memory.
-#   Silent.
+# Upstream: none found. Who is hit: who moves weights of brain.js to another library or back, and who expects a long
+#   memory. Silent.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 cd "$dir"
@@ -26,7 +26,8 @@ const tanh = v => v.map(Math.tanh);
 const add = (...vs) => vs[0].map((_, i) => vs.reduce((sum, v) => sum + v[i], 0));
 const times = (a, b) => a.map((v, i) => v * b[i]);
 const flat = m => Object.values(m.weights);
-const apply = (m, v) => Array.from({ length: m.rows }, (_, r) => v.reduce((s, a, c) => s + a * flat(m)[r * m.columns + c], 0));
+const row = (m, r) => flat(m).slice(r * m.columns, (r + 1) * m.columns);
+const apply = (m, v) => Array.from({ length: m.rows }, (_, r) => row(m, r).reduce((sum, w, c) => sum + w * v[c], 0));
 
 function network(kind) {
   const net = new recurrent[kind]({ inputSize: 1, hiddenLayers: [3], outputSize: 1 });
