@@ -345,7 +345,7 @@ def stories(who: str, told: Iterable[Told]) -> list[Story]:
         merged = Story(who, [*plainest.told, *(each for story in rest for each in story.told)])
         merged.keys = [UNEXPLAINED]
         found = [merged, *(story for story in found if story not in (*rest, plainest))]
-    return sorted(found, key=lambda story: -len(story.checks))
+    return sorted(found, key=lambda story: (-len(story.checks), story.unexplained))
 
 
 def summed_up(who: str, found: Sequence[Story]) -> str:

@@ -40,7 +40,7 @@ ACTIVATIONS = {
     "softsign": lambda a: np.tanh(a),
 }
 
-class Activations:
+class Several:
     supports = Supports(activations=tuple(ACTIVATIONS))
 
     def run(self, case):
@@ -99,9 +99,9 @@ def test_what_nothing_explains_takes_the_laws_along(project: pytest.Pytester) ->
 
 
 def test_each_activation_has_its_reason(project: pytest.Pytester) -> None:
-    result = verdict(project, "activations", ports="Activations")
+    result = verdict(project, "activations", ports="Several")
     result.assert_outcomes(failed=1)
-    assert "ports:Activations is wrong in 2 ways" in sentence(result)
+    assert "ports:Several is wrong in 2 ways" in sentence(result)
     text = result.stdout.str()
     assert "activation=sigmoid" in text
     assert "activation=softsign" in text
