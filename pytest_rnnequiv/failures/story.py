@@ -22,7 +22,7 @@ __all__ = ["HANGS", "MOST_LINES", "UNEXPLAINED", "Account", "Story", "Told", "ac
 __all__ += ["stories", "summed_up", "without_a_case"]
 
 #: The reasons that are no mistake of the catalogue, and no sentence of the port's.
-UNEXPLAINED, UNSTEADY, HANGS = "unexplained", "unsteady", "hangs"
+UNEXPLAINED, UNSTEADY, HANGS, LAW = "unexplained", "unsteady", "hangs", "law"
 
 #: Lines of a story, at most, with a heading 40; a script that does not fit is left to its file.
 MOST_LINES = 38
@@ -126,12 +126,13 @@ def reason(failure: EquivalenceError) -> tuple[list[str], list[str], list[str]]:
     own = failure.contradiction if failure.known is None else None
     if own is not None:
         law, sentence, cause = own
-        return [f"law {law}"], [sentence], [cause]
+        return [f"{LAW} {law}"], [sentence], [cause]
     about = _about(failure.case)
     of = f" with {about}" if about else ""
+    seen = f": {diagnosis.facts[0]}" if diagnosis.facts else ""
     return (
         [f"{UNEXPLAINED} {about}".strip()],
-        [f"is not the recurrence{of}, and no mistake of the catalogue explains it"],
+        [f"is not the recurrence{of}, and no mistake of the catalogue explains it{seen}"],
         [""],
     )
 
@@ -341,7 +342,9 @@ def stories(who: str, told: Iterable[Told]) -> list[Story]:
             found[found.index(known)] = Story(who, [*known.told, each])
     plainest = next((story for story in found if story.keys == [UNEXPLAINED]), None)
     if plainest is not None:  # then it is no matter of an activation
-        rest = [story for story in found if story.unexplained and story is not plainest]
+        # and what breaks a law has the same reason, of which nobody knows the name
+        rest = [story for story in found if story.unexplained or story.keys[0].split()[0] == LAW]
+        rest.remove(plainest)
         merged = Story(who, [*plainest.told, *(each for story in rest for each in story.told)])
         merged.keys = [UNEXPLAINED]
         found = [merged, *(story for story in found if story not in (*rest, plainest))]

@@ -127,6 +127,7 @@ class _Picture:
             with np.errstate(all="ignore"):
                 factor = got / expected
             close = 1e-4
+            every = len(error) > 1 and bool((np.abs(error) > p.bound).all())
             name = "bh" if self.of_states else "bo"
             bias = getattr(self.case, name).astype(float)
             if bias.shape != error.shape:  # of several gates
@@ -139,10 +140,10 @@ class _Picture:
                 features.append(f"it is off by the bias `{name}`")
             elif bias.any() and np.allclose(error, -bias, rtol=close, atol=close * np.abs(bias).max()):
                 features.append(f"it is off by minus the bias `{name}`")
-            elif len(error) > 1 and np.ptp(error) < close * np.abs(error).max():
+            elif every and np.ptp(error) < close * np.abs(error).max():
                 features.append(f"every unit is off by {error.mean():+.6g}")
-            elif len(error) > 1 and np.isfinite(factor).all() and np.ptp(factor) < close * np.abs(factor).max():
-                features.append(f"every unit is too large by a factor of {factor.mean():.6g}")
+            elif every and np.isfinite(factor).all() and np.ptp(factor) < close * np.abs(factor).max():
+                features.append(f"every unit is {factor.mean():.6g} times what it should be")
             units = np.flatnonzero(np.abs(error) > 10 * p.bound)
             if 0 < len(units) < len(got):
                 features.append(f"only unit{'s' if len(units) > 1 else ''} {_listed(units)} of {len(got)}")

@@ -173,8 +173,8 @@ class _Dependence:
             yield from of_factors
             bent = any(sentence.startswith("moving `bo` twice") for sentence in of_factors)
             yield from self._beyond_reach()
-            yield from self.of_order()
             yield from self.of_parts()
+            yield from self.of_order()
         yield from self.of_features()
         yield from in_common([a for a in self.asker.known.values() if a.numbers is not None], bent)
 

@@ -52,7 +52,7 @@ CASE = generic(11, N=3, T=5)
     [
         (lambda a, t: a + 0.125, "every unit is off by +0.125"),
         (lambda a, t: a - 0.25, "every unit is off by -0.25"),
-        (lambda a, t: 1.5 * a, "every unit is too large by a factor of 1.5"),
+        (lambda a, t: 1.5 * a, "every unit is 1.5 times what it should be"),
         (lambda a, t: a + CASE.bh, "it is off by the bias `bh`"),
         (lambda a, t: a - CASE.bh, "it is off by minus the bias `bh`"),
         (lambda a, t: np.sign(a), "it is saturated: every unit is +1 or -1"),
@@ -93,7 +93,7 @@ def test_another_start_is_described() -> None:
     [
         (lambda a, t: a + CASE.bo, "it is off by the bias `bo`"),
         (lambda a, t: a + 0.5, "every unit is off by +0.5"),
-        (lambda a, t: 3 * a, "every unit is too large by a factor of 3"),
+        (lambda a, t: 3 * a, "every unit is 3 times what it should be"),
         (lambda a, t: a + np.array([0, 0.1]), "only unit 1 of 2"),
     ],
 )

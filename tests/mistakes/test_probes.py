@@ -83,8 +83,8 @@ TOLD: dict[Any, tuple[str, ...]] = {
         NOWHERE,
     ),
     by_hand.column_by_column: (
-        "rows of `Wx`, `Wh` and `Wo` matter whose factor should be 0: are they read in another order, or added?",
         "column 0 of `Wo` moves output 1, which it should not",
+        "rows of `Wx`, `Wh` and `Wo` matter whose factor should be 0: are they read in another order, or added?",
         "right whenever M = 1, wrong from M = 2 on",
     ),
     by_hand.stride_of_one_less: (
@@ -296,12 +296,12 @@ def test_a_probing_case_has_no_symmetries() -> None:
 
 def test_the_diagnosis_carries_what_was_probed() -> None:
     case = generic()
-    found = diagnose(case, by_hand.bias_indexed_by_sample)
+    found = diagnose(case, by_hand.stride_of_one_less)
     assert found.explanations == ()
-    assert found.facts == TOLD[by_hand.bias_indexed_by_sample]
-    assert "`bh` reaches sample 0 only; right whenever N = 1" in str(found)
+    assert found.facts == TOLD[by_hand.stride_of_one_less]
+    assert "right whenever D = 1, wrong from D = 2 on" in str(found)
     assert diagnose(case, by_hand.right).facts == ()
-    assert diagnose(case, by_hand.bias_indexed_by_sample(case)).facts == ()
+    assert diagnose(case, by_hand.stride_of_one_less(case)).facts == ()
     named = diagnose(case, by_hand.bias_added_twice)
     assert named.name == "bh-doubled"
     assert str(named).endswith("Probed: `bh` counts 2 times; right whenever `bh` is 0")
