@@ -195,10 +195,11 @@ def _(spec: Spec) -> bool:
 
 @divergence(
     name="lstm-of-nothing",
-    says="an LSTM raises when there are no samples, where SimpleRNN and GRU give no outputs",
+    says="an LSTM that is called eagerly raises when there are no samples, where SimpleRNN and GRU give no outputs",
     instead="leave out batches that are empty",
     silent=False,
-    ways=("keras-graph", "keras-call"),
+    since="3.12.0",
+    ways=("keras-call",),
     smallest=lambda: counting(Spec(1, LSTM(1, "linear")), np.zeros((0, 1, 1))),
     in_case=lambda case: _of_nothing(case) and any(_kinds(case.spec, LSTMCell)),
 )

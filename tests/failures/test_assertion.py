@@ -118,10 +118,11 @@ def test_without_an_explanation_it_says_how_it_looks_and_how_much_room_it_needs(
     assert "room needed" not in far
 
 
-def test_several_explanations_are_all_told() -> None:
+def test_what_several_mistakes_come_to_names_none() -> None:
     case = generic(N=1, T=1, D=1, M=1, K=1).replace(x=[[[1]]], Wx=[[1]], Wh=[[1]], bh=[1], Wo=[[1]], bo=[0])
     text = str(failure(case, by_name("bh-doubled").run(case)))
-    assert "  or           what was seen fits as well: starting from a state of ones" in text
+    assert "what was seen is too little to name a mistake by: it may be the recurrence with" in text
+    assert "; or starting from a state of ones" in text
 
 
 def test_nan_has_no_distance() -> None:
@@ -224,12 +225,12 @@ def test_earlier_failures_of_the_same_test_are_remembered(monkeypatch: pytest.Mo
     mistake = by_name("starts-at-one")
     large = generic(1)
     small = generic(N=1, T=1, D=1, M=1, K=1).replace(x=[[[1]]], Wx=[[1]], Wh=[[1]], bh=[1], Wo=[[1]], bo=[0])
-    assert len(failure(small, mistake.run(small)).diagnosis.names) > 1
+    assert failure(small, mistake.run(small)).diagnosis.names == ()
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "tests/test_x.py::test_one (call)")
     assert failure(large, mistake.run(large)).diagnosis.names == ("starts-at-one",)
     assert failure(small, mistake.run(small)).diagnosis.names == ("starts-at-one",)
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "tests/test_x.py::test_other (call)")
-    assert len(failure(small, mistake.run(small)).diagnosis.names) > 1
+    assert failure(small, mistake.run(small)).diagnosis.names == ()
 
 
 def test_only_a_few_and_only_small_ones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,7 +392,7 @@ def test_earlier_failures_of_other_models_are_remembered(monkeypatch: pytest.Mon
     mistake = by_name("bh-dropped")
     small = filled(Spec(1, SimpleRNN(1), Dense(1, use_bias=False)), N=1, T=1)
     small = small.replace(weights=tuple(np.ones_like(w) for w in small.weights), x=[[[1]]])
-    assert len(failure(small, mistake.run(small)).diagnosis.names) > 1
+    assert failure(small, mistake.run(small)).diagnosis.names == ()
     for larger in (generic(), NETWORKS["stack"]):
         monkeypatch.setenv("PYTEST_CURRENT_TEST", f"tests/test_x.py::test_{larger.spec.plain} (call)")
         failure(larger, mistake.run(larger))

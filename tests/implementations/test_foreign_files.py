@@ -479,5 +479,7 @@ def test_a_file_that_can_be_run_and_not_be_read(tmp_path: Path) -> None:
 def test_a_runtime_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "model.onnx").write_bytes(b"")
     monkeypatch.setattr("pytest_rnnequiv.implementations.registry.find_spec", lambda name: None)
-    with pytest.raises(MissingRuntime, match="needs onnx, which is not installed here: pip install onnx"):
+    with pytest.raises(
+        MissingRuntime, match=r'needs onnx and onnxruntime, .* here: pip install "pytest-rnnequiv\[onnxruntime\]"'
+    ):
         check_available([str(tmp_path / "model.onnx")])

@@ -45,7 +45,7 @@ def test_a_runtime_is_what_the_registry_says() -> None:
     assert port.secondary
     assert pool_for(port)["exclude"] is not None
     numpy = resolve("numpy")
-    assert (numpy.identity, numpy.way, numpy.builds_models, numpy.secondary) == ("numpy", "", False, False)
+    assert (numpy.identity, numpy.way, numpy.builds_models, numpy.secondary) == ("numpy", "numpy", False, False)
 
 
 def test_a_mistaken_one_is_checked_as_the_one_in_whose_place_it_is() -> None:

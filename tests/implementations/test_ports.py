@@ -222,12 +222,13 @@ def test_a_function_may_declare_too() -> None:
         ({"supports": {3: 1}}, "odd: supports has no 3; it knows D, M"),
         (
             {"supports": {"masks": True}},
-            "odd: supports has no masks; it knows D, M, K, N, T, activations, cells, dtypes, largest, nan, options; "
+            "odd: supports has no masks; it knows D, M, K, N, T, activations, cells, dtypes, largest, nan, options, "
+            "activations_of, lengths; "
             'what it heeds is an option: options=("mask",)',
         ),
         (
             {"supports": {"masks": True, "initial_state": True, "L": 1}},
-            'dtypes, largest, nan, options; what it heeds is an option: options=("initial_state", "mask")',
+            'dtypes, largest, nan, options, activations_of, lengths; what it heeds is an option: options=("initial_state", "mask")',
         ),
         ({"supports": {"options": ("masks",)}}, "odd: supports.options must be some of activation, use_bias, "),
         ({"supports": 5}, "odd: supports must be a Supports or a dict, not int"),
@@ -493,7 +494,9 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones(name: str) -> Non
     for ask in (lambda: expand([name]), lambda: check_available([name]), lambda: resolve(name)):
         with pytest.raises(
             UnknownImplementation,
-            match=re.escape(f"unknown implementation {name!r}: expected module:attribute or one of keras, keras-graph"),
+            match=re.escape(
+                f"unknown implementation {name!r}: expected module:attribute or one of all, keras, keras-graph"
+            ),
         ):
             ask()
 

@@ -90,7 +90,7 @@ def test_a_right_run_is_never_different_and_states_get_one_verdict(case: Case, k
 
 @pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda mistake: mistake.name)
 def test_a_wrong_run_gets_one_verdict(mistake: Any) -> None:
-    case = generic(5, N=3, T=6)
+    case = generic(5, N=3, T=6, scale=2.0)  # so that clamps at round numbers show
     run = mistake.run(case)
     states, of_layer, puts_out = (verdict_on(case, run, Precision.float32, shown) for shown in SHOWN[:3])
     assert states == of_layer

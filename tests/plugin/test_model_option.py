@@ -85,7 +85,9 @@ def test_a_port_is_asked_about_that_model(pytester: pytest.Pytester) -> None:
     args = ("--rnn-equiv-model", "model.safetensors", "--rnn-equiv-inputs", "x.npz", "--rnn-equiv-impl", "my_port:run")
     result = pytester.runpytest(*args, "-k", "recorded", *QUICK)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*diagnosis    it is the recurrence with `Wh` transposed*", "*first broken layer1: *"])
+    result.stdout.fnmatch_lines(
+        ["*my_port:run is wrong: it is the recurrence with `Wh` transposed*", "*first broken layer1: *"]
+    )
 
 
 def test_a_port_that_does_not_know_such_a_model(pytester: pytest.Pytester) -> None:

@@ -64,7 +64,10 @@ def finished(path: Path, *arguments: str) -> Finished:
     (path / "pyproject.toml").write_text(INI)
     (path / "port.py").write_text(PORT)
     command = [sys.executable, "-m", "pytest", "--rnn-equiv", "-k", "recurrence or equal_sizes or repeats", *arguments]
-    done = subprocess.run(command, cwd=path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    plain = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}  # such as -n 2
+    done = subprocess.run(
+        command, cwd=path, env=plain, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
     assert "2 failed, 1 passed" in done.stdout
     return Finished(path, done.stdout)

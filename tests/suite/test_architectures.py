@@ -160,7 +160,7 @@ class TestKnownDivergences:
 
     def test_the_suite_steers_around_them(self) -> None:
         for divergence in DIVERGENCES:
-            if divergence.smallest is None:
+            if divergence.smallest is None or divergence.in_case is not None:  # of cases: seen when they are drawn
                 continue
             network = divergence.smallest().spec
             for way in ("keras-graph", "keras-call"):

@@ -82,7 +82,7 @@ class TestSelfcheck:
             [
                 "*weights-to-5-decimals slipped through * cases*",
                 "weights-to-5-decimals *NOT CAUGHT in * cases",
-                "1 of 2 mistakes caught, 1 of 1 named rightly",
+                "4 of 5 mistakes caught, 4 of 4 named rightly",
             ]
         )
 
