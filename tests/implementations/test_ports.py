@@ -228,7 +228,8 @@ def test_a_function_may_declare_too() -> None:
         ),
         (
             {"supports": {"masks": True, "initial_state": True, "L": 1}},
-            'dtypes, largest, nan, options, activations_of, lengths; what it heeds is an option: options=("initial_state", "mask")',
+            "dtypes, largest, nan, options, activations_of, lengths; "
+            'what it heeds is an option: options=("initial_state", "mask")',
         ),
         ({"supports": {"options": ("masks",)}}, "odd: supports.options must be some of activation, use_bias, "),
         ({"supports": 5}, "odd: supports must be a Supports or a dict, not int"),
