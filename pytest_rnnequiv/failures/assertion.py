@@ -95,6 +95,10 @@ class EquivalenceError(AssertionError):
             self._diagnosis = Diagnosis((), "") if self._explained is None else self._explained()
         return self._diagnosis
 
+    def leave_unexplained(self) -> None:
+        """Have no diagnosis: it takes seconds, and nobody is going to read it."""
+        self._explained = self._diagnosis = None
+
     @property
     def brief(self) -> str:
         """The failure in one line, for lists of failures."""

@@ -231,6 +231,8 @@ def show_divergence(port: Port, divergence: Divergence) -> None:
             _show(port, divergence)
     except EquivalenceError as failure:
         failure.ask_again = None  # it fails each time, as it is known to
+        if divergence.exists(port.way, installed(divergence.library)):
+            failure.leave_unexplained()
         # It had to be different: that is no failure, and nothing that the summary should measure.
         counted.failures, counted.worst_error_over_bound, counted.way = 0, 0.0, {}
         raise

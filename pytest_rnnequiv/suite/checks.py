@@ -41,7 +41,7 @@ def test_recurrence(port: Port, data: Data) -> None:
 AT_ONCE = 32
 
 
-@check(everywhere=True, models="any")
+@check(everywhere=True, models="any", recorded=True)
 def test_recorded_inputs(port: Port) -> None:
     """The inputs of ``--rnn-equiv-inputs``, on the model that is meant."""
     need(port, bool(port.recorded), "was given no recorded inputs")

@@ -139,6 +139,7 @@ class Check:
         keras: bool,
         openings: int = 1,
         models: str = "",
+        recorded: bool = False,
     ) -> None:
         self.function = function
         self.examples = examples
@@ -147,6 +148,7 @@ class Check:
         self.keras = keras
         self.openings = openings
         self.models = models
+        self.recorded = recorded
 
     def applies_to(self, names: list[str]) -> list[str]:
         """Choose the implementations that the check is for."""
@@ -416,6 +418,7 @@ def check(
     keras: bool = False,
     openings: int = 1,
     models: str = "",
+    recorded: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a check.
 
@@ -433,10 +436,12 @@ def check(
         How many cases it begins with, whatever the time.
     models : {"any", "notebook's", ""}
         The models that it can be asked about where one is given, with its weights.
+    recorded : bool
+        Whether it is about recorded inputs, and nothing without them.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        CHECKS[function.__name__] = Check(function, examples, share, everywhere, keras, openings, models)
+        CHECKS[function.__name__] = Check(function, examples, share, everywhere, keras, openings, models, recorded)
         return function
 
     return register
