@@ -142,7 +142,7 @@ def test_int8_port(run) -> None:
     result.stdout.fnmatch_lines(["*has weights of its own"])
     wrong = run("int8_port", *QUICK, "-k", "recurrence", "--rnn-equiv-impl", "int8_port:WrongScale")
     wrong.assert_outcomes(failed=1)
-    wrong.stdout.fnmatch_lines(["*times what float32, quantized weights gives*"])
+    wrong.stdout.fnmatch_lines(["int8, wrong scale is wrong: it is not the recurrence*", "*times its bound"])
 
 
 def test_step_port(run) -> None:

@@ -175,7 +175,10 @@ def test_only_what_can_be_saturated_is_called_so() -> None:
         (lambda y: y + np.nan, "the wrong numbers of output 0 are NaN"),
         (lambda y: y + np.inf, "the wrong numbers of output 0 are infinite"),
         (lambda y: 0 * y, "output 0 is all zeros"),
-        (lambda y: np.where(np.arange(2) == 0, 0, y), "the wrong numbers of output 0 are zeros; only unit 0 of 2"),
+        (
+            lambda y: np.where(np.arange(5)[:, None] == 2, 0, y),
+            "the wrong numbers of output 0 are zeros; only step 2 of 5",
+        ),
         (lambda y: y[:, ::-1] + 0, "output 0 has the right numbers, with its steps in reverse order"),
         (lambda y: y[::-1] + 0, "output 0 has the right numbers, with its samples in reverse order"),
         (lambda y: y[..., ::-1] + 0, "output 0 has the right numbers, with its units in reverse order"),
