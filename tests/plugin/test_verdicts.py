@@ -156,3 +156,9 @@ def test_a_class_tells_what_is_wrong_and_what_cannot_be_loaded_once(project: pyt
     result.assert_outcomes(failed=2, errors=1, skipped=1)
     assert "TestWrong is wrong: it is the recurrence without the bias `bh` (2 failing checks)" in sentence(result)
     assert result.stdout.str().count("importing nowhere failed") == 1
+
+
+def test_where_nothing_is_wrong_nothing_is_said(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest("--rnn-equiv-impl=numpy", "--rnn-equiv-profile=quick", "-k", "notebook")
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*shows each failure whole*")

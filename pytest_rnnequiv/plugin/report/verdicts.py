@@ -96,7 +96,8 @@ def write_stories(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
     width = min(reporter._tw.fullwidth, WIDEST)
     cached = getattr(reporter.config, "cache", None) is not None
     what_next = "the same command with --lf runs what failed again" if cached else ""
-    for label, found in of_all(ledger).items():
+    told = of_all(ledger)
+    for label, found in told.items():
         reporter.section(f"rnn-equiv: what is wrong with {label}", red=True, bold=True)
         if len(found) > 1:
             _wrapped(reporter, f"{label} is wrong in {len(found)} ways, each with a reason of its own:")
@@ -111,7 +112,7 @@ def write_stories(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
             reporter.write_line(first, red=True, bold=True)
             for line in lines:
                 reporter.write_line(line)
-    if reporter.verbosity <= 0:
+    if told and reporter.verbosity <= 0:
         reporter.write_line("")
         reporter.write_line("-v shows each failure whole")
 
