@@ -20,6 +20,7 @@ from .files.limits import told
 from .files.model import Model, Part, shows_the_same
 from .files.onnx_data import load
 from .files.onnx_graph import Graph, spec_of, understood
+from .onnxruntime import session_of
 
 __all__ = ["OnnxFile"]
 
@@ -54,12 +55,8 @@ class OnnxFile:
             if self._recurrent_only and self._graph is None:
                 raise ImplementationError(self.unread)
             self._show_nodes(proto)
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 3
             try:
-                self._session = onnxruntime.InferenceSession(
-                    proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-                )
+                self._session = session_of(proto.SerializeToString())
             except Exception as error:
                 raise ImplementationError(f"ONNX Runtime refuses it: {error}") from None
         (self._x, *more) = self._session.get_inputs()

@@ -9,7 +9,17 @@ from ..arithmetic.precision import Precision
 from .declaration import Supports
 from .onnx_model import ACTIVATIONS, OPTIONS, Array, OnnxImplementation
 
-__all__ = ["OnnxRuntime"]
+__all__ = ["OnnxRuntime", "session_of"]
+
+
+def session_of(model: bytes) -> Any:
+    """Make a session of a serialized model, on the CPU and with one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only: they are raised too
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 #: The candidate of a GRU is computed by a quotient that passes its limits: measured in 1.32.0, tanh comes to 1 + 6.0e-7
@@ -39,12 +49,7 @@ class OnnxRuntime(OnnxImplementation):
 
     def load(self, model: bytes) -> Any:
         """Make a session of a serialized model."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors only: they are raised too
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return session_of(model)
 
     def ask(self, session: Any, given: dict[str, Array]) -> Mapping[str, Array]:
         """Run a session: all its outputs by name."""
