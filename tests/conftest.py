@@ -20,6 +20,9 @@ pytest_plugins = ["pytester"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Runs within the tests fail on purpose: that is no annotation of ours.
+os.environ.pop("GITHUB_ACTIONS", None)
+
 # A busy machine is no failure. What else the profile in use says (that of CI, for one) holds.
 settings.register_profile("patient", settings.default, deadline=None)
 settings.load_profile("patient")
@@ -129,6 +132,11 @@ class Project:
     def run(self, *args: str) -> pytest.RunResult:
         """Run pytest with the light suite, in this process."""
         return self.pytester.runpytest_inprocess("-p", "fake_plugin", *args)
+
+    @staticmethod
+    def unwrapped(result: pytest.RunResult) -> str:
+        """Return what a run printed, with lines that were wrapped put together again."""
+        return " ".join(result.stdout.str().split())
 
     def run_apart(self, *args: str) -> pytest.RunResult:
         """Run pytest with the light suite, in a process of its own."""

@@ -9,6 +9,7 @@ the start of a session that asked for them.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Generator
 from dataclasses import Field, dataclass, field, fields, replace
@@ -229,7 +230,7 @@ class Settings:
         default=None,
         metadata=_option(
             "--rnn-equiv-report",
-            "Write summary.json and the evidence of each failure to DIR.",
+            "Write report.html, summary.json, badge.json and the evidence of each failure to DIR.",
             metavar="DIR",
             parse=_directory,
             implies=True,
@@ -469,11 +470,11 @@ def _begin_report(chosen: Settings) -> None:
     pytest.UsageError
         If it cannot.
     """
-    from pytest_rnnequiv.plugin.report import summary_json
+    from pytest_rnnequiv.plugin.report import directory
 
     assert chosen.report is not None
     try:
-        summary_json.begin(chosen.profile, chosen.report)
+        directory.begin(chosen.profile, chosen.report)
     except OSError as error:
         raise pytest.UsageError(f"--rnn-equiv-report: {chosen.report} cannot be written: {error}") from None
 
@@ -541,11 +542,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def _write_report(ledger: Ledger, profile: str, directory: Path) -> None:
-    from pytest_rnnequiv.plugin.report import summary_json
+def _write_report(ledger: Ledger, profile: str, place: Path) -> None:
+    from pytest_rnnequiv.plugin.report import directory
 
     try:
-        summary_json.write(ledger, profile, directory)
+        directory.write(ledger, profile, place)
     except OSError as error:  # a disk that is full by now must not cost the table and the failures
         ledger.problems.append(f"the report could not be written: {error}")
 
@@ -571,3 +572,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         from pytest_rnnequiv.plugin.report.verdicts import write_stories
 
         write_stories(terminalreporter, ledger)
+    if any(entry.outcome == "failed" for entry in ledger.entries) and os.environ.get("GITHUB_ACTIONS") == "true":
+        from pytest_rnnequiv.plugin.report.github import commands
+
+        for line in commands(ledger, config.rootpath):
+            terminalreporter.write_line(line)

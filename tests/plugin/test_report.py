@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from pytest_rnnequiv import Case
-from pytest_rnnequiv.plugin.report import Entry, Ledger, evidence, summary_json
+from pytest_rnnequiv.plugin.report import Entry, Ledger, badge, evidence, github, page, summary_json
 from pytest_rnnequiv.tally import Tally
 
 PORT = """
@@ -235,12 +239,13 @@ def test_a_projects_own_test_leaves_its_case_too(project: pytest.Pytester) -> No
     assert list((project.path / ".pytest_cache/d/rnn_equiv").glob("*test_port.npz"))
 
 
-def test_a_right_port_leaves_a_summary_only(project: pytest.Pytester) -> None:
+def test_a_right_port_leaves_no_evidence(project: pytest.Pytester) -> None:
     result = project.runpytest(
         "--rnn-equiv", "-k", "notebook", "--rnn-equiv-impl", "numpy", "--rnn-equiv-report", "out"
     )
     result.assert_outcomes(passed=1)
-    assert [path.name for path in (project.path / "out").iterdir()] == ["summary.json"]
+    files = {path.name for path in (project.path / "out").iterdir()}
+    assert files == {"summary.json", "report.html", "badge.json"}
 
 
 def test_a_stack_leaves_its_case_and_its_script(pytester: pytest.Pytester) -> None:
@@ -432,3 +437,227 @@ def test_two_of_one_name_are_two_in_the_summary(pytester: pytest.Pytester) -> No
         "firmware (b:run)": "b:run",
     }
     assert all(each["checks"]["one"]["declined"] == 0 for each in found.values())
+
+
+# ---- the schema, the page, the badge, and GitHub's annotations ----
+
+
+def told_of(*entries: Entry) -> Ledger:
+    """A ledger of a run in which this was found."""
+    ledger = Ledger()
+    for entry in entries:
+        ledger._entries[entry.nodeid, ""] = entry
+    return ledger
+
+
+def entry(check: str, identity: str = "port:run", outcome: str = "passed", reason: str = "", **counted: Any) -> Entry:
+    tally = Tally(identity, versions={"numpy": "2.0"}, way={"induction": 1}, **counted) if counted else None
+    return Entry(f"rnn_equiv.py::test_{check}[{identity}]", check, 1, outcome, reason, tally, identity)
+
+
+COVERED = {("gru", "gru"): 2, ("gru", "mask"): 0}
+ALL_KINDS = (
+    entry("recurrence", cases=3, conclusive=2, worst_error_over_bound=0.5, covered=COVERED),
+    entry("shapes", cases=1, conclusive=1),
+    entry("nan", outcome="failed", cases=1, conclusive=1, failures=1, worst_error_over_bound=np.inf),
+    entry("masks", outcome="skipped", reason="it heeds no <mask>"),
+    entry("known", outcome="xfailed", reason="keras 3: it is so", cases=1, conclusive=1, worst_error_over_bound=9.0),
+    entry("recurrence", "<script>alert(1)</script>", cases=2),
+)
+
+
+@pytest.fixture(scope="module")
+def validate() -> Any:
+    jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema, which is not installed")
+    file = Path(summary_json.__file__).with_name("summary.schema.json")
+    schema = json.loads(file.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema).validate
+
+
+class TestSchema:
+    def test_a_real_summary_is_as_the_schema_says(self, validate: Any, run: Finished) -> None:
+        validate(json.loads((run.path / "out/here/summary.json").read_text()))
+
+    def test_so_is_whatever_may_come(self, validate: Any) -> None:
+        ledger = told_of(*ALL_KINDS)
+        validate(json.loads(summary_json.text(summary_json.summary(ledger, "quick"))))
+        ledger.interrupted = True
+        validate(summary_json.summary(ledger, "thorough"))
+        validate(summary_json.summary(Ledger(), "default"))
+
+    @pytest.mark.parametrize(
+        ("change", "problem"),
+        [
+            ({"format": 2}, "1 was expected"),
+            ({"profile": "fast"}, "'fast' is not one of"),
+            ({"more": 1}, "'more' was unexpected"),
+            ({"implementations": {"a": {}}}, "'identity' is a required property"),
+        ],
+    )
+    def test_another_is_not(self, validate: Any, change: dict[str, Any], problem: str) -> None:
+        with pytest.raises(Exception, match=re.escape(problem)):
+            validate(summary_json.summary(told_of(*ALL_KINDS), "quick") | change)
+
+
+class Page(HTMLParser):
+    """What a browser or a screen reader would find in a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data.split()
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+@pytest.fixture(scope="module")
+def real(run: Finished) -> Page:
+    return Page((run.path / "out/here/report.html").read_text(encoding="utf-8"))
+
+
+class TestPage:
+    def made(self, tmp_path: Path, ledger: Ledger) -> Page:
+        return Page(page.text(ledger, summary_json.summary(ledger, "quick"), tmp_path))
+
+    def test_it_is_one_file_that_loads_nothing(self, real: Page) -> None:
+        assert not real.of("script")
+        assert {each.get("href", "")[:5] for each in real.of("link")} == {"data:"}
+        assert all((each.get("src") or "").startswith("data:image/png;base64,") for each in real.of("img"))
+        assert {each.get("href") for each in real.of("a") if not each["href"].startswith("data:")} == {"summary.json"}
+
+    def test_verdicts_come_first_and_each_failure_once(self, real: Page) -> None:
+        headings = [attributes["id"] for tag, attributes in real.tags if tag == "h2"]
+        assert headings == ["verdicts", "wrong", "checks", "versions"]
+        assert len(real.of("article")) == 1
+        assert f"different port:run is wrong: {DIAGNOSIS} (2 failing checks)" in real.text
+        assert "usual cause" in real.text
+
+    def test_it_bears_the_case_and_the_script(self, real: Page, run: Finished) -> None:
+        saved = {each["download"] or "": each["href"] or "" for each in real.of("a") if "download" in each}
+        assert saved.keys() == {f"{NAME}.py", f"{NAME}.npz"}
+        name, link = next((name, link) for name, link in saved.items() if name.endswith(".npz"))
+        content = base64.b64decode(link.partition("base64,")[2])
+        assert content == (run.path / "out/here/failures" / name).read_bytes()
+        with np.load(BytesIO(content)) as arrays:
+            assert len(arrays.files) > 1
+
+    def test_a_screen_reader_can_tell_it(self, real: Page) -> None:
+        assert real.of("html")[0]["lang"] == "en"
+        assert len(real.of("h1")) == len(real.of("main")) == 1
+        assert all(each.get("scope") for each in real.of("th"))
+        assert all(each.get("aria-label") or each.get("aria-labelledby") for each in real.of("section"))
+        for each in real.of("img"):
+            assert "first broken state (sample 0, step 0, unit 0)" in (each["alt"] or "")
+        assert len(real.of("img")) == PLOTS
+        assert real.of("meta")[1]["content"] == "width=device-width, initial-scale=1"
+
+    def test_what_others_wrote_is_escaped(self, tmp_path: Path) -> None:
+        made = self.made(tmp_path, told_of(*ALL_KINDS))
+        assert not made.of("script")
+        assert "<script>alert(1)</script>" in made.text
+        assert "it heeds no <mask>" in made.text
+
+    def test_options_are_a_heat_map(self, tmp_path: Path) -> None:
+        made = self.made(tmp_path, told_of(*ALL_KINDS))
+        cells = [each.get("class") or each.get("style") for each in made.of("td") if {*each} & {"class", "style"}]
+        assert "--warm:1.0" in cells  # the most frequent option
+        assert "never" in cells  # it might have come with a mask
+        assert "none" in cells  # a mask beside itself was not counted
+
+    def test_the_worst_comes_first(self, tmp_path: Path) -> None:
+        ledger = told_of(ALL_KINDS[0], entry("nan", "wrong:run", outcome="failed", cases=1, conclusive=1, failures=1))
+        text = self.made(tmp_path, ledger).text
+        assert text.index("wrong:run failed") < text.index("port:run is the recurrence")
+
+    def test_it_says_what_was_not_shown(self, tmp_path: Path) -> None:
+        interrupted = told_of(*ALL_KINDS)
+        interrupted.interrupted = True
+        assert "This run did not come to its end." in self.made(tmp_path, interrupted).text
+        assert "1 failed, 1 inconclusive" in self.made(tmp_path, told_of(*ALL_KINDS)).text
+        assert "nothing was checked" in self.made(tmp_path, Ledger()).text
+
+    @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium, which is not installed")
+    def test_chromium_opens_it(self, run: Finished, tmp_path: Path) -> None:
+        quiet = ("--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND")
+        file = (run.path / "out/here/report.html").as_uri()
+        command = ["chromium", *quiet, f"--user-data-dir={tmp_path}", "--window-size=360,800", "--dump-dom", file]
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+        assert Page(shown).text == Page((run.path / "out/here/report.html").read_text(encoding="utf-8")).text
+
+
+@pytest.mark.parametrize(
+    ("entries", "interrupted", "message", "colour"),
+    [
+        (ALL_KINDS, False, "failed", "red"),
+        (ALL_KINDS[:1], False, "equivalent", "brightgreen"),
+        (ALL_KINDS[:1], True, "interrupted", "lightgrey"),
+        (ALL_KINDS[-1:], False, "inconclusive", "lightgrey"),
+        ((), False, "nothing checked", "lightgrey"),
+    ],
+)
+def test_badge(entries: tuple[Entry, ...], interrupted: bool, message: str, colour: str) -> None:
+    ledger = told_of(*entries)
+    ledger.interrupted = interrupted
+    made = badge.badge(summary_json.summary(ledger, "quick"))
+    assert made == {"schemaVersion": 1, "label": "rnn-equiv", "message": message, "color": colour}
+
+
+def test_all_files_say_first_that_the_run_is_not_over(run: Finished, tmp_path: Path) -> None:
+    from pytest_rnnequiv.plugin.report import directory
+
+    shutil.copytree(run.path / "out/here", tmp_path / "out")
+    directory.begin("quick", tmp_path / "out")
+    assert "did not come to its end" in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "out/badge.json").read_text())["message"] == "interrupted"
+
+
+class TestGitHub:
+    WRONG = """
+        import numpy as np
+        from pytest_rnnequiv import Case, Spec, assert_equivalent
+
+        def test_port():
+            case = Case(Spec.simple(1, 1, 1), np.ones((1, 1, 1)), [[1.0]], [[1.0]], [1.0], [[1.0]], [1.0])
+            assert_equivalent(case, np.zeros((1, 1), np.float32))
+    """
+
+    def test_a_failure_is_an_annotation_in_actions(
+        self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pytester.makepyfile(test_a=self.WRONG)
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        monkeypatch.setenv("GITHUB_WORKSPACE", str(pytester.path))
+        result = pytester.runpytest_inprocess()
+        (line,) = (line for line in result.outlines if line.startswith("::"))
+        where = "file=test_a.py,line=4,title=rnn-equiv%3A own tests"
+        assert line == f"::error {where}::test_port failed: what it judges is different"
+
+    def test_and_nothing_elsewhere(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        pytester.makepyfile(test_a=self.WRONG)
+        monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+        assert "::error" not in pytester.runpytest_inprocess().stdout.str()
+
+    def test_it_names_the_file_of_a_port(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "annotated_port.py").write_text("")
+        (tmp_path / "conftest.py").write_text("")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+        for identity, file in (("annotated_port:run", "annotated_port.py"), ("rnn_implementation", "conftest.py")):
+            failed = entry("nan", identity, outcome="failed", cases=1, conclusive=1, failures=1)
+            (line,) = github.commands(told_of(failed), tmp_path)
+            assert line.startswith(f"::error file={file},title=rnn-equiv%3A "), line
+        (line,) = github.commands(told_of(entry("nan", "nowhere:100%", outcome="failed", cases=1)), tmp_path)
+        assert line == "::error title=rnn-equiv%3A nowhere%3A100%25::nowhere:100%25 failed: 1 of 1"

@@ -14,7 +14,8 @@ from ...failures.assertion import EquivalenceError
 from ...failures.errors import errors_in
 from ...failures.story import Account, account, without_a_case
 from ..told_once import is_check
-from . import ACCOUNTS, summary_json
+from . import ACCOUNTS
+from .directory import FAILURES, take_down
 
 __all__ = ["keep", "leave"]
 
@@ -24,7 +25,7 @@ _SECTION = "rnn-equiv: the failing case"
 def directory(config: pytest.Config, report: Path | None) -> Path | None:
     """Where evidence goes: the report's directory, else pytest's cache; None where there is neither."""
     if report is not None:
-        path = report / summary_json.FAILURES
+        path = report / FAILURES
         path.mkdir(parents=True, exist_ok=True)
         return path
     cache = getattr(config, "cache", None)
@@ -104,7 +105,7 @@ def _keep(config: pytest.Config, chosen: Path | None, found: list[EquivalenceErr
         name = report.nodeid + (f"-{number + 1}" if len(found) > 1 else "")
         files = leave(each, where, name)
         if chosen is not None:
-            summary_json.note(where, files)
+            take_down(where, files)
         attach(config, report, files, each.note)
         named.append([str(_short(config, path)) for path in files])
     return named

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ...failures.assertion import EquivalenceError
 from ...judging.oracle import inspect
@@ -48,5 +49,7 @@ def draw(error: EquivalenceError, file: Path) -> bool:
     lower.axvline(place.t, color="black", linewidth=0.5)
     lower.set(title=f"unit {place.unit}, first broken at step {place.t}", xlabel="step", ylabel=place.what)
     lower.legend()
+    for axis in (upper.xaxis, upper.yaxis, lower.xaxis):  # half a step is no step
+        axis.set_major_locator(MaxNLocator(integer=True))
     figure.savefig(file, dpi=100)
     return True

@@ -1,12 +1,13 @@
-"""``summary.json``: what ran and what came out, for programs; and the directory in which it lies."""
+"""``summary.json``: what ran and what came out, for programs.
+
+``summary.schema.json`` beside this module says what stands in it, and a test holds it to that.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import platform
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import __version__
@@ -15,71 +16,22 @@ from . import Entry, Ledger
 if TYPE_CHECKING:
     from ...failures.story import Story
 
-__all__ = ["FAILURES", "begin", "note", "summary", "write"]
+__all__ = ["FORMAT", "summary", "text", "verdicts_by_implementation"]
 
-FAILURES = "failures"
-"""Where, in the directory of a report, the evidence of failures lies."""
-
-_WRITTEN = ".written"
-"""The file in it that names the evidence: what a user keeps there is not ours to delete."""
-
-
-def begin(profile: str, directory: Path) -> None:
-    """Make the directory of a report, take away the evidence of earlier runs, and say that this one is not over.
-
-    So what a run leaves behind that is killed says so too.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    failures = directory / FAILURES
-    if failures.exists():
-        _forget(failures)
-    unfinished = Ledger()
-    unfinished.interrupted = True
-    write(unfinished, profile, directory)
-
-
-def _forget(failures: Path) -> None:
-    written = failures / _WRITTEN
-    if not failures.is_dir():
-        raise NotADirectoryError(f"{failures} is no directory")
-    if not written.exists():
-        return
-    for name in written.read_text(encoding="utf-8").splitlines():
-        if name == Path(name).name:
-            (failures / name).unlink(missing_ok=True)
-    written.unlink()
-    with contextlib.suppress(OSError):  # something of the user's is in it
-        failures.rmdir()
-
-
-def note(failures: Path, files: list[Path]) -> None:
-    """Take down which files are evidence of this run; the next one takes them away.
-
-    Raises
-    ------
-    OSError
-        If that cannot be written.
-    """
-    with (failures / _WRITTEN).open("a", encoding="utf-8") as written:
-        written.writelines(f"{file.name}\n" for file in files)
+FORMAT = 1
+"""The version of the format: it grows when a program that reads the file would have to be changed."""
 
 
 def summary(ledger: Ledger, profile: str) -> dict[str, Any]:
     """Return the summary as plain data: per implementation its verdict and its versions, and per check its numbers."""
     implementations: dict[str, Any] = {}
-    wrong = _wrong(ledger)
-    for label, entries in ledger.by_implementation(ledger.entries).items():
-        verdict = _verdict(label, entries, wrong.get(label, []))
+    for label, (entries, verdict) in verdicts_by_implementation(ledger).items():
         whole = implementations[label] = {
             "identity": entries[0].identity,
             "verdict": verdict,
             "versions": {},
             "checks": {},
+            "coverage": _coverage(entries),
         }
         for entry in entries:
             if entry.tally is not None:
@@ -88,13 +40,32 @@ def summary(ledger: Ledger, profile: str) -> dict[str, Any]:
             # A check may have parameters of its own.
             whole["checks"][entry.nodeid if check in whole["checks"] else check] = _numbers(entry)
     return {
-        "format": 1,
+        "format": FORMAT,
         "interrupted": ledger.interrupted,
         "profile": profile,
         "versions": {"pytest-rnnequiv": __version__, "python": platform.python_version()},
         "platform": platform.platform(),
         "implementations": implementations,
     }
+
+
+def verdicts_by_implementation(ledger: Ledger) -> dict[str, tuple[list[Entry], dict[str, Any]]]:
+    """Return for each implementation, under its label, what its items came to, and its verdict as plain data."""
+    wrong = _wrong(ledger)
+    return {
+        label: (entries, _verdict(label, entries, wrong.get(label, [])))
+        for label, entries in ledger.by_implementation(ledger.entries).items()
+    }
+
+
+def _coverage(entries: list[Entry]) -> dict[str, dict[str, int]]:
+    """Return in how many cases two options of layers came together; beside itself, in how many an option came."""
+    together: dict[str, dict[str, int]] = {}
+    for entry in entries:
+        for (one, two), cases in (entry.tally.covered if entry.tally is not None else {}).items():
+            row = together.setdefault(one, {})
+            row[two] = row.get(two, 0) + cases
+    return {one: dict(sorted(row.items())) for one, row in sorted(together.items())}
 
 
 def _wrong(ledger: Ledger) -> dict[str, list[Story]]:
@@ -154,9 +125,6 @@ def _numbers(entry: Entry) -> dict[str, Any]:
     return numbers
 
 
-def write(ledger: Ledger, profile: str, directory: Path) -> Path:
-    """Write ``summary.json`` into a directory, which is made if need be."""
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / "summary.json"
-    path.write_text(json.dumps(summary(ledger, profile), indent=2) + "\n", encoding="utf-8")
-    return path
+def text(summary: dict[str, Any]) -> str:
+    """Return the file."""
+    return json.dumps(summary, indent=2) + "\n"
