@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["cleaned", "described", "told"]
+import textwrap
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["cleaned", "described", "did_you_mean", "told", "wrapped"]
 
 #: Characters of a text that are worth reading; exceptions may hold a page, or a model.
 MOST = 600
@@ -50,3 +54,14 @@ def described(thing: object, most: int = 80) -> str:
     except BaseException as another:
         return f"a {type(thing).__name__} whose repr raised {type(another).__name__}"
     return cleaned(text, most, lines=False)
+
+
+def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
+    """Return a text in lines of a terminal; what cannot be broken, such as a path, stays whole."""
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a question after a name that is like another, such as ``; did you mean 'run'?``; empty if none is."""
+    close = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_rnnequiv.wording import cleaned, described, told
+from pytest_rnnequiv.wording import cleaned, described, did_you_mean, told, wrapped
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,13 @@ def test_what_has_no_words_is_told_as_well() -> None:
     assert told(ValueError()) == "no message"
     assert told(ValueError("  \n")) == "no message"
     assert described("1\n2") == r"'1\n2'"
+
+
+def test_what_is_nearly_right_is_asked_for() -> None:
+    assert did_you_mean("ran", ["forward", "run"]) == "; did you mean 'run'?"
+    assert did_you_mean("backward_pass", ["run"]) == ""
+
+
+def test_a_sentence_is_wrapped_and_a_path_stays_whole() -> None:
+    path = "/a/long/path/that/has/no/room/in/thirty/columns.py"
+    assert wrapped(f"it lies in {path} and nowhere else", 30) == ["it lies in", f"  {path}", "  and nowhere else"]

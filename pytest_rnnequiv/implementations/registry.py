@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..wording import did_you_mean
 from .errors import MissingRuntime, UnknownImplementation
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def expand(names: list[str]) -> list[str]:
             known = ", ".join([ALL, *GROUPS, *BUILT_IN])
             raise UnknownImplementation(
                 f"unknown implementation {name!r}: expected module:attribute or one of {known}, or a model file "
-                f"({', '.join(FILES)})"
+                f"({', '.join(FILES)}){did_you_mean(name, (ALL, *GROUPS, *BUILT_IN))}"
             )
     return list(expanded)
 
@@ -198,9 +199,11 @@ def check_available(names: list[str]) -> None:
         else:
             module = name.partition(":")[0]
             if not _is_there(module):
+                files = (file.removesuffix(".py") for file in os.listdir() if file.endswith(".py"))
                 raise UnknownImplementation(
-                    f"implementation {name!r}: there is no module {module!r} on the path "
-                    "(expected module:attribute; is the directory on pytest's `pythonpath`?)"
+                    f"implementation {name!r}: there is no module {module!r} on the path, nor in {os.getcwd()} "
+                    "(expected module:attribute or file.py:attribute; is its directory on pytest's `pythonpath`?)"
+                    f"{did_you_mean(module, files)}"
                 )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
-from ..wording import told
+from ..wording import did_you_mean, told
 from . import measured, process
 from .alarm import Guard, TimeIsUp
 from .answering import PortFailure, compute
@@ -160,8 +160,18 @@ def load(path: str) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise ImplementationError(f"implementation {path!r}: {module} has no attribute {attribute!r}") from None
+            raise ImplementationError(
+                f"implementation {path!r}: {module} has no attribute {attribute!r}{_there_is(found, part)}"
+            ) from None
     return found
+
+
+def _there_is(place: Any, name: str) -> str:
+    """Say what a module has that may have been meant."""
+    home = getattr(place, "__name__", "")
+    own = [each for each, what in getattr(place, "__dict__", {}).items() if getattr(what, "__module__", None) == home]
+    public = [each for each in own if not each.startswith("_")]
+    return did_you_mean(name, public) or (f"; it has {', '.join(public[:8])}" if public else "")
 
 
 def answer_path(connection: Any) -> None:

@@ -32,6 +32,7 @@ from _pytest.fixtures import FixtureFunctionMarker, getfixturemarker
 
 from pytest_rnnequiv import tally
 from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, GIVEN, SUITE_FILE, Settings
+from pytest_rnnequiv.wording import did_you_mean
 
 __all__ = ["OVERRIDE", "SUITE_MODULE", "RnnEquiv", "Suite", "SuiteCollection", "SuiteId", "parse_suite_id"]
 
@@ -372,7 +373,14 @@ class SuiteCollection:
         """Say which of the suite's node ids mean nothing, as pytest does with others (pytest hook)."""
         missing = [suite_id.text for suite_id in self._wanted if suite_id not in self._found]
         if missing and not self._broken:
-            raise pytest.UsageError(*(f"not found: {text} (the suite has no such check)" for text in missing))
+            from pytest_rnnequiv.suite.checks import CHECKS
+
+            raise pytest.UsageError(
+                *(
+                    f"not found: {text} (the suite has no such check{did_you_mean(text.rpartition('::')[2], CHECKS)})"
+                    for text in missing
+                )
+            )
 
     # -- the run
 

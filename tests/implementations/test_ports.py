@@ -509,6 +509,17 @@ def test_a_module_that_is_not_there_is_told_before_anything_runs(module: str) ->
     check_available(["json:loads", "numpy"])
 
 
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_rnn.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnknownImplementation, match=r"nor in .*did you mean 'my_rnn'\?"):
+        check_available(["my_rn:run"])
+    with pytest.raises(UnknownImplementation, match=r"did you mean 'onnxruntime'\?"):
+        check_available(["onnxrt"])
+
+
 def test_a_runtime_that_is_not_installed_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BUILT_IN, "keras-graph", replace(BUILT_IN["keras-graph"], libraries=("no_such_library",)))
     with pytest.raises(

@@ -163,7 +163,7 @@ class TestRequireImplementation:
     def test_the_default_alone_fails_the_run(self, project: Project) -> None:
         result = project.run("--rnn-equiv", "--rnn-equiv-require-impl")
         assert result.ret == pytest.ExitCode.TESTS_FAILED
-        assert result.outlines.count(self.SENTENCE) == 1
+        assert project.unwrapped(result).count(self.SENTENCE) == 1
         result.assert_outcomes(passed=5)
 
     @pytest.mark.parametrize("args", [["-q"], ["-n2"]], ids=str)
@@ -172,14 +172,14 @@ class TestRequireImplementation:
             pytest.importorskip("xdist")
         result = project.run_apart("--rnn-equiv", "--rnn-equiv-require-impl", *args)
         assert result.ret == pytest.ExitCode.TESTS_FAILED
-        assert result.outlines.count(self.SENTENCE) == 1
+        assert project.unwrapped(result).count(self.SENTENCE) == 1
 
     def test_an_override_is_enough(self, project: Project) -> None:
         source = "import pytest\n@pytest.fixture(scope='session')\ndef rnn_implementation(): return 'mine'"
         project.write({"sub/conftest.py": source})
         result = project.run("--rnn-equiv", "--rnn-equiv-require-impl")
         assert result.ret == pytest.ExitCode.OK
-        assert self.SENTENCE not in result.outlines
+        assert self.SENTENCE not in project.unwrapped(result)
 
     def test_an_own_property_test_is_enough(self, project: Project) -> None:
         test = "def test_port():\n    from pytest_rnnequiv import tally\n    tally.current().count()"
@@ -191,7 +191,7 @@ class TestRequireImplementation:
         project.write({"test_own.py": "def test_own(): pass"})
         result = project.run("--rnn-equiv-require-impl")
         assert result.ret == pytest.ExitCode.TESTS_FAILED
-        assert self.SENTENCE in result.outlines
+        assert self.SENTENCE in project.unwrapped(result)
 
     def test_a_failure_keeps_its_exit_status(self, project: Project) -> None:
         result = project.run("--rnn-equiv", "--rnn-equiv-require-impl", "rnn_equiv.py::test_nope")

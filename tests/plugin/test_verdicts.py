@@ -91,6 +91,9 @@ def test_an_exception_is_one_reason(project: pytest.Pytester) -> None:
     assert "gives no answer that can be judged: the port raised ValueError: no room for" in sentence(result)
     assert "(3 failing checks)" in sentence(result)
     result.stdout.fnmatch_lines(["*what is wrong with ports:raises*"])
+    text = " ".join(result.stdout.str().split())
+    assert re.search(r"ports:raises raised in all of \d+ cases, such as SimpleRNN\(D=\d+, .*?\), N=\d+, T=\d+", text)
+    assert "run.supports = Supports(N=(1, 8), T=10, D=3, M=5, K=2)" in text
 
 
 def test_what_nothing_explains_takes_the_laws_along(project: pytest.Pytester) -> None:

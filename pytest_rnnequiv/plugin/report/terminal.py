@@ -28,9 +28,11 @@ from pytest_rnnequiv import tally
 from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, GIVEN, Settings, to_check
 from pytest_rnnequiv.plugin.report import Entry, Ledger
 from pytest_rnnequiv.tally import Tally
+from pytest_rnnequiv.wording import wrapped
 
 __all__ = ["Progress", "TerminalReport", "progress", "write_summary"]
 
+_INDENT = " " * len("rnn-equiv: ")
 _MOST_LINES = 15  # a longer summary is folded, unless -v
 
 
@@ -121,7 +123,10 @@ class TerminalReport:
         """Name the implementations, their versions and the profile (pytest hook)."""
         header = _header(to_check(self._config, self._settings), self._settings)
         given = self._config.stash.get(GIVEN, None)
-        return f"rnn-equiv: {header}" + ("" if given is None else f"\n           {given}")
+        lines = [*f"rnn-equiv: {header}".split("\n"), *([] if given is None else [f"{_INDENT}{given}"])]
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        width = 80 if reporter is None else reporter._tw.fullwidth
+        return "\n".join(part for line in lines for part in wrapped(line, width, _INDENT))
 
     def pytest_runtest_logstart(self) -> None:
         """Give the next item its time before it must show that it lives (pytest hook)."""
@@ -212,7 +217,8 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
     """Write the summary: a table, and below it what a reader must not miss; with ``-q`` one line."""
     if reporter.config.option.collectonly:
         return
-    remarks = list(_remarks(ledger, settings))
+    deselected = reporter.stats.get("deselected", []) if reporter.config.option.keyword else []
+    remarks = list(_remarks(ledger, settings, deselected))
     reporter.ensure_newline()
     if reporter.verbosity < 0:
         remarks = [remark for remark in remarks if remark.loud]
@@ -227,7 +233,7 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
             if reporter.verbosity > 0:
                 _write_coverage(reporter, _sum(ledger.counted).covered)
     for remark in remarks:
-        _write_line(reporter, remark.text, remark.markup)
+        _write_wrapped(reporter, remark.text, remark.markup)
 
 
 def _write_table(reporter: pytest.TerminalReporter, ledger: Ledger, room: int) -> None:
@@ -246,7 +252,7 @@ def _write_table(reporter: pytest.TerminalReporter, ledger: Ledger, room: int) -
         line += "".join(f"  {number:>{width}}" for number, width in zip(numbers, widths[1:], strict=True))
         _write_line(reporter, line, {"bold": True} if row is None else _markup(row))
     more = "-v shows each check" if folded else ""
-    _write_line(reporter, "; ".join(filter(None, (_judged_by(whole), versions, more))), {"light": True})
+    _write_wrapped(reporter, "; ".join(filter(None, (_judged_by(whole), versions, more))), {"light": True})
 
 
 def _write_coverage(reporter: pytest.TerminalReporter, covered: dict[tuple[str, str], int]) -> None:
@@ -270,7 +276,7 @@ def _write_coverage(reporter: pytest.TerminalReporter, covered: dict[tuple[str, 
     if missed := len(pairs) - len(together):
         once += f"; {missed} more might have, and there was no time"
     said = f"{_plural(len(together), 'pair')} of options came together in one layer{once}"
-    _write_line(reporter, said, {"light": True})
+    _write_wrapped(reporter, said, {"light": True})
 
 
 def _judged_by(counted: Tally) -> str:
@@ -283,6 +289,12 @@ def _judged_by(counted: Tally) -> str:
 def _write_line(reporter: pytest.TerminalReporter, line: str, markup: Markup) -> None:
     if line:
         reporter.write_line(line, **markup)
+
+
+def _write_wrapped(reporter: pytest.TerminalReporter, text: str, markup: Markup) -> None:
+    """Write a sentence in lines that fit; what cannot be broken, such as a path, stays whole."""
+    for line in wrapped(text, reporter._tw.fullwidth):
+        _write_line(reporter, line, markup)
 
 
 def _write_selfcheck(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
@@ -359,7 +371,7 @@ def _in_words(counted: Tally) -> str:
     return ", ".join((*words, _list(counted.versions))).removesuffix(", ")
 
 
-def _remarks(ledger: Ledger, settings: Settings) -> Iterator[_Remark]:
+def _remarks(ledger: Ledger, settings: Settings, deselected: Iterable[pytest.Item] = ()) -> Iterator[_Remark]:
     """Yield what a reader must not miss, most harmless first."""
     yield from _skips(ledger)
     for note in _sum(ledger.counted).notes:
@@ -388,12 +400,21 @@ def _remarks(ledger: Ledger, settings: Settings) -> Iterator[_Remark]:
     for label, entries in ledger.showing_nothing().items():
         yield _Remark(f"NOTHING WAS SHOWN OF {label}: {_what_would_help(entries)}", _FAILED, loud=True)
     if settings.enabled and not ledger.interrupted and not any(entry.check for entry in ledger.entries):
-        yield _Remark("no check of the suite ran", _LOUD, loud=True)
+        yield _Remark(f"no check of the suite ran{_what_there_is(deselected)}", _LOUD, loud=True)
     for problem in ledger.problems:
         yield _Remark(problem, _FAILED, loud=True)
     if settings.require_implementation and not ledger.checked_more_than(DEFAULT_IMPLEMENTATION):
         text = f"nothing but the default implementation ({DEFAULT_IMPLEMENTATION}) was checked."
         yield _Remark(f"--rnn-equiv-require-impl: {text}", _FAILED, loud=True)
+
+
+def _what_there_is(deselected: Iterable[pytest.Item]) -> str:
+    """Name the checks that -k has left out, where it has left out all: there may be a typing error in it."""
+    checks = [item for item in deselected if item.get_closest_marker("rnn_equiv")]
+    if not checks:
+        return ""
+    names = dict.fromkeys(getattr(item, "originalname", item.name).removeprefix("test_") for item in checks)
+    return f": -k fits none of {', '.join(names)}"
 
 
 #: Reasons of skips that are told one by one; more fill a screen, and pytest's ``-rs`` has them all.

@@ -7,8 +7,7 @@ lists them (``-v`` leaves them whole), and the story comes at the end, once.
 from __future__ import annotations
 
 import html
-import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,9 +16,10 @@ from _pytest._code.code import TerminalRepr
 from _pytest._io import TerminalWriter
 
 from ...failures.story import Account, Story, Told, stories, summed_up
+from ...wording import wrapped
 from . import Entry, Ledger
 
-__all__ = ["account_of", "html_summary", "of_all", "point", "sentences", "write_sentences", "write_stories"]
+__all__ = ["account_of", "advice", "html_summary", "of_all", "point", "sentences", "write_sentences", "write_stories"]
 
 #: Stories of an implementation that are told whole; more get a sentence each.
 TOLD_WHOLE = 3
@@ -53,6 +53,29 @@ def account_of(plain: dict[str, Any]) -> Account:
 def sentences(ledger: Ledger) -> dict[str, str]:
     """Say of each wrong implementation in a sentence what is wrong with it."""
     return {label: summed_up(label, found) for label, found in of_all(ledger).items()}
+
+
+def advice(ledger: Ledger, label: str, found: Sequence[Story]) -> list[str]:
+    """Say what to do with an implementation that has raised in every case: it may take other sizes than were drawn.
+
+    Returns
+    -------
+    list of str
+        Sentences; none where it has answered, or did not raise.
+    """
+    counted = [each.tally for each in ledger.by_implementation(ledger.entries)[label] if each.tally is not None]
+    cases = sum(each.cases for each in counted)
+    raised = all(" at " in story.keys[0] for story in found if story.keys)
+    if not cases or cases != sum(each.failures for each in counted) or not raised:
+        return []
+    told = [each.account for story in found for each in story.told if each.account.called]
+    tried = list(dict.fromkeys(each.called for each in sorted(told, key=lambda each: each.size)))
+    return [
+        f"{label} raised in all of {cases} cases, such as {'; '.join(tried[:4])}.",
+        "If it takes some sizes only, say which, and no others are drawn, for example "
+        "run.supports = Supports(N=(1, 8), T=10, D=3, M=5, K=2), after from pytest_rnnequiv import Supports; a class "
+        "has supports as an attribute.",
+    ]
 
 
 # ---- the terminal ----
@@ -112,6 +135,9 @@ def write_stories(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
             reporter.write_line(first, red=True, bold=True)
             for line in lines:
                 reporter.write_line(line)
+        for sentence in advice(ledger, label, found):
+            reporter.write_line("")
+            _wrapped(reporter, sentence, bold=True)
     if told and reporter.verbosity <= 0:
         reporter.write_line("")
         reporter.write_line("-v shows each failure whole")
@@ -124,8 +150,7 @@ def write_sentences(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
 
 
 def _wrapped(reporter: pytest.TerminalReporter, text: str, **markup: bool) -> None:
-    width = min(reporter._tw.fullwidth, WIDEST)
-    for line in textwrap.wrap(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
+    for line in wrapped(text, min(reporter._tw.fullwidth, WIDEST)):
         reporter.write_line(line, **markup)
 
 
