@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .model.trajectory import Trajectory as Trajectory
     from .suite.equivalence import EquivalenceSuite as EquivalenceSuite
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Bidirectional": "model.layers",
