@@ -77,6 +77,9 @@ _CALL_LETTERS = ("x", "h0", "mask")
 class Case:
     """A spec with numbers in it.
 
+    All numbers are stored in the spec's dtype, read-only, so that everybody computes with the same ones and a port
+    that writes into its inputs is found out. The letters are attributes of every case of one recurrence and one call.
+
     Parameters
     ----------
     spec : Spec
@@ -93,9 +96,6 @@ class Case:
         In the place of letters: all of them, in the order of ``model.get_weights()``.
     calls : sequence of Call
         In the place of `x`, `h0` and `mask`. More than one shows what a stateful layer keeps.
-
-    All numbers are stored in the spec's dtype, read-only, so that everybody computes with the same ones and a port
-    that writes into its inputs is found out. The letters are attributes of every case of one recurrence and one call.
 
     Raises
     ------
