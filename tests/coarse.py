@@ -156,3 +156,102 @@ class Hybrid:
             states.append(h)
             outputs.append(self.times(h, Wo, kernels[2]) + bo)
         return Trajectory(outputs=np.stack(outputs, 1), states=np.stack(states, 1))
+
+
+def sigmoid(a: Array) -> Array:
+    return 1 / (1 + np.exp(-a))
+
+
+class FixedLSTM:
+    """An LSTM in fixed point: gates and states in one format, sums and the cell state in another."""
+
+    def __init__(self, weights: Fixed, states: Fixed, sums: Fixed) -> None:
+        self.weights, self.states, self.sums = weights, states, sums
+        self.precision = Precision.fixed_point(weights, states, sums=sums)
+
+    def run(self, case: Any) -> Trajectory:
+        w, s, of = self.weights, self.states, self.sums
+        Wx, Wh, bh, Wo, bo = (to_fixed(a, w) for a in case.weights)
+        x = to_fixed(case.x, w)
+        behind = 2 * max(w.fraction, s.fraction)
+        h, c = np.zeros((2, case.N, case.M), np.int64)
+        states = []
+
+        def summed(a: Array) -> Array:
+            return fitted(shifted(a, behind - of.fraction, of.rounding), of)
+
+        for t in range(case.T):
+            a = (x[:, t] @ Wx) << (behind - 2 * w.fraction)
+            a = a + ((h @ Wh) << (behind - w.fraction - s.fraction)) + (bh << (behind - w.fraction))
+            i, f, g, o = np.split(summed(a) / 2.0**of.fraction, 4, axis=-1)
+            i, f, o = (to_fixed(sigmoid(gate), s) for gate in (i, f, o))
+            g = to_fixed(np.tanh(g), s)
+            c = summed(((f * c) << (behind - s.fraction - of.fraction)) + ((i * g) << (behind - 2 * s.fraction)))
+            c_out = to_fixed(np.tanh(c / 2.0**of.fraction), s)
+            h = fitted(shifted(o * c_out, s.fraction, s.rounding), s)
+            states.append(h)
+        h = np.stack(states, 1)
+        y = (h @ Wo) + (bo << s.fraction)
+        return Trajectory(outputs=y / 2.0 ** (w.fraction + s.fraction), states=h / 2.0**s.fraction)
+
+
+class HybridGated(Hybrid):
+    """GRU (reset after) and LSTM by the same kernels."""
+
+    def run(self, case: Any) -> Trajectory:
+        Wx, Wh, bh, Wo, bo = case.weights
+        kernels = [self.kernel(w) for w in (Wx, Wh, Wo)]
+        h, c = np.zeros((2, case.N, case.M), np.float32)
+        states, outputs = [], []
+        for t in range(case.T):
+            ax, ah = self.times(case.x[:, t], Wx, kernels[0]), self.times(h, Wh, kernels[1])
+            if case.spec.cell.name == "GRU":
+                (xz, xr, xg), (hz, hr, hg) = np.split(ax + bh[0], 3, -1), np.split(ah + bh[1], 3, -1)
+                z, r = sigmoid(xz + hz), sigmoid(xr + hr)
+                h = z * h + (1 - z) * np.tanh(xg + r * hg)
+            else:
+                i, f, g, o = np.split(ax + ah + bh, 4, -1)
+                c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+                h = sigmoid(o) * np.tanh(c)
+            states.append(h)
+            outputs.append(self.times(h, Wo, kernels[2]) + bo)
+        return Trajectory(outputs=np.stack(outputs, 1), states=np.stack(states, 1))
+
+
+class Half:
+    """Everything kept in 16 bits, and computed in float32."""
+
+    def __init__(self, kind: Any, name: str) -> None:
+        self.kind, self.precision = kind, Precision.of(name)
+
+    def kept(self, a: Array) -> Array:
+        return np.asarray(a, np.float32).astype(self.kind).astype(np.float32)
+
+    def run(self, case: Any) -> Trajectory:
+        Wx, Wh, bh, Wo, bo = map(self.kept, case.weights)
+        x, h, states = self.kept(case.x), np.zeros((case.N, case.M), np.float32), []
+        for t in range(case.T):
+            h = self.kept(np.tanh(x[:, t] @ Wx + h @ Wh + bh))
+            states.append(h)
+        states = np.stack(states, 1)
+        return Trajectory(outputs=self.kept(states @ Wo + bo), states=states)
+
+
+class Fp8(Half):
+    """Kernels, and what is multiplied with them, in 8 bits."""
+
+    def run(self, case: Any) -> Trajectory:
+        def narrow(a: Array) -> Array:
+            info = np.float32(self.largest)
+            return self.kept(np.clip(a, -info, info))
+
+        Wx, Wh, bh, Wo, bo = case.weights
+        Wx, Wh, Wo = map(narrow, (Wx, Wh, Wo))
+        h, states = np.zeros((case.N, case.M), np.float32), []
+        for t in range(case.T):
+            h = np.tanh(narrow(case.x[:, t]) @ Wx + narrow(h) @ Wh + bh)
+            states.append(h)
+        states = np.stack(states, 1)
+        return Trajectory(outputs=narrow(states) @ Wo + bo, states=states)
+
+    largest = 448.0
