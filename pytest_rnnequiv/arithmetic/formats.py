@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ROUNDINGS", "Ends", "Fixed", "Floating", "Format", "Scaled"]
+__all__ = ["ROUNDINGS", "Ends", "Fixed", "Floating", "Format", "Rounded", "Scaled"]
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -435,6 +435,37 @@ class Scaled(Format):
 
     def __str__(self) -> str:
         return f"int{self.bits}" if self.bits else "integers"
+
+
+@dataclass(frozen=True)
+class Rounded(Format):
+    """Numbers which have been rounded to a format already, and are known as exactly as float32 keeps them."""
+
+    kind: Format
+
+    @property
+    def integers(self) -> bool:  # type: ignore[override]
+        """Whether products of such numbers are made of integers, and summed exactly."""
+        return self.kind.integers
+
+    @property
+    def roundings(self) -> int:  # type: ignore[override]
+        """By how many roundings a number that is used may differ from an exact multiple of its scale."""
+        return self.kind.roundings
+
+    @property
+    def grain(self) -> float:
+        """Half a step, beside numbers of the size of 1."""
+        return self.kind.grain
+
+    def applies(self, size: int) -> bool:
+        """Whether an array of that many numbers is rounded at all."""
+        return self.kind.applies(size)
+
+    def ends(self, value: Array, radius: Any, own: float, choose: Choose | None = None) -> Ends:
+        """Keep the numbers."""
+        off = radius + 2.0**-24 * np.abs(value)
+        return Ends(value, value, off, np.zeros(value.shape, bool))
 
 
 def _not_below_0(a: Array, radius: Array) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from .formats import Fixed, Floating, Format, Scaled
+from .formats import Fixed, Floating, Format, Rounded, Scaled
 from .ties import Ties
 
 __all__ = ["Precision", "to_bfloat16"]
@@ -377,6 +377,12 @@ class Precision:
     def grain(self) -> float:
         """How coarsely what is computed is rounded, beside 1; weights that are rounded are known numbers."""
         return max((each.grain for name, each in self.formats.items() if name in ROLES[1:]), default=0.0)
+
+    def of_rounded_weights(self) -> Precision | None:
+        """Return the same arithmetic on weights that were rounded on scales before; None if no weight is."""
+        kinds = {name: each for name, each in self.formats.items() if _is_weight(name) or name == "weights"}
+        scaled: dict[str, Format] = {name: Rounded(each) for name, each in kinds.items() if isinstance(each, Scaled)}
+        return replace(self, formats={**self.formats, **scaled}) if scaled else None
 
     @property
     def joins_samples(self) -> bool:

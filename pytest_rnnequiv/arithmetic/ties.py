@@ -21,8 +21,8 @@ __all__ = ["MOST", "Ties", "all_runs"]
 Bools = npt.NDArray[np.bool_]
 
 #: Runs that are made at most; where there are more, the enclosure of all outcomes is what is left. So it is at once
-#: where the first run meets so many ties that this is hopeless.
-MOST, HOPELESS = 64, 10
+#: where the first run meets so many more ties than that allows that this is hopeless: few are met in all runs.
+MOST, SPARE = 64, 3
 
 
 class Ties:
@@ -56,13 +56,16 @@ class Ties:
         return ends._replace(low=np.where(ends.tie, one, ends.low), high=np.where(ends.tie, one, ends.high))
 
 
-def all_runs(run: Callable[[Ties], Any], samples: int) -> tuple[list[tuple[Any, Bools]], Bools]:
+def all_runs(run: Callable[[Ties], Any], samples: int, most: int = MOST) -> tuple[list[tuple[Any, Bools]], Bools]:
     """Make a run for each choice.
 
     Parameters
     ----------
     run : callable
         Makes the run, with its ties decided.
+    samples : int
+    most : int
+        How many runs may be made.
 
     Returns
     -------
@@ -73,10 +76,10 @@ def all_runs(run: Callable[[Ties], Any], samples: int) -> tuple[list[tuple[Any, 
     """
     chosen: list[list[bool]] = [[] for _ in range(samples)]
     new, runs = np.ones(samples, bool), []
-    while new.any() and len(runs) < MOST:
+    while new.any() and len(runs) < most:
         ties = Ties(chosen)
         runs.append((run(ties), new.copy()))
-        if min(len(ties.met[n]) for n in np.flatnonzero(new)) > HOPELESS and len(runs) == 1:
+        if len(runs) == 1 and min(map(len, ties.met)) > most.bit_length() + SPARE:
             break
         for n in np.flatnonzero(new):
             path = ties.met[n]

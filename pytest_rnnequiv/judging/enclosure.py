@@ -241,16 +241,18 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0, ties: Ties 
     return Run(whole, states) if head is None else Run(whole, states, _stacked(outputs), np.stack(scale, 1))
 
 
-def run_that_shows(chain: Chain, head: Head, first: int, got: Array) -> Run:
+def run_that_shows(chain: Chain, head: Head, first: int, got: Array, most: int) -> Run:
     """Follow the run whose outputs are nearest to those that were shown, where roundings may have several outcomes.
 
-    The states are those of all runs together. Where there are too many, the outputs are, too.
+    The states are those of all runs together. Where there are more than `most`, the outputs are, too.
     """
     whole = free_run(chain, head, first)
     assert whole.outputs is not None
-    if not chain.precision.formats or not some(whole.outputs.bound > 0):
+    if not chain.precision.formats or not some(bound := whole.outputs.bound):
         return whole
-    runs, known = all_runs(lambda ties: free_run(chain, head, first, ties), len(got))
+    if not (np.abs(got - whole.outputs.value) <= bound).all() or not _blunt(whole.outputs, whole.scale):
+        return whole  # it is none of the runs, or need not be told from others
+    runs, known = all_runs(lambda ties: free_run(chain, head, first, ties), len(got), most)
     value, bound, scale = whole.outputs.value.copy(), whole.outputs.bound.copy(), np.array(whole.scale)
     best = np.full(len(got), np.inf)
     for run, new in runs:
@@ -262,6 +264,11 @@ def run_that_shows(chain: Chain, head: Head, first: int, got: Array) -> Run:
         best = np.where(better, off, best)
         value[better], bound[better], scale[better] = y.value[better], y.bound[better], np.asarray(run.scale)[better]
     return replace(whole, outputs=Inexact(value, whole.outputs.precision, bound), scale=scale)
+
+
+def _blunt(outputs: Inexact, scale: Array) -> bool:
+    """Whether there may be several outcomes: bounds are wider than those of the arithmetic after known roundings."""
+    return bool((outputs.bound > 64 * outputs.precision.quantizer * np.maximum(scale, np.abs(outputs.value))).any())
 
 
 def _stacked(steps: list[Inexact]) -> Inexact:

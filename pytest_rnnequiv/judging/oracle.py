@@ -32,6 +32,7 @@ import numpy.typing as npt
 from ..arithmetic.arrays import of_shape, some, where
 from ..arithmetic.inexact import Inexact, choose
 from ..arithmetic.precision import Precision
+from ..arithmetic.ties import MOST
 from ..cells.cell import Cell, CellWeights
 from ..model.case import Call, Case
 from ..model.layers import RNN, Bidirectional
@@ -205,6 +206,9 @@ class Inspection(Enclosure):
         Whether something had to be judged by a bound that travels.
     """
 
+    #: How many runs are followed where roundings of what is not seen have several outcomes.
+    most_runs = MOST
+
     def __init__(self, case: Case, shown: Trajectory, p: Precision, wiring: Wiring = RIGHT) -> None:
         #: Whether the model returns the output of the last step only, of which those of every step may be shown.
         self.one_output = _every_output(case.spec)
@@ -315,7 +319,7 @@ class Inspection(Enclosure):
         """The run of a recurrence of which nothing was seen but what its head made of it."""
         if head is None or self._outputs is None:
             return super().followed(chain, head, first)
-        return run_that_shows(chain, head, first, self._outputs)
+        return run_that_shows(chain, head, first, self._outputs, self.most_runs)
 
     def _head_behind(self, place: Place, direction: RNN, mask: Bools) -> Any:
         seen = self._seen_layers[place.layer]
