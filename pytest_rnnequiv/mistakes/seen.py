@@ -59,8 +59,8 @@ NOTHING = Told()
 #: Runs of so few steps, with no larger numbers, in which rounding stays far below this share of the outputs.
 SHORT, LARGE, FAR = 6, 32.0, 0.02
 
-#: The same of numbers that were rounded to 8 bits or so.
-FAR_WHEN_COARSE = 0.3
+#: The same of numbers that are rounded to 8 bits, and to fewer.
+FAR_IN_8_BITS, FAR_IN_FEWER = 0.1, 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,10 +127,15 @@ class Seen:
                 expected = expected[:, -1]
             if got.shape != expected.shape or not np.isfinite(expected).all():
                 return False
-            far = FAR_WHEN_COARSE if self.precision.formats else FAR
-            if np.abs(got - expected).max(initial=0.0) > far * np.abs(expected).max(initial=0.05):
+            if np.abs(got - expected).max(initial=0.0) > self._far * np.abs(expected).max(initial=0.05):
                 return True
         return False
+
+    @property
+    def _far(self) -> float:
+        """The share of the outputs that rounding stays far below."""
+        grain = max((each.grain for each in self.precision.formats.values()), default=0.0)
+        return FAR if not grain else FAR_IN_8_BITS if grain <= 2.0**-8 else FAR_IN_FEWER
 
     @property
     def _dtype(self) -> Any:
