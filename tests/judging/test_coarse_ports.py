@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import generic
 
-from pytest_rnnequiv import Precision, Trajectory, judge
+from pytest_rnnequiv import Precision, Trajectory, diagnose, judge, reference
 
 ROUNDINGS = ("nearest-even", "nearest-away", "nearest-up", "floor", "zero")
 
@@ -45,7 +45,7 @@ def not_different(port: Any, case: Any) -> None:
         assert not verdict.different, verdict
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     weights=grids(3),
     states=grids(0, 15),
@@ -63,7 +63,7 @@ def test_fixed_point_is_never_different(weights: Fixed, states: Fixed, sums: Any
     assert judge(case, port.run(case), port.precision).equivalent
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(weights=grids(3, 12), states=grids(0, 15), sums=grids(3, 12), seed=st.integers(0, 2**32 - 1), shape=shapes())
 def test_a_fixed_point_lstm_is_never_different(
     weights: Fixed, states: Fixed, sums: Fixed, seed: int, shape: Any
@@ -72,14 +72,14 @@ def test_a_fixed_point_lstm_is_never_different(
     not_different(FixedLSTM(weights, states, sums), generic(seed, cell="LSTM", **shape))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(bits=st.integers(6, 18), integer=st.integers(1, 6), seed=st.integers(0, 2**32 - 1), shape=shapes())
 def test_ap_fixed_is_never_different(bits: int, integer: int, seed: int, shape: Any) -> None:
     port, case = ApFixed(bits, integer), generic(seed, **shape)
     not_different(port, case)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     kind=st.sampled_from(["SimpleRNN", "GRU", "LSTM"]),
     at_least=st.sampled_from([1, 40]),
@@ -190,3 +190,35 @@ def test_a_scale_that_is_wrong_in_one_unit_is_different_where_only_the_last_outp
     Wh[:, 7] *= 2
     shown = port.run(case.replace(Wh=Wh)).outputs[:, -1]
     assert judge(case, Trajectory(shown), port.precision).different
+
+
+# ---- a mistake is named, whatever it is rounded to ----
+
+
+def fixed() -> FixedPort:
+    return FixedPort(Fixed(3, 12), Fixed(0, 15))
+
+
+@pytest.mark.parametrize("port", [Hybrid, fixed])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize(("name", "change"), [
+    ("Wh-transposed", lambda case: case.replace(Wh=case.Wh.T)),
+    ("bh-dropped", lambda case: case.replace(bh=0 * case.bh)),
+])  # fmt: skip
+def test_a_mistake_is_named_under_roundings(port: Any, last: bool, name: str, change: Any) -> None:
+    case = generic(3, N=2, T=5, M=8, scale=0.6, radius=0.9)
+    shown = port().run(change(case))
+    shown = Trajectory(shown.outputs[:, -1]) if last else shown
+    assert [each.name for each in diagnose(case, shown, port().precision).explanations][:1] == [name]
+
+
+def test_a_mistake_after_rounding_is_named() -> None:
+    """The scales of a transposed kernel are others than those that the kernel was rounded on."""
+    case = generic(3, N=2, T=5, M=8, scale=0.6, radius=0.9)
+    scale = np.abs(case.Wh).max() / 127 * np.linspace(0.5, 1.0, case.M).astype(np.float32)
+    rounded = (np.rint(case.Wh / scale) * scale).astype(np.float32)
+    declared = Precision.float32.quantized(Wh=scale)
+    right = reference(case.replace(Wh=rounded), np.float32)
+    assert judge(case, right, declared).equivalent
+    wrong = reference(case.replace(Wh=rounded.T), np.float32)
+    assert [each.name for each in diagnose(case, wrong, declared).explanations][:1] == ["Wh-transposed"]
