@@ -102,7 +102,7 @@ TABLE = np.minimum(np.floor(np.tanh(np.arange(1026) / 128) * 32768 + 0.5), 32767
 
 
 def table_of_tanh(a):
-    """What `activate` in rnn_q15.c makes of a sum: the table, with a line between its entries, cut to multiples of 2^-15."""
+    """What `activate` in rnn_q15.c makes of a sum: the table, with lines between its entries, cut to 2^-15."""
     m = np.minimum(np.floor(np.abs(a) * 2.0**27), 2.0**30).astype(np.int64)
     i = np.minimum(m >> 20, 1024)
     v = TABLE[i] + (((TABLE[i + 1] - TABLE[i]) * (m & 0xFFFFF)) >> 20)

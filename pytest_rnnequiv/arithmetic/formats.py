@@ -3,8 +3,8 @@
 Rounding that is declared is computed, not feared. All roundings here are monotone, so whatever is in ``[v - r, v + r]``
 is rounded to a number between the rounded ends. Mostly the ends are rounded to the *same* number: then it is known, and
 the error that came in is gone. Where the interval holds a tie, both outcomes are enclosed. (Higham, *Accuracy and
-Stability of Numerical Algorithms*, 2nd ed., section 2.1; Jacob et al., *Quantization and Training of Neural Networks for
-Efficient Integer-Arithmetic-Only Inference*, 2018, equation 1, for scales and zero points.)
+Stability of Numerical Algorithms*, 2nd ed., section 2.1; Jacob et al., *Quantization and Training of Neural Networks
+for Efficient Integer-Arithmetic-Only Inference*, 2018, equation 1, for scales and zero points.)
 """
 
 from __future__ import annotations
@@ -139,8 +139,8 @@ class Fixed(Format):
     integer, fraction : int
         Bits before and behind the point, without the sign: ``Fixed(0, 15)`` is Q0.15 in 16 bits.
     rounding : str
-        ``"nearest-even"``, ``"nearest-away"``, ``"nearest-up"`` (a half is added, then shifted), ``"nearest"`` (whatever
-        is done at ties), ``"floor"`` (a mere shift to the right), ``"zero"`` (a cast), ``"unknown"``, ``"stochastic"``.
+        ``"nearest-even"``, ``"nearest-away"``, ``"nearest-up"`` (a half is added, then shifted), ``"nearest"``
+        (whatever is done at ties), ``"floor"`` (a mere shift), ``"zero"`` (a cast), ``"unknown"``, ``"stochastic"``.
     overflow : {"saturate", "wrap"}
     """
 
@@ -253,7 +253,7 @@ class Floating(Format):
     def _steps(self, value: Array) -> Array:
         """The distance of neighbours at each number."""
         _, exponent = np.frexp(np.maximum(np.abs(np.nan_to_num(value)), self.tiny))
-        return np.ldexp(1.0, exponent - self.bits)
+        return np.asarray(np.ldexp(1.0, exponent - self.bits), np.float64)
 
     def ends(self, value: Array, radius: Any, own: float, choose: Choose | None = None) -> Ends:
         """Round; the hardware rounds what it has, exactly."""
@@ -286,7 +286,7 @@ class Floating(Format):
 
 @dataclass(frozen=True, eq=False)
 class Scaled(Format):
-    """Integers times a scale: ``scale (q - zero_point)``, with ``q = round(v / scale) + zero_point`` clipped to its range.
+    """Integers times a scale: ``scale (q - zero_point)``, with ``q = round(v / scale) + zero_point``, clipped.
 
     Parameters
     ----------
@@ -382,7 +382,10 @@ class Scaled(Format):
         scale, off = span / (2 * half - 1), _share(above + below, span)
         steps = np.where(scale > 0, low / np.where(scale > 0, scale, 1.0), 0.0)
         doubt = steps * off + _share(below, scale) + 2.0**-12
-        lowest, highest = (np.clip(end - half, -half, half - 1) for end in (np.ceil(steps - doubt - 0.5), np.floor(steps + doubt + 0.5)))
+        lowest, highest = (
+            np.clip(end - half, -half, half - 1)
+            for end in (np.ceil(steps - doubt - 0.5), np.floor(steps + doubt + 0.5))
+        )
         return scale, off, lowest, highest
 
     def _extreme(self, value: Array, radius: Any) -> tuple[Array, Array]:
@@ -417,7 +420,8 @@ class Scaled(Format):
             unknown = ~np.isfinite(value) | ~np.isfinite(radius) | ~(np.asarray(off) < 0.25)
             unknown = unknown | ~np.isfinite(scale) | (none & (np.asarray(radius) > 0) if self.scale is None else False)
         tie = np.broadcast_to(high - low == 1, value.shape)
-        low, high, more = low * scale, high * scale, 0.0
+        more: Any = 0.0
+        low, high = low * scale, high * scale
         if np.any(unknown):
             low, high, more = (np.where(unknown, a, b) for a, b in ((value, low), (value, high), (np.inf, 0.0)))
             off = np.where(np.asarray(off) < 0.25, off, 0.0)

@@ -63,8 +63,8 @@ class Inexact:
     roundings : int
         Of an open sum: how often each of its terms was rounded before, at most.
     scale : array or float
-        Of a factor on a scale that is made of inexact numbers: how far, as a share of it, that may be off. One error for
-        all numbers of the scale, which is not in the radius.
+        Of a factor on a scale that is made of inexact numbers: how far, as a share of it, that may be off. It is one
+        error of all numbers of that scale, and not in the radius.
     """
 
     __slots__ = ("_as_factor", "format", "magnitude", "precision", "radius", "roundings", "scale", "terms", "value")
@@ -255,7 +255,9 @@ class Inexact:
             product = Inexact(value, self.precision, radius, 1, size)
             product.roundings = self.format.roundings + other.format.roundings + 2
         elif (grid := self.precision.formats.get("accumulator")) is not None:
-            product = self._summed_on(grid, other, Inexact(value, self.precision, radius, other.shape[0], times(abs_a, abs_b)))
+            product = self._summed_on(
+                grid, other, Inexact(value, self.precision, radius, other.shape[0], times(abs_a, abs_b))
+            )
         else:
             product = Inexact(value, self.precision, radius, other.shape[0], times(abs_a, abs_b))
             product.roundings = sum(each.format.roundings for each in (self, other) if each.format is not None)
@@ -384,7 +386,9 @@ class Inexact:
         """Apply an activation to a closed number, without storing what comes out."""
         p = self.precision
         if (table := p.tables.get(activation.name)) is not None:
-            low, high = (np.asarray(table(end), np.float64) for end in (self.value - self.radius, self.value + self.radius))
+            low, high = (
+                np.asarray(table(end), np.float64) for end in (self.value - self.radius, self.value + self.radius)
+            )
             return Inexact(0.5 * (low + high), p, radius if some(radius := 0.5 * (high - low)) else 0.0)
         value = activation.function(self.value)
         if "accumulator" in p.formats and activation.name in SELECTS:

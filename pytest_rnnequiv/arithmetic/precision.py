@@ -189,8 +189,7 @@ class Precision:
                 raise ValueError(f"{name} must have a format, such as Fixed(0, 15), not {each!r}")
         if not isinstance(formats.get("accumulator"), (Fixed, type(None))):
             raise ValueError("an accumulator must be Fixed: sums of floats are bounded by the unit round-off")
-        whole = {**self.formats, **formats}
-        whole = {name: each for name, each in whole.items() if each is not None}
+        whole = {name: each for name, each in {**self.formats, **formats}.items() if each is not None}
         said = ", ".join(f"{name} in {each}" for name, each in formats.items() if each is not None)
         return replace(self, name=f"{self.name}, {said}" if said else self.name, formats=whole)
 
@@ -279,7 +278,7 @@ class Precision:
         Parameters
         ----------
         bits, integer : int
-            All bits, and those before the point with the sign: ``ap_fixed(16, 7)`` holds multiples of 2^-9 in [-64, 64).
+            All bits, and those before the point with the sign: ``ap_fixed(16, 7)`` has multiples of 2^-9 in [-64, 64).
         rounding, overflow : str
             ``AP_TRN`` and ``AP_WRAP`` by default; ``AP_RND`` is "nearest-up", ``AP_SAT`` "saturate".
         """
@@ -297,8 +296,8 @@ class Precision:
         within : float
             How far a table may be from its function. It is tried.
         **tables : callable
-            By the activation's name: from an array of arguments to what the port makes of them. It must never fall where
-            its arguments rise, apart from that it may do anything.
+            By the activation's name: from an array of arguments to what the port makes of them. It must never fall
+            where its arguments rise; apart from that it may do anything.
 
         Raises
         ------
@@ -413,8 +412,8 @@ class Precision:
                 np.broadcast_to(found.scale, shape)
             except ValueError:
                 raise ValueError(
-                    f"the scales that are declared for {known} have shape {np.shape(found.scale)}, and {name or known} has "
-                    f"shape {shape}: declare those of each layer, by names such as layer0/Wx"
+                    f"the scales that are declared for {known} have shape {np.shape(found.scale)}, and {name or known} "
+                    f"has shape {shape}: declare those of each layer, by names such as layer0/Wx"
                 ) from None
         return found if found is not None and found.applies(int(np.prod(shape))) else None
 
@@ -490,6 +489,7 @@ Precision.float16 = _ieee("float16", 11, np.float16)
 Precision.tf32 = replace(Precision.float32, name="tf32", operand=2.0**-11)
 #: bfloat16 has float32's range with 8 bits: factors, sums and states alike.
 Precision.bfloat16 = replace(Precision.float32, name="bfloat16", unit=2.0**-8)
+
 
 def _in(name: str, kind: Floating) -> Precision:
     """Weights, inputs, states and outputs in 16 bits; sums, and the function of a sum, in float32."""

@@ -75,7 +75,8 @@ def all_runs(run: Callable[[Ties], Any], samples: int, most: int = MOST) -> tupl
         Of which samples these are all.
     """
     chosen: list[list[bool]] = [[] for _ in range(samples)]
-    new, runs = np.ones(samples, bool), []
+    new = np.ones(samples, bool)
+    runs: list[tuple[Any, Bools]] = []
     while new.any() and len(runs) < most:
         ties = Ties(chosen)
         runs.append((run(ties), new.copy()))

@@ -33,7 +33,17 @@ from ..model.trajectory import Trajectory
 from ..model.wiring import RIGHT, Wiring
 from .verdict import telling
 
-__all__ = ["Chain", "Enclosure", "Run", "free_run", "induction", "keeping_nan", "lost_when_shown", "run_that_shows", "zero_of_nan"]
+__all__ = [
+    "Chain",
+    "Enclosure",
+    "Run",
+    "free_run",
+    "induction",
+    "keeping_nan",
+    "lost_when_shown",
+    "run_that_shows",
+    "zero_of_nan",
+]
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

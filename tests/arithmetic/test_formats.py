@@ -49,7 +49,10 @@ formats = st.one_of(
     st.builds(
         Fixed, st.just(2), st.integers(0, 6), st.sampled_from(sorted(ROUNDINGS)), st.sampled_from(["saturate", "wrap"])
     ),
-    st.builds(Floating, st.integers(3, 11), st.just(2.0**-6), st.just(3.75), st.sampled_from(["nearest-even", "floor"]), st.just("saturate"), st.booleans()),
+    st.builds(
+        Floating, st.integers(3, 11), st.just(2.0**-6), st.just(3.75), st.sampled_from(["nearest-even", "floor"]),
+        st.just("saturate"), st.booleans(),
+    ),
     st.builds(Scaled, st.sampled_from([0.1, 0.25]), st.integers(-3, 3), st.sampled_from([None, 4, 8])),
     st.builds(Scaled, per=st.sampled_from(["tensor", "row"]), symmetric=st.booleans(), bits=st.sampled_from([4, 8])),
 )  # fmt: skip
