@@ -3,7 +3,7 @@
 Each kind is a port in integers or narrow floats (``tests/coarse.py``) that declares how it rounds. Its right runs, and
 runs of it with a mistake in its numbers, are judged by the states that it shows, and by its last output alone.
 
-The first columns are of right runs: how many are conclusive, and how many are called different, which would be false alarms.
+The first columns are of right runs: how many are conclusive, and how many are called different: false alarms.
 "Before" is what could be declared without formats: half a step of room for every weight, and a coarser unit round-off.
 
     python benchmarks/coarse_ports.py [--runs 40] [--kind q15]

@@ -162,14 +162,14 @@ class Precision:
 
             - a weight (``Wx``, ``Wh``, ``bh``, ``Wo``, ``bo``, ``E``, or one of a layer, ``**{"layer1/Wx": ...}``), or
               ``weights`` for all others;
-            - ``inputs`` and initial states;
+            - ``inputs``;
             - ``factors``: whatever is multiplied with a rounded weight, before it is (dynamic quantization);
             - ``accumulator``: a :class:`~.formats.Fixed` in which products are rounded and summed. It is exact where
               nothing is lost in it;
             - ``sums``: what becomes of a finished sum before it goes into an activation or a product; the cell state of
               an LSTM is such a sum;
             - ``activations``: values of activations, those of gates among them;
-            - ``states``: what is kept of a state, and shown;
+            - ``states``: what is kept of a state, and shown; the initial one, too;
             - ``outputs``: of the head.
 
             A linear activation is no rounding of its own: its sum goes to the state, or to the outputs, at once.

@@ -56,14 +56,15 @@ class Ties:
         return ends._replace(low=np.where(ends.tie, one, ends.low), high=np.where(ends.tie, one, ends.high))
 
 
-def all_runs(run: Callable[[Ties], Any], samples: int, most: int = MOST) -> tuple[list[tuple[Any, Bools]], Bools]:
+def all_runs(run: Callable[[Ties], Any], of: Bools, most: int = MOST) -> tuple[list[tuple[Any, Bools]], Bools]:
     """Make a run for each choice.
 
     Parameters
     ----------
     run : callable
         Makes the run, with its ties decided.
-    samples : int
+    of : (samples,) bool array
+        Of which samples.
     most : int
         How many runs may be made.
 
@@ -74,18 +75,19 @@ def all_runs(run: Callable[[Ties], Any], samples: int, most: int = MOST) -> tupl
     known : (samples,) bool array
         Of which samples these are all.
     """
-    chosen: list[list[bool]] = [[] for _ in range(samples)]
-    new = np.ones(samples, bool)
+    chosen: list[list[bool]] = [[] for _ in of]
+    new, lost = of.copy(), ~of
     runs: list[tuple[Any, Bools]] = []
     while new.any() and len(runs) < most:
         ties = Ties(chosen)
         runs.append((run(ties), new.copy()))
-        if len(runs) == 1 and min(map(len, ties.met)) > most.bit_length() + SPARE:
-            break
+        if len(runs) == 1:
+            lost |= new & (np.array([len(met) for met in ties.met]) > most.bit_length() + SPARE)
+            new &= ~lost
         for n in np.flatnonzero(new):
             path = ties.met[n]
             while path and path[-1]:
                 path.pop()
             new[n] = bool(path)
             chosen[n] = [*path[:-1], True] if path else []
-    return runs, ~new
+    return runs, ~new & ~lost

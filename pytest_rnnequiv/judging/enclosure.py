@@ -260,9 +260,11 @@ def run_that_shows(chain: Chain, head: Head, first: int, got: Array, most: int) 
     assert whole.outputs is not None
     if not chain.precision.formats or not some(bound := whole.outputs.bound):
         return whole
-    if not (np.abs(got - whole.outputs.value) <= bound).all() or not _blunt(whole.outputs, whole.scale):
-        return whole  # it is none of the runs, or need not be told from others
-    runs, known = all_runs(lambda ties: free_run(chain, head, first, ties), len(got), most)
+    # what is outside is none of the runs, and what is narrow need not be told from others
+    several = (np.abs(got - whole.outputs.value) <= bound).all(axis=(1, 2)) & _blunt(whole.outputs, whole.scale)
+    if not some(several):
+        return whole
+    runs, known = all_runs(lambda ties: free_run(chain, head, first, ties), several, most)
     value, bound, scale = whole.outputs.value.copy(), whole.outputs.bound.copy(), np.array(whole.scale)
     best = np.full(len(got), np.inf)
     for run, new in runs:
@@ -276,9 +278,10 @@ def run_that_shows(chain: Chain, head: Head, first: int, got: Array, most: int) 
     return replace(whole, outputs=Inexact(value, whole.outputs.precision, bound), scale=scale)
 
 
-def _blunt(outputs: Inexact, scale: Array) -> bool:
-    """Whether there may be several outcomes: bounds are wider than those of the arithmetic after known roundings."""
-    return bool((outputs.bound > 64 * outputs.precision.quantizer * np.maximum(scale, np.abs(outputs.value))).any())
+def _blunt(outputs: Inexact, scale: Array) -> Bools:
+    """In which samples there may be several outcomes: bounds are wider than a few roundings of the outputs."""
+    size = np.maximum(scale, np.abs(outputs.value))
+    return np.asarray((outputs.bound > 64 * outputs.precision.quantizer * size).any(axis=(1, 2)))
 
 
 def _stacked(steps: list[Inexact]) -> Inexact:
@@ -391,7 +394,8 @@ class Enclosure(Walk):
         return free_run(chain, head, first)
 
     def _chain(self, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights) -> Chain:
-        return Chain(x.closed(), w, tuple(start), mask, direction.activation, cell, self.wiring, self.case.cases)
+        kept = tuple(_kept(start))
+        return Chain(x.closed(), w, kept, mask, direction.activation, cell, self.wiring, self.case.cases)
 
     def _head_behind(self, place: Place, direction: RNN, mask: Bools) -> Any:
         """The head, where it is right behind a recurrence: then what travels keeps its sign through it."""
@@ -438,8 +442,6 @@ class Enclosure(Walk):
 
     def _entering(self, value: Array, radius: Radius = 0.0) -> Inexact:
         """A number that is given, and known as well as that, as the implementation holds it."""
-        if self.p.formats:
-            return Inexact(value, self.p, radius).rounded_to("inputs").kept_as("states")
         if not self.coarser:
             return Inexact(value, self.p, radius)
         size = np.abs(value) + radius
