@@ -132,10 +132,11 @@ def main() -> None:
                 key: counts[way, key]
                 for key in ("conclusive", "before", "alarms", "made", "caught", "to name", "named")
             }
+            named = f"{c['named'] / c['to name']:.0%}" if c["to name"] else "-"
             of, took = arguments.runs, time.perf_counter() - start
             print(
                 f"{name if way == 'states' else '':27}{way:8}{c['conclusive'] / of:>11.0%}{c['before'] / of:>8.0%}"
-                f"{c['alarms']:>8}{c['caught'] / c['made']:>9.1%}{c['named'] / max(c['to name'], 1):>8.0%}{took:>9.0f}",
+                f"{c['alarms']:>8}{c['caught'] / c['made']:>9.1%}{named:>8}{took:>9.0f}",
                 flush=True,
             )
 
