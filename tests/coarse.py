@@ -43,7 +43,7 @@ def fitted(q: Array, kind: Fixed) -> Array:
 def to_fixed(a: Array, kind: Fixed) -> Array:
     """Round floats to integers that stand for multiples of a step."""
     units = np.asarray(a, np.float64) * 2.0**kind.fraction
-    how = {
+    how: Any = {
         "floor": np.floor, "zero": np.trunc, "nearest-even": np.rint, "nearest-up": lambda u: np.floor(u + 0.5),
         "nearest-away": lambda u: np.copysign(np.floor(np.abs(u) + 0.5), u),
     }[kind.rounding]  # fmt: skip
@@ -233,8 +233,8 @@ class Half:
         for t in range(case.T):
             h = self.kept(np.tanh(x[:, t] @ Wx + h @ Wh + bh))
             states.append(h)
-        states = np.stack(states, 1)
-        return Trajectory(outputs=self.kept(states @ Wo + bo), states=states)
+        whole = np.stack(states, 1)
+        return Trajectory(outputs=self.kept(whole @ Wo + bo), states=whole)
 
 
 class Fp8(Half):
@@ -251,7 +251,7 @@ class Fp8(Half):
         for t in range(case.T):
             h = np.tanh(narrow(case.x[:, t]) @ Wx + narrow(h) @ Wh + bh)
             states.append(h)
-        states = np.stack(states, 1)
-        return Trajectory(outputs=narrow(states) @ Wo + bo, states=states)
+        whole = np.stack(states, 1)
+        return Trajectory(outputs=narrow(whole) @ Wo + bo, states=whole)
 
     largest = 448.0

@@ -20,7 +20,7 @@ few = st.lists(numbers, min_size=1, max_size=6).map(np.array)
 
 @given(a=few, rounding=st.sampled_from(["nearest-even", "nearest-away", "nearest-up", "floor", "zero"]))
 def test_fixed_point_is_what_integers_make_of_it(a: Any, rounding: str) -> None:
-    by = {
+    by: Any = {
         "nearest-even": np.rint,
         "nearest-away": lambda u: np.sign(u) * np.floor(np.abs(u) + 0.5),
         "nearest-up": lambda u: np.floor(u + 0.5),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,9 @@ D, M, K, T = 32, 32, 3, 5
 def interpreter(buffer: bytes) -> Any:
     """The interpreter of LiteRT, or the one that TensorFlow still has."""
     try:
-        from ai_edge_litert.interpreter import Interpreter
+        Interpreter = import_module("ai_edge_litert.interpreter").Interpreter
     except ImportError:
-        tf = pytest.importorskip("tensorflow")
-        Interpreter = tf.lite.Interpreter
+        Interpreter = pytest.importorskip("tensorflow").lite.Interpreter
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is to be removed
         return Interpreter(model_content=buffer, num_threads=1)
