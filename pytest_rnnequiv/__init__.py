@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import strategies as strategies
+    from .arithmetic.formats import Fixed as Fixed
+    from .arithmetic.formats import Floating as Floating
+    from .arithmetic.formats import Scaled as Scaled
     from .arithmetic.precision import Precision as Precision
     from .failures.assertion import EquivalenceError as EquivalenceError
     from .failures.assertion import assert_equivalent as assert_equivalent
@@ -49,7 +52,10 @@ _HOMES = {
     "Diagnosis": "mistakes.diagnosis",
     "EquivalenceError": "failures.assertion",
     "EquivalenceSuite": "suite.equivalence",
+    "Fixed": "arithmetic.formats",
+    "Floating": "arithmetic.formats",
     "Precision": "arithmetic.precision",
+    "Scaled": "arithmetic.formats",
     "GRU": "model.layers",
     "LSTM": "model.layers",
     "RNN": "model.layers",

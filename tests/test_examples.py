@@ -57,7 +57,7 @@ def test_notebook() -> None:
 @needs_compiler
 def test_c_port(run) -> None:
     result = run("c_port", "--rnn-equiv-profile", "quick", "-k", "q15 or recurrence or nan")
-    result.assert_outcomes(passed=8)  # two of its own, and two checks for each of three ports
+    result.assert_outcomes(passed=9)  # three of its own, and two checks for each of three ports
     result.stdout.fnmatch_lines(["c_port *", "c_port, fast tanh *", "c_port, LSTM *", "*is_too_narrow *"])
 
 

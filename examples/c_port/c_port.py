@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_rnnequiv import Precision, Supports, Trajectory
+from pytest_rnnequiv import Fixed, Precision, Supports, Trajectory
 from pytest_rnnequiv.cells import LSTMCell
 
 HERE = Path(__file__).parent
@@ -98,11 +98,25 @@ class CLSTMOrderOfONNX(CLSTM):
     flags = ("-DBLOCKS={0,2,3,1}",)
 
 
+TABLE = np.minimum(np.floor(np.tanh(np.arange(1026) / 128) * 32768 + 0.5), 32767).astype(np.int64)
+
+
+def table_of_tanh(a):
+    """What `activate` in rnn_q15.c makes of a sum: the table, with lines between its entries, cut to 2^-15."""
+    m = np.minimum(np.floor(np.abs(a) * 2.0**27), 2.0**30).astype(np.int64)
+    i = np.minimum(m >> 20, 1024)
+    v = TABLE[i] + (((TABLE[i + 1] - TABLE[i]) * (m & 0xFFFFF)) >> 20)
+    return np.sign(a) * np.where(m >= 8 << 27, 32767, v) / 2.0**15
+
+
 class Q15Port:
-    """Fixed point: weights rounded to multiples of 2^-12, a tanh from a table, and exact sums."""
+    """Fixed point: weights and inputs in Q3.12, states in Q0.15, exact sums, and a tanh from a table.
+
+    All of it is declared, so all of it is computed: a state that is off by one step of 2^-15 is found.
+    """
 
     step = 2.0**-12
-    precision = Precision.float32.with_activation_error(2.0**-14).quantized(Wx=step, Wh=step, bh=step, Wo=step, bo=step)
+    precision = Precision.fixed_point(Fixed(3, 12), Fixed(0, 15)).with_table(2.0**-14, tanh=table_of_tanh)
 
     def __init__(self, *flags):
         library = build("rnn_q15.c", *flags)

@@ -5,7 +5,7 @@ import pytest
 from c_port import Q15Port, compiler
 from hypothesis import Phase, given, settings
 
-from pytest_rnnequiv import EquivalenceError, assert_equivalent
+from pytest_rnnequiv import EquivalenceError, assert_equivalent, judge
 from pytest_rnnequiv import strategies as rnn
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler: set CC, or install cc, gcc or clang")
@@ -31,8 +31,17 @@ def test_q15(port, case):
     assert_equivalent(case, port.run(case), port.precision)
 
 
+@settings(deadline=None, max_examples=20)
+@given(case=fixed_point_cases)
+def test_one_step_is_seen(port, case):
+    """A state that is off by 2^-15 cannot come of the declared roundings."""
+    shown = port.run(case)
+    shown.states[-1, -1, -1] -= np.copysign(2.0**-15, shown.states[-1, -1, -1])
+    assert judge(case, shown, port.precision).different
+
+
 def test_a_32_bit_accumulator_is_too_narrow():
-    """It overflows where |a| reaches 16: the room for quantization does not cover that."""
+    """It wraps around where |a| reaches 16, which nobody has declared."""
     narrow = Q15Port("-DACC=int32_t", "-fwrapv")
 
     @settings(deadline=None, database=None, phases=[Phase.generate])

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from .activations import Activation
 from .arrays import of_shape, some
+from .formats import Format
 from .inexact import Inexact
 from .zonotope import extent
 
@@ -54,17 +55,80 @@ class Affine:
 
     def closed(self) -> Affine:
         """Round the open sum."""
-        return self if not self.centre.terms else Affine(self.centre.closed(), self.generators)
+        if not self.centre.terms:
+            return self
+        own = self._unless_on_grid()
+        return Affine(own.centre.closed(), own.generators)
+
+    def _unless_on_grid(self) -> Affine:
+        """Leave the errors' signs behind where sums are made on the grid of an accumulator, and do not go by them."""
+        if self.generators is None or "accumulator" not in self.centre.precision.formats:
+            return self
+        return Affine(self._boxed())
+
+    def _boxed(self) -> Inexact:
+        """The number, and all its errors as a box."""
+        c = self.centre
+        boxed = Inexact(c.value, c.precision, c.radius + self.extent, c.terms, c.magnitude)
+        boxed.format, boxed.roundings = c.format, c.roundings
+        return boxed
+
+    def used(self) -> Affine:
+        """Close the sum, and round it to what becomes of finished sums."""
+        return self if not self.centre.terms else self.closed().rounded_to("sums")
+
+    def rounded_to(self, kind: Format | str | None) -> Affine:
+        """Round to a format, or to that which the precision declares for something.
+
+        Where a number has one outcome, it is known, and its errors are gone; where it has two neighbours, these are a
+        box. Else the errors travel on, beside that of the rounding.
+        """
+        p = self.centre.precision
+        kind = p.formats.get(kind) if isinstance(kind, str) else kind
+        if kind is None:
+            return self
+        own = self.closed()
+        boxed = own._boxed().rounded_to(kind)
+        if own.generators is None:
+            return Affine(boxed)
+        c = own.centre
+        shift, error = kind.moved(np.abs(c.value) + own.extent + c.radius)
+        local = error + c.radius
+        known = np.broadcast_to(boxed.radius <= local, c.shape)
+        if known.all():
+            return Affine(boxed)
+        value, radius = np.where(known, boxed.value, c.value + shift), np.where(known, boxed.radius, local)
+        return Affine(Inexact(value, p, radius), np.where(known[:, None], 0.0, own.generators))
+
+    def kept_as(self, role: str) -> Affine:
+        """Round to the format of something that is stored: with the rounding of its scale, where that has one."""
+        kind = self.centre.precision.formats.get(role)
+        if kind is None:
+            return self
+        number = self.rounded_to(kind)
+        number = Affine(number.centre.with_scale(), number.generators)
+        if not kind.roundings:
+            return number
+        c = number.centre
+        own = kind.roundings * c.precision.quantizer * (np.abs(c.value) + number.extent)
+        return Affine(Inexact(c.value, c.precision, c.radius + own), number.generators)
 
     def __matmul__(self, weight: Inexact) -> Affine:
-        own = self.closed()
-        product = own.centre @ weight
+        own = self.used()
+        kind = own.centre.precision.formats.get("factors")
+        if kind is not None and weight.format is not None:
+            own = own.rounded_to(kind)
+            centre = own.centre if kind.integers and weight.format.integers else own.centre.with_scale()
+            centre.format = kind
+            own = Affine(centre, own.generators)
+        own = own._unless_on_grid()
+        product = own.centre._times_weight(weight)
         if own.generators is None:
             return Affine(product)
         return Affine(product.off_by(np.asarray(own.extent), weight), weight.times(own.generators, weight.value))
 
     def __mul__(self, other: Any) -> Affine:
-        one, two = self.closed(), self._as_affine(other).closed()
+        one, two = self.used()._unless_on_grid(), self._as_affine(other).used()._unless_on_grid()
         product = one.centre * two.centre
         (a, ra), (b, rb) = ((c.value, c.radius) for c in (one.centre, two.centre))
         ea, eb, operand = one.extent, two.extent, product.precision.operand
@@ -84,12 +148,12 @@ class Affine:
     __rmul__ = __mul__
 
     def __add__(self, other: Any) -> Affine:
-        other = self._as_affine(other)
-        total = self.centre + other.centre
+        one, other = self._unless_on_grid(), self._as_affine(other)._unless_on_grid()
+        total = one.centre + other.centre
         # what travels makes the terms larger, where they are no open sums, which know it already
-        more = sum((each.extent for each in (self, other) if not each.centre.terms), 0.0)
-        total = Inexact(total.value, total.precision, total.radius, total.terms, total.magnitude + more)
-        return Affine(total, _total([g for g in (self.generators, other.generators) if g is not None]))
+        more = sum((each.extent for each in (one, other) if not each.centre.terms), 0.0)
+        total.magnitude = total.magnitude + more
+        return Affine(total, _total([g for g in (one.generators, other.generators) if g is not None]))
 
     __radd__ = __add__
 
@@ -104,7 +168,7 @@ class Affine:
 
     def __getitem__(self, index: Any) -> Affine:
         """Take some of the units: the index begins with an ellipsis."""
-        own = self.closed()
+        own = self.used()
         return Affine(own.centre[index], None if own.generators is None else own.generators[index])
 
     def _as_affine(self, other: Any) -> Affine:
@@ -115,11 +179,16 @@ class Affine:
 
     def through(self, activation: Activation) -> Affine:
         """Apply an activation: the errors go on along its slope; what the slope misses is an error of its own."""
-        own = self.closed()
-        c = own.centre
-        if own.generators is None:
-            return Affine(c.through(activation))
-        p = c.precision
+        if activation.name == "linear" and self.centre.precision.formats:
+            return self.closed()
+        return self.used()._mapped(activation).rounded_to("activations")
+
+    def _mapped(self, activation: Activation) -> Affine:
+        """Apply an activation to a closed number, without storing what comes out."""
+        c = self.centre
+        if self.generators is None or activation.name in c.precision.tables:
+            return Affine(self._boxed().mapped(activation))
+        own, p = self, c.precision
         local = of_shape(c.radius, c.shape)
         delta = own.extent + local
         value = activation.function(c.value)

@@ -7,7 +7,8 @@ bound.
 
 A sum stays open while terms are added to it, so that one bound, ``gamma_n`` times the sum of the absolute terms, covers
 *every* order of summation, blocking and fusing of the whole pre-activation. It is closed when it is used as a factor,
-indexed, or goes through an activation.
+indexed, or goes through an activation. There, and where a state is kept, numbers are rounded to the formats that the
+precision declares (:mod:`~.formats`).
 
 A NaN that goes in comes out, in whatever order a sum is taken; an infinity may or may not become one. So a value that
 is NaN with a finite radius is NaN for certain, and one with an infinite radius may be anything.
@@ -23,6 +24,7 @@ import numpy.typing as npt
 
 from .activations import Activation
 from .arrays import of_shape, some, where
+from .formats import Fixed, Format
 from .precision import Precision
 
 __all__ = ["Inexact", "Radius", "choose", "joined", "reshaped", "swapped", "zeros_like"]
@@ -53,9 +55,19 @@ class Inexact:
         Bound on the error that has come in so far; 0 for numbers that are exact.
     terms, magnitude : int, array
         For an open sum: how many terms it has, and the sum of their absolute values. A closed number has 0 terms.
+
+    Attributes
+    ----------
+    format : Format or None
+        Of a factor that was rounded.
+    roundings : int
+        Of an open sum: how often each of its terms was rounded before, at most.
+    scale : array or float
+        Of a factor on a scale that is made of inexact numbers: how far, as a share of it, that may be off. It is one
+        error of all numbers of that scale, and not in the radius.
     """
 
-    __slots__ = ("_as_factor", "magnitude", "precision", "radius", "terms", "value")
+    __slots__ = ("_as_factor", "format", "magnitude", "precision", "radius", "roundings", "scale", "terms", "value")
     # numpy must leave ``array @ inexact`` and ``array + inexact`` to this class.
     __array_ufunc__ = None
 
@@ -73,11 +85,20 @@ class Inexact:
         self.terms = terms
         self.magnitude = magnitude
         self._as_factor: tuple[Array, Array, Radius] | None = None
+        self.format: Format | None = None
+        self.roundings = 0
+        self.scale: Any = 0.0
 
     @classmethod
     def weight(cls, name: str, value: Any, precision: Precision) -> Inexact:
-        """A weight of a case, as far as an implementation that declares a precision may have another."""
-        return cls(value, precision, precision.weight_radius(name, np.shape(value)))
+        """A weight of a case, rounded as an implementation declares it, and as far as it may have another."""
+        number = cls(value, precision, precision.weight_radius(name, np.shape(value)))
+        kind = precision.weight_format(name, np.shape(value))
+        if kind is None:
+            return number
+        rounded = number._rounded(kind)
+        rounded.format = kind if name else None
+        return rounded
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -127,20 +148,81 @@ class Inexact:
         if not self.terms:
             return self
         p = self.precision
+        if (grid := p.formats.get("accumulator")) is not None:
+            return self._accumulated(grid)
         magnitude = self.magnitude if self.exact else self.magnitude + self.radius
         # One rounding more than the sum has: a port may compute in wider numbers than the states it shows.
-        gamma = p.gamma(self.terms + 1)
+        gamma = p.gamma(self.terms + self.roundings + 1)
         # Each product may underflow, or be made of a subnormal factor that counts as zero.
         rounding = gamma * magnitude + self.terms * p.tiny * (p.unit if p.subnormals else 1.0)
         # In a sum that can pass the largest number, overflow is a matter of order: anything may come out.
         rounding = where(magnitude * (1 + gamma) < p.largest, rounding, np.inf)
         return Inexact(self.value, p, rounding if self.exact else rounding + self.radius)
 
+    def _accumulated(self, grid: Any) -> Inexact:
+        """Close a sum of terms that all are on the grid of the accumulator: it is exact as long as it fits."""
+        magnitude = self.magnitude if self.exact else self.magnitude + self.radius
+        # so many bits float64 has, too
+        radius = where(magnitude * 2.0**grid.fraction < 2.0**52, self.radius + np.zeros(self.value.shape), np.inf)
+        if grid.overflow == "saturate":  # in which order, is a matter of the implementation
+            radius = where(magnitude < grid.limit, radius, np.inf)
+        number = Inexact(self.value, self.precision, radius if some(radius) else 0.0)
+        # wrapping at each addition, or once, is the same
+        return number if grid.overflow == "saturate" else number.rounded_to(grid)
+
+    def rounded_to(self, kind: Format | str | None) -> Inexact:
+        """Round to a format, or to that which the precision declares for something."""
+        kind = self.precision.formats.get(kind) if isinstance(kind, str) else kind
+        return self if kind is None else self.closed()._rounded(kind)
+
+    def _rounded(self, kind: Format) -> Inexact:
+        """Round a closed number."""
+        ties = self.precision.ties
+        ends = kind.ends(self.value, self.radius, self.precision.quantizer, None if ties is None else ties.chosen)
+        ends = ends if ties is None else ties.decided(ends)
+        radius = 0.5 * (ends.high - ends.low) + ends.more
+        number = Inexact(ends.low + 0.5 * (ends.high - ends.low), self.precision, radius if some(radius) else 0.0)
+        number.scale = ends.scale
+        return number
+
+    def with_scale(self) -> Inexact:
+        """The number with the error of its scale in the radius."""
+        if isinstance(self.scale, float):
+            return self
+        size = np.abs(self.value) + self.radius
+        number = Inexact(self.value, self.precision, self.radius + self.scale * size)
+        number.format = self.format
+        return number
+
+    def kept_as(self, role: str) -> Inexact:
+        """Round to the format of something that is stored: with the rounding of its scale, where that has one."""
+        kind = self.precision.formats.get(role)
+        if kind is None:
+            return self
+        number = self.rounded_to(kind).with_scale()
+        if not kind.roundings:
+            return number
+        own = kind.roundings * self.precision.quantizer
+        return Inexact(number.value, number.precision, number.radius + own * np.abs(number.value))
+
+    def used(self) -> Inexact:
+        """Close the sum, and round it to what becomes of finished sums."""
+        return self if not self.terms else self.closed().rounded_to("sums")
+
+    def met_with(self, weight: Inexact) -> Inexact:
+        """The number as it is multiplied with a weight, which may be rounded for that."""
+        kind = self.precision.formats.get("factors")
+        if kind is None or weight.format is None:
+            return self
+        factor = self.used().rounded_to(kind)
+        factor.format = kind
+        return factor if kind.integers and weight.format.integers else factor.with_scale()
+
     def _factor(self) -> tuple[Array, Array, Radius]:
         """Value, absolute value and radius of the number as a factor of a product; kept, as weights are used often."""
         if self._as_factor is not None:
             return self._as_factor
-        c = self.closed()
+        c = self.used()
         p, radius = c.precision, c.radius
         absolute = np.abs(c.value)
         if p.operand:
@@ -154,6 +236,10 @@ class Inexact:
         return self._as_factor
 
     def __matmul__(self, other: Inexact) -> Inexact:
+        return self.met_with(other)._times_weight(other)
+
+    def _times_weight(self, other: Inexact) -> Inexact:
+        """Multiply what :meth:`met_with` has made ready."""
         (a, abs_a, ra), (b, abs_b, rb) = self._factor(), other._factor()
         times = other.times
         radius: Radius = 0.0
@@ -161,11 +247,43 @@ class Inexact:
             radius = times(ra, abs_b + rb)
         if isinstance(rb, np.ndarray):
             radius = radius + times(abs_a, rb)
-        product = Inexact(times(a, b), self.precision, radius, other.shape[0], times(abs_a, abs_b))
+        value = times(a, b)
+        if self.format is not None and self.format.integers and other.format is not None and other.format.integers:
+            # a sum of integers, which is exact, is made a float and multiplied with both scales
+            size = np.abs(value)
+            radius = radius + self.scale * (size + radius)
+            product = Inexact(value, self.precision, radius, 1, size)
+            product.roundings = self.format.roundings + other.format.roundings + 2
+        elif (grid := self.precision.formats.get("accumulator")) is not None:
+            product = self._summed_on(
+                grid, other, Inexact(value, self.precision, radius, other.shape[0], times(abs_a, abs_b))
+            )
+        else:
+            product = Inexact(value, self.precision, radius, other.shape[0], times(abs_a, abs_b))
+            product.roundings = sum(each.format.roundings for each in (self, other) if each.format is not None)
         if some(np.isnan(product.value)):
             of_a, of_b = (np.isnan(number) & np.isfinite(r) for number, r in ((a, ra), (b, rb)))
             return product._nan_where(of_a.any(-1, keepdims=True) | other.beside(of_b.any(-2), product))
         return product
+
+    def _summed_on(self, grid: Any, weight: Inexact, product: Inexact) -> Inexact:
+        """Return the product with a weight, each term of which was rounded to the grid of the accumulator.
+
+        Where all of them are on it already, it is the product as it is.
+        """
+        (a, abs_a, ra), (b, _, rb) = self._factor(), weight._factor()
+        if isinstance(ra, float) and isinstance(rb, float) and isinstance(weight.format, Fixed):
+            units = a * 2.0 ** (grid.fraction - weight.format.fraction)
+            top = np.max(abs_a, initial=0.0) * weight.format.limit
+            if top < grid.limit and some(units == np.rint(units)) == units.size:
+                return product
+        one = Inexact(a[..., None], self.precision, ra[..., None] if isinstance(ra, np.ndarray) else ra)
+        b, rb = (weight.beside(each, one) for each in (b, rb))
+        radius = np.abs(one.value) * rb + one.radius * (np.abs(b) + rb)
+        ends = grid.ends(one.value * b, np.broadcast_to(radius, np.broadcast_shapes(a[..., None].shape, b.shape)), 0.0)
+        low, high, largest = (e.sum(-2) for e in (ends.low, ends.high, np.maximum(np.abs(ends.low), np.abs(ends.high))))
+        radius = 0.5 * (high - low)
+        return Inexact(low + radius, self.precision, radius if some(radius) else 0.0, product.terms, largest)
 
     @staticmethod
     def times(other: Array, own: Array) -> Array:
@@ -184,6 +302,9 @@ class Inexact:
         (a, abs_a, ra), (b, abs_b, rb) = self._factor(), self._as_inexact(other)._factor()
         carried = ra * abs_b + (abs_a + ra) * rb
         product = Inexact(a * b, self.precision, carried, 1, abs_a * abs_b)
+        if (grid := self.precision.formats.get("accumulator")) is not None:
+            product = Inexact(a * b, self.precision, carried)._rounded(grid)
+            product.terms, product.magnitude = 1, np.abs(product.value)
         if some(np.isnan(product.value)):
             return product._nan_where((np.isnan(a) & np.isfinite(ra)) | (np.isnan(b) & np.isfinite(rb)))
         return product
@@ -191,10 +312,20 @@ class Inexact:
     __rmul__ = __mul__
 
     def __add__(self, other: Any) -> Inexact:
-        other = self._as_inexact(other)
-        (ma, na), (mb, nb) = ((s.magnitude, s.terms) if s.terms else (np.abs(s.value), 1) for s in (self, other))
-        total = Inexact(self.value + other.value, self.precision, self.radius + other.radius, na + nb, ma + mb)
-        return total._nan_where(self.nan | other.nan) if some(np.isnan(total.value)) else total
+        one, other = self._term(), self._as_inexact(other)._term()
+        (ma, na), (mb, nb) = ((s.magnitude, s.terms) if s.terms else (np.abs(s.value), 1) for s in (one, other))
+        total = Inexact(one.value + other.value, self.precision, one.radius + other.radius, na + nb, ma + mb)
+        total.roundings = max(s.roundings if s.format is None else s.format.roundings for s in (one, other))
+        return total._nan_where(one.nan | other.nan) if some(np.isnan(total.value)) else total
+
+    def _term(self) -> Inexact:
+        """The number as a term of a sum: on the grid of the accumulator, where there is one."""
+        grid = self.precision.formats.get("accumulator")
+        if self.terms or grid is None:
+            return self
+        rounded = self._rounded(grid)
+        rounded.format = self.format
+        return rounded
 
     def _nan_where(self, certain: Any) -> Inexact:
         """Make known where an open sum is NaN for certain."""
@@ -204,7 +335,9 @@ class Inexact:
     __radd__ = __add__
 
     def __neg__(self) -> Inexact:
-        return Inexact(-self.value, self.precision, self.radius, self.terms, self.magnitude)
+        negated = Inexact(-self.value, self.precision, self.radius, self.terms, self.magnitude)
+        negated.format, negated.roundings = self.format, self.roundings
+        return negated
 
     def __sub__(self, other: Any) -> Inexact:
         return self + -self._as_inexact(other)
@@ -217,9 +350,11 @@ class Inexact:
         return other if isinstance(other, Inexact) else Inexact(other, self.precision)
 
     def __getitem__(self, index: Any) -> Inexact:
-        c = self.closed()
+        c = self.used()
         radius = c.radius if c.exact else of_shape(c.radius, c.value.shape)[index]
-        return Inexact(c.value[index], c.precision, radius)
+        part = Inexact(c.value[index], c.precision, radius)
+        part.format = self.format
+        return part
 
     def off_by(self, error: Array, weight: Inexact) -> Inexact:
         """Return an open sum in which one factor of the product with `weight` may be off by `error` in each term.
@@ -237,19 +372,35 @@ class Inexact:
         if p.operand or not weight.exact:
             rounded = p.operand * absolute + weight.radius * (1 + p.operand)
             radius = radius + weight.times(error, rounded + p.operand * (absolute + rounded))
-        return Inexact(self.value, p, radius, self.terms, self.magnitude + weight.times(error, absolute))
+        product = Inexact(self.value, p, radius, self.terms, self.magnitude + weight.times(error, absolute))
+        product.roundings = self.roundings
+        return product
 
     def through(self, activation: Activation) -> Inexact:
         """Apply an activation: the interval of its argument, mapped, and the activation's own error."""
-        c = self.closed()
-        p = c.precision
-        value = activation.function(c.value)
-        if isinstance(c.radius, float):
-            return Inexact(value, p, activation.error(p, c.value, value))
+        if activation.name == "linear" and self.precision.formats:
+            return self.closed()
+        return self.used().mapped(activation).rounded_to("activations")
+
+    def mapped(self, activation: Activation) -> Inexact:
+        """Apply an activation to a closed number, without storing what comes out."""
+        p = self.precision
+        if (table := p.tables.get(activation.name)) is not None:
+            low, high = (
+                np.asarray(table(end), np.float64) for end in (self.value - self.radius, self.value + self.radius)
+            )
+            return Inexact(0.5 * (low + high), p, radius if some(radius := 0.5 * (high - low)) else 0.0)
+        value = activation.function(self.value)
+        if "accumulator" in p.formats and activation.name in SELECTS:
+            if isinstance(self.radius, float):
+                return Inexact(value, p)
+            return Inexact(value, p, activation.spread(self.value, self.radius, value))
+        if isinstance(self.radius, float):
+            return Inexact(value, p, activation.error(p, self.value, value))
         # Where the argument may overflow in one order of summation and not in another, it may be NaN too.
-        spread = activation.spread(c.value, c.radius, value)
-        radius = spread + activation.error(p, c.value, value, c.radius, spread)
-        if some(nan := c.nan):  # which some functions may make something else of
+        spread = activation.spread(self.value, self.radius, value)
+        radius = spread + activation.error(p, self.value, value, self.radius, spread)
+        if some(nan := self.nan):  # which some functions may make something else of
             radius = np.where(nan, 0.0 if activation.keeps_nan else np.inf, radius)
         return Inexact(value, p, radius)
 
@@ -259,6 +410,10 @@ class Inexact:
             inner = ", ".join(repr(c[i]) for i in range(min(len(c.value), 6)))
             return f"[{inner}{', ...' if len(c.value) > 6 else ''}]"
         return f"[{c.value:.6g} +/- {float(c.bound):.2g}]"
+
+
+#: Activations that choose among numbers, and compute none: no fixed-point port has an error of its own in them.
+SELECTS = ("linear", "relu", "relu6", "hard_tanh")
 
 
 def choose(condition: Any, a: Any, b: Any) -> Any:

@@ -33,13 +33,22 @@ class PerCase(Inexact):
 
     @classmethod
     def weight(cls, name: str, value: Any, precision: Precision) -> PerCase:
-        """A weight, as far as an implementation that declares a precision may have another."""
+        """A weight, rounded as an implementation declares it, and as far as it may have another."""
+        if precision.weight_format(name, np.shape(value)[1:]) is not None:  # its scales may be made of each by itself
+            each = [Inexact.weight(name, one, precision) for one in value]
+            exact = all(one.exact for one in each)
+            radius = 0.0 if exact else np.stack([np.broadcast_to(one.radius, one.shape) for one in each])
+            rounded = cls(np.stack([one.value for one in each]), precision, radius)
+            rounded.format = each[0].format
+            return rounded
         radius = precision.weight_radius(name, np.shape(value)[1:])
         return cls(value, precision, np.broadcast_to(radius, np.shape(value)) if np.ndim(radius) else radius)
 
     @classmethod
     def _of(cls, number: Inexact) -> PerCase:
-        return cls(number.value, number.precision, number.radius, number.terms, number.magnitude)
+        own = cls(number.value, number.precision, number.radius, number.terms, number.magnitude)
+        own.format, own.roundings = number.format, number.roundings
+        return own
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,7 +93,9 @@ class PerCase(Inexact):
     def met_by(self, samples: Inexact) -> Inexact:
         """The weight that each sample meets."""
         value, radius, magnitude = (self.beside(a, samples) for a in (self.value, self.radius, self.magnitude))
-        return Inexact(value, self.precision, radius, self.terms, magnitude)
+        met = Inexact(value, self.precision, radius, self.terms, magnitude)
+        met.format, met.roundings = self.format, self.roundings
+        return met
 
     def __add__(self, other: Any) -> Inexact:
         return self._combined(other, Inexact.__add__)

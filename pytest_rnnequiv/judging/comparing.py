@@ -97,6 +97,8 @@ def numbers(
     """
     seen = inspection(case, shown, precision)
     calls = seen.check()
+    # roundings that are computed depend on the case's own numbers
+    like = None if precision is not None and precision.formats else like
     unseen = _Unseen(as_shown(like or case, seen.shown), precision or case.spec.precision, start)
     found = []
     if all(call.states is not None for call in calls):
@@ -252,6 +254,8 @@ def _set_beside(
         others = [np.broadcast_to(each, b.got.shape)[two] for each in b.bound]
         # Both exact answers are one number, and the bounds of both count the oracle's own rounding in.
         radius = bounds[1] + abs(factor) * others[1]
+        if p.formats:  # what is rounded in known ways is rounded otherwise in the other case
+            radius = radius + np.abs(bounds[0] - factor * others[0])
         size = np.maximum(bounds[2], abs(factor) * others[2])
         # Whoever computes something else, with larger numbers, may well keep this law: its rounding is larger too.
         beside = np.maximum(_largest(np.nan_to_num(size)), p.unit)

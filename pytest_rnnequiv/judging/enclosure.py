@@ -8,6 +8,7 @@ all recurrences of a case.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..arithmetic.arrays import of_shape, some, where
 from ..arithmetic.inexact import Inexact, Radius, choose
 from ..arithmetic.per_case import PerCase
 from ..arithmetic.precision import Precision
+from ..arithmetic.ties import Ties, all_runs
 from ..arithmetic.zonotope import Zonotope
 from ..cells.cell import Cell, CellWeights
 from ..model.case import Call, Case
@@ -31,7 +33,17 @@ from ..model.trajectory import Trajectory
 from ..model.wiring import RIGHT, Wiring
 from .verdict import telling
 
-__all__ = ["Chain", "Enclosure", "Run", "free_run", "induction", "keeping_nan", "lost_when_shown", "zero_of_nan"]
+__all__ = [
+    "Chain",
+    "Enclosure",
+    "Run",
+    "free_run",
+    "induction",
+    "keeping_nan",
+    "lost_when_shown",
+    "run_that_shows",
+    "zero_of_nan",
+]
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -95,8 +107,8 @@ def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[In
     previous = np.concatenate([h0.value[:, None], shown[:, :-1]], axis=1)
     before = Inexact(previous, x.precision, _before(h0, lost_when_shown(shown[:, :-1], x.precision), previous))
     if len(chain.cell.states) == 1:
-        (h,) = chain.cell.step(x, (before,), chain.w, chain.activation)
-        h, unseen = h.closed(), tuple[Inexact, ...]()
+        (h,) = _kept(chain.cell.step(x, (before,), chain.w, chain.activation))
+        unseen = tuple[Inexact, ...]()
     else:
         h, unseen = _enclosed(chain, x, before)
     expected, bound = h.value, telling(shown, h.value, h.bound, chain.activation.span)
@@ -123,11 +135,17 @@ def _enclosed(chain: Chain, x: Inexact, before: Inexact) -> tuple[Inexact, tuple
     others = tuple(state.closed() for state in chain.start[1:])
     value, radius = np.empty(before.shape), np.empty(before.shape)
     for t in range(chain.mask.shape[1]):
-        h, *new = chain.cell.step(x[:, t], (before[:, t], *others), chain.w, chain.activation)
-        value[:, t], radius[:, t] = h.closed().value, h.bound
+        h, *new = _kept(chain.cell.step(x[:, t], (before[:, t], *others), chain.w, chain.activation))
+        value[:, t], radius[:, t] = h.value, h.bound
         on = chain.mask[:, t, None]
         others = tuple(choose(on, one, old) for one, old in zip(new, others, strict=True))
     return Inexact(value, chain.precision, radius), others
+
+
+def _kept(states: Sequence[Any]) -> list[Any]:
+    """States as they are kept: the first one in its own format, an LSTM's cell state as a sum."""
+    first, *others = (state.closed() for state in states)
+    return [first.kept_as("states"), *(other.kept_as("sums") for other in others)]
 
 
 def _before(h0: Inexact, of_shown: Radius, previous: Array) -> Radius:
@@ -146,6 +164,8 @@ def lost_when_shown(shown: Array, p: Precision) -> Radius:
     Of numbers that were printed, by half a unit of the last decimal. Elsewhere that is a rounding, which every sum has
     room for (:meth:`~.inexact.Inexact.closed`).
     """
+    if "states" in p.formats:  # what is kept is what is shown
+        return np.full(shown.shape, p.shown) if p.shown else 0.0
     small = np.abs(shown) <= p.tiny
     lost = np.where(small, p.tiny * (p.unit if p.subnormals else 1.0), 0.0) if some(small) else 0.0
     return lost + np.full(shown.shape, p.shown) if p.shown else lost
@@ -182,7 +202,7 @@ class Run:
     scale: Any = None
 
 
-def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> Run:
+def free_run(chain: Chain, head: Head | None = None, first: int = 0, ties: Ties | None = None) -> Run:
     """States of the recurrence or outputs of its head, and how far a correct implementation's may be from them.
 
     Every step is the source of an error that travels on, through the *signed* product of the following steps' matrices,
@@ -196,9 +216,14 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> Run:
         Gives the outputs beside the states.
     first : int
         The step whose output is the first.
+    ties : Ties, optional
+        What decides where a number may be rounded to either of two neighbours.
     """
     cell, p, wiring = chain.cell, chain.precision, chain.wiring
     x = wiring.cell_input(chain.x.closed(), chain.mask)
+    if ties is not None:
+        p = replace(p, ties=ties)
+        x = Inexact(x.value, p, x.radius)
     on_at = wiring.state_mask(chain.mask)
     states = [state.closed() for state in chain.start]
     begin = np.concatenate([np.broadcast_to(h.radius, h.shape) for h in states], axis=-1)
@@ -209,7 +234,7 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> Run:
     for t in range(on_at.shape[1]):
         on = on_at[:, t, None]
         before = _with_errors(states, errors, p)
-        after = cell.step(Affine(x[:, t].closed()), before, chain.w, chain.activation)
+        after = tuple(_kept(cell.step(Affine(x[:, t].closed()), before, chain.w, chain.activation)))
         if not on.all():
             pairs = zip(after, before, strict=True)
             after = tuple(choose(on, new, wiring.held_state(old)) for new, old in pairs)
@@ -226,6 +251,39 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0) -> Run:
     return Run(whole, states) if head is None else Run(whole, states, _stacked(outputs), np.stack(scale, 1))
 
 
+def run_that_shows(chain: Chain, head: Head, first: int, got: Array, most: int) -> Run:
+    """Follow the run whose outputs are nearest to those that were shown, where roundings may have several outcomes.
+
+    The states are those of all runs together. Where there are more than `most`, the outputs are, too.
+    """
+    whole = free_run(chain, head, first)
+    assert whole.outputs is not None
+    if not chain.precision.formats or not some(bound := whole.outputs.bound):
+        return whole
+    # what is outside is none of the runs, and what is narrow need not be told from others
+    several = (np.abs(got - whole.outputs.value) <= bound).all(axis=(1, 2)) & _blunt(whole.outputs, whole.scale)
+    if not some(several):
+        return whole
+    runs, known = all_runs(lambda ties: free_run(chain, head, first, ties), several, most)
+    value, bound, scale = whole.outputs.value.copy(), whole.outputs.bound.copy(), np.array(whole.scale)
+    best = np.full(len(got), np.inf)
+    for run, new in runs:
+        y = run.outputs
+        assert y is not None
+        off = np.nan_to_num(np.abs(got - y.value) / y.bound, nan=np.inf).max(axis=(1, 2))
+        off = np.where((got == y.value).all(axis=(1, 2)), 0.0, off)
+        better = known & new & ((off < best) | np.isinf(best))
+        best = np.where(better, off, best)
+        value[better], bound[better], scale[better] = y.value[better], y.bound[better], np.asarray(run.scale)[better]
+    return replace(whole, outputs=Inexact(value, whole.outputs.precision, bound), scale=scale)
+
+
+def _blunt(outputs: Inexact, scale: Array) -> Bools:
+    """In which samples there may be several outcomes: bounds are wider than a few roundings of the outputs."""
+    size = np.maximum(scale, np.abs(outputs.value))
+    return np.asarray((outputs.bound > 64 * outputs.precision.quantizer * size).any(axis=(1, 2)))
+
+
 def _stacked(steps: list[Inexact]) -> Inexact:
     values, radii = (np.stack(each, 1) for each in ([h.value for h in steps], [h.bound for h in steps]))
     return Inexact(values, steps[0].precision, radii)
@@ -233,6 +291,8 @@ def _stacked(steps: list[Inexact]) -> Inexact:
 
 def _with_errors(states: list[Inexact], errors: Zonotope, p: Precision) -> tuple[Affine, ...]:
     """States, and how the errors that travel are in each of them."""
+    if p.formats and not some(errors.generators):  # known numbers are rounded to known numbers
+        return tuple(Affine(Inexact(h.value, p)) for h in states)
     generators = np.split(errors.generators, len(states), axis=-1) if len(states) > 1 else [errors.generators]
     return tuple(Affine(Inexact(h.value, p), g) for h, g in zip(states, generators, strict=True))
 
@@ -258,7 +318,7 @@ def _headed(h: Affine, head: Head) -> tuple[Inexact, Array]:
     Wo, bo, activation = head
     total = h @ Wo + bo
     c = total.closed().centre
-    y = activation(Inexact(c.value, c.precision, c.radius + total.extent)).closed()
+    y = activation(Inexact(c.value, c.precision, c.radius + total.extent)).kept_as("outputs").closed()
     size = Wo.times(np.abs(h.centre.value), np.abs(Wo.value))
     return y, size + bo.beside(np.abs(bo.value), h.centre)
 
@@ -323,14 +383,19 @@ class Enclosure(Walk):
         """Compute one recurrence with its bound."""
         chain = self._chain(direction, cell, x, start, mask, w)
         head = self._head_behind(place, direction, mask)
-        run = free_run(chain, head, 0 if direction.return_sequences else mask.shape[1] - 1)
+        run = self.followed(chain, head, 0 if direction.return_sequences else mask.shape[1] - 1)
         if head is not None:
             assert run.outputs is not None
             self._headed = run.outputs, run.scale
         return run.states, run.finals
 
+    def followed(self, chain: Chain, head: Head | None, first: int) -> Run:
+        """The run of a recurrence of which nothing was seen."""
+        return free_run(chain, head, first)
+
     def _chain(self, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights) -> Chain:
-        return Chain(x.closed(), w, tuple(start), mask, direction.activation, cell, self.wiring, self.case.cases)
+        kept = tuple(_kept(start))
+        return Chain(x.closed(), w, kept, mask, direction.activation, cell, self.wiring, self.case.cases)
 
     def _head_behind(self, place: Place, direction: RNN, mask: Bools) -> Any:
         """The head, where it is right behind a recurrence: then what travels keeps its sign through it."""
@@ -359,7 +424,7 @@ class Enclosure(Walk):
         Wo, bo = self.case.head_weights(self.weight)
         total = self.wiring.head_sum(x @ Wo, bo)
         assert self.case.spec.head is not None
-        y, scale = self.wiring.head_output(self.case.spec.head, total).closed(), total.magnitude
+        y, scale = self.wiring.head_output(self.case.spec.head, total).kept_as("outputs").closed(), total.magnitude
         nan = total.nan | y.nan
         return (y, scale, nan) if y.ndim == 3 else (y[:, None], scale[:, None], nan[:, None])
 

@@ -32,6 +32,7 @@ import numpy.typing as npt
 from ..arithmetic.arrays import of_shape, some, where
 from ..arithmetic.inexact import Inexact, choose
 from ..arithmetic.precision import Precision
+from ..arithmetic.ties import MOST
 from ..cells.cell import Cell, CellWeights
 from ..model.case import Call, Case
 from ..model.layers import RNN, Bidirectional
@@ -39,7 +40,18 @@ from ..model.pack import Apart, Pack, agreed, by_case, together
 from ..model.spec import SIDES, Layer, Place, Spec
 from ..model.trajectory import Assembled, BadAnswer, ShownLayer, Trajectory, floats, shape_of
 from ..model.wiring import RIGHT, Unmade, Wiring, held
-from .enclosure import Chain, Enclosure, free_run, induction, keeping_nan, lost_when_shown, zero_of_nan
+from .enclosure import (
+    Chain,
+    Enclosure,
+    Head,
+    Run,
+    free_run,
+    induction,
+    keeping_nan,
+    lost_when_shown,
+    run_that_shows,
+    zero_of_nan,
+)
 from .verdict import Broken, Finding, Verdict, sharp_enough
 
 __all__ = ["Broken", "Inspection", "Verdict", "as_shown", "inspect", "inspection", "judge", "judge_all"]
@@ -108,6 +120,8 @@ def _judged_together(
     cases: Sequence[Case], trajectories: Sequence[Any], precision: Precision | str | None
 ) -> list[Verdict]:
     first = cases[0]
+    if precision is not None and Precision.of(precision).joins_samples:
+        raise Apart
     numbers = sum(call.N * (first.spec.param_count + call.x[:1].size) for call in first.calls)
     if not numbers or len(cases) * numbers > AT_ONCE:
         raise Apart
@@ -191,6 +205,9 @@ class Inspection(Enclosure):
     unseen : (cases,) bool array
         Whether something had to be judged by a bound that travels.
     """
+
+    #: How many runs are followed where roundings of what is not seen have several outcomes.
+    most_runs = MOST
 
     def __init__(self, case: Case, shown: Trajectory, p: Precision, wiring: Wiring = RIGHT) -> None:
         #: Whether the model returns the output of the last step only, of which those of every step may be shown.
@@ -297,6 +314,12 @@ class Inspection(Enclosure):
         if shown is None:
             return super().run(place, direction, cell, x, start, mask, w)
         return self._induction(place, self._chain(direction, cell, x, start, mask, w), shown)
+
+    def followed(self, chain: Chain, head: Head | None, first: int) -> Run:
+        """The run of a recurrence of which nothing was seen but what its head made of it."""
+        if head is None or self._outputs is None:
+            return super().followed(chain, head, first)
+        return run_that_shows(chain, head, first, self._outputs, self.most_runs)
 
     def _head_behind(self, place: Place, direction: RNN, mask: Bools) -> Any:
         seen = self._seen_layers[place.layer]

@@ -263,6 +263,7 @@ def sharp_enough(p: Precision, got: Array, expected: Array, radius: Array, scale
     # beside the largest of its sample: a unit may well be silent
     scale = np.nan_to_num(scale).max(axis=(1, 2), keepdims=True, initial=p.unit)
     # In bfloat16 a single step is uncertain by tenths; there that much is what can be told at all.
-    resolution = max(np.sqrt(u), min(0.25, 64 * u))
+    # Where states or sums are rounded to a coarse grid, that is the arithmetic.
+    resolution = max(np.sqrt(max(u, p.grain)), min(0.25, 64 * u))
     blunt = (radius > resolution * scale) & ~(np.abs(got - expected) > radius)
     return np.asarray(where(~blunt, radius, np.inf))

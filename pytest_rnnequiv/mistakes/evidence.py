@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ..arithmetic.inexact import Inexact
 from ..arithmetic.precision import Precision
 from ..judging.observing import Observation
 from ..judging.oracle import judge
@@ -130,6 +131,7 @@ class Evidence:
 
     def __init__(self, observations: Sequence[Observation], precision: Precision | None) -> None:
         self.precision = precision
+        self._observations = observations
         self._firsts: dict[tuple[str, int], Made | None] = {}
         #: What was put together of several runs, with the states that they show.
         self.whole = self._judged((o.case, o.trajectory) for o in observations)
@@ -153,7 +155,22 @@ class Evidence:
             found = [e for e in map(self.try_out, candidates) if e is not None]
             if found:
                 return self._ordered(found)
-        return []
+        after = self._after_rounding()
+        return [] if after is None else after.explanations(spec, what)
+
+    def _after_rounding(self) -> Evidence | None:
+        """The same seen with mistakes that are made of weights after these were rounded on scales of their own.
+
+        A kernel of int8 that is transposed has other scales than a transposed kernel that is rounded.
+        """
+        p = None if self.precision is None else self.precision.of_rounded_weights()
+        if p is None:
+            return None
+        again = []
+        for one in self._observations:
+            runs = tuple((_on_rounded_weights(case, self.precision), shown) for case, shown in one.runs)
+            again.append(replace(one, case=_on_rounded_weights(one.case, self.precision), runs=runs))
+        return Evidence(again, p)
 
     def try_out(self, mistakes: tuple[Mistake, ...]) -> Explanation | None:
         """Judge everything under the mistakes."""
@@ -314,6 +331,13 @@ def _together(a: Mistake, b: Mistake) -> bool:
     if a.name in NAMESAKES and b.name in NAMESAKES:
         return NAMESAKES[a.name][0] != NAMESAKES[b.name][0]
     return a.group != b.group or a.group not in ("activation", "numbers")
+
+
+def _on_rounded_weights(case: Case, p: Precision | None) -> Case:
+    """Return the case with its weights rounded as they are declared to be."""
+    assert p is not None
+    weights = (Inexact.weight(name, array, p).value for name, array in case.named_weights.items())
+    return case.replace(weights=tuple(each.astype(old.dtype) for each, old in zip(weights, case.weights, strict=True)))
 
 
 def _size(case: Case) -> int:

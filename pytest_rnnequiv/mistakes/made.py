@@ -75,8 +75,14 @@ class _Refuted(Exception):
     """Something is broken."""
 
 
+#: How many runs are followed to try out a mistake.
+FEW = 8
+
+
 class _Refuting(Inspection):
     """An inspection that ends at the first thing that is broken: nearly all mistakes are refuted."""
+
+    most_runs = FEW
 
     def _found(self, finding: Finding) -> None:
         super()._found(finding)

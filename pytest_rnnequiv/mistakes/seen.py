@@ -22,7 +22,7 @@ from ..model.forward import Computed
 from ..model.trajectory import Trajectory
 from ..model.wiring import Unmade
 from .arithmetic import bits_of_marks
-from .made import Made, outputs_of, whole
+from .made import FEW, Made, outputs_of, whole
 
 __all__ = ["NOTHING", "Seen", "Told"]
 
@@ -58,6 +58,9 @@ NOTHING = Told()
 
 #: Runs of so few steps, with no larger numbers, in which rounding stays far below this share of the outputs.
 SHORT, LARGE, FAR = 6, 32.0, 0.02
+
+#: The same of numbers that are rounded to 8 bits, and to fewer.
+FAR_IN_8_BITS, FAR_IN_FEWER = 0.1, 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +127,15 @@ class Seen:
                 expected = expected[:, -1]
             if got.shape != expected.shape or not np.isfinite(expected).all():
                 return False
-            if np.abs(got - expected).max(initial=0.0) > FAR * np.abs(expected).max(initial=0.05):
+            if np.abs(got - expected).max(initial=0.0) > self._far * np.abs(expected).max(initial=0.05):
                 return True
         return False
+
+    @property
+    def _far(self) -> float:
+        """The share of the outputs that rounding stays far below."""
+        grain = max((each.grain for each in self.precision.formats.values()), default=0.0)
+        return FAR if not grain else FAR_IN_8_BITS if grain <= 2.0**-8 else FAR_IN_FEWER
 
     @property
     def _dtype(self) -> Any:
@@ -140,8 +149,10 @@ class Seen:
     def _near_what_is_computed(self) -> bool:
         """Whether nothing but rounding in single precision, over a few steps, parts what is computed from what is."""
         p, arrays = self.precision, self.case.numbers().values()
-        if p.unit > Precision.float32.unit or p.operand or p.activation_error or p.radius or p.coarseness:
+        if p.unit > Precision.float32.unit or p.operand or p.activation_error or p.radius or p.tables or p.coarseness:
             return False
+        if any(getattr(each, "overflow", "") == "wrap" for name, each in p.formats.items() if name != "accumulator"):
+            return False  # then what comes may be anywhere
         if max(call.T for call in self.case.calls) > SHORT or self.case.spec.two_outputs:
             return False
         large = max((float(np.abs(a).max(initial=0.0)) for a in arrays if a.dtype.kind == "f"), default=0.0)
@@ -172,6 +183,8 @@ class Seen:
 
 class _Wide(Inspection):
     """An inspection that keeps bounds which are too wide to acquit."""
+
+    most_runs = FEW
 
     def _sharp(self, got: Array, expected: Array, radius: Array, scale: Array) -> Array:
         return radius

@@ -402,8 +402,9 @@ def _nothing_shown(port: Port, counted: tally.Tally) -> str:
     return (
         f"{port.name}: none of {counted.cases} cases was conclusive (judged by {ways}), so nothing was shown. "
         "What rounding may do there is more than what would tell right from wrong. What helps: show the states (return "
-        "Trajectory(outputs=y, states=h)), support shorter sequences and fewer units, or declare a finer precision if "
-        "it has one."
+        "Trajectory(outputs=y, states=h); convert a model with return_sequences=True), support shorter sequences and "
+        "fewer units, or declare a finer precision if it has one. Of a quantized port, declare how it rounds "
+        "(Precision.int8_weights(), .dynamic_range_int8(), .fixed_point(...)): what is declared is computed."
     )
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from samples import generic
 
 from pytest_rnnequiv import Precision, Trajectory, judge, reference
+from pytest_rnnequiv.arithmetic.inexact import Inexact
 from pytest_rnnequiv.arithmetic.precision import KNOWN
 from pytest_rnnequiv.mistakes.activations import FAST_TANH
 
@@ -72,16 +73,16 @@ def test_gamma_covers_the_worst_case_of_n_roundings(n: int, name: str) -> None:
     assert gamma <= 2.1 * n * p.unit / (1 - n * p.unit - n * 2.0**-53) if n * p.unit < 0.9 else True
 
 
-def test_quantized_weights_have_half_a_step_of_room() -> None:
+def test_quantized_weights_are_known_numbers() -> None:
     p = Precision.float32.quantized(Wx=0.5, Wh=[0.25, 1.0])
     assert p.name == "float32, quantized weights"
     assert p.unit == Precision.float32.unit
-    assert p.radius["Wx"] == pytest.approx(0.25, rel=1e-5)
-    assert p.radius["Wx"] >= 0.25
-    assert p.radius["Wh"] == pytest.approx([0.125, 0.5], rel=1e-5)
+    weight = Inexact.weight("Wh", [[0.3, 0.3], [0.375, 0.5]], p)
+    assert weight.value.tolist() == [[0.25, 0.0], [0.375, 0.5]]  # two of them lie at ties
+    assert weight.bound.tolist() == [[0.0, 0.0], [0.125, 0.5]]
     more = p.quantized(bh=2.0)
-    assert set(more.radius) == {"Wx", "Wh", "bh"}
-    assert not Precision.float32.radius
+    assert set(more.formats) == {"Wx", "Wh", "bh"}
+    assert not Precision.float32.formats
     hash(p)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -116,10 +117,10 @@ def test_no_drawn_run_leaves_the_trajectory_bound(case: Case, p: Precision, seed
         compare_with_brute_force(case, p, 6, seed)
 
 
-def test_a_quantized_run_stays_in_the_trajectory_bound() -> None:
+def test_a_run_on_weights_that_are_known_to_some_extent_stays_in_the_trajectory_bound() -> None:
     case = generic(4, T=6)
     scale = 2.0**-9
-    p = Precision.float32.quantized(Wx=scale, Wh=scale, bh=scale, Wo=scale, bo=scale)
+    p = replace(Precision.float32, radius=dict.fromkeys(("Wx", "Wh", "bh", "Wo", "bo"), scale / 2))
     expected, radius, _ = trajectory_bound(case, p)
     rng = np.random.default_rng(0)
     for _ in range(60):

@@ -1,0 +1,93 @@
+"""Ties on the way of a run: where a number may be rounded to either of two neighbours, both runs are followed.
+
+A run of which no state is seen is known as long as every rounding has one outcome. A number within the arithmetic's own
+error of a tie has two, a whole step apart, and an enclosure of both grows from step to step. But a correct
+implementation has taken one of them. So the run is made for each choice (depth first, as a decision tree), and what is
+shown has to be near one of these runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .formats import Ends
+
+__all__ = ["MOST", "Ties", "all_runs"]
+
+Bools = npt.NDArray[np.bool_]
+
+#: Runs that are made at most; where there are more, the enclosure of all outcomes is what is left. So it is at once
+#: where the first run meets so many more ties than that allows that this is hopeless: few are met in all runs.
+MOST, SPARE = 64, 3
+
+
+class Ties:
+    """Choices for each sample of a batch, in the order in which ties are met; behind the last one, the lower outcome.
+
+    Attributes
+    ----------
+    met : list of list of bool
+        All choices of a run, of each sample.
+    """
+
+    def __init__(self, chosen: list[list[bool]]) -> None:
+        self.met: list[list[bool]] = [[] for _ in chosen]
+        self._chosen = chosen
+
+    def chosen(self, tie: Bools) -> Bools:
+        """Choose for each tie whether the higher outcome is taken; the first axis is that of the samples."""
+        up = np.zeros(tie.shape, bool)
+        for place in zip(*np.nonzero(tie), strict=True):
+            met, chosen = self.met[place[0]], self._chosen[place[0]]
+            up[place] = chosen[len(met)] if len(met) < len(chosen) else False
+            met.append(bool(up[place]))
+        return up
+
+    def decided(self, ends: Ends) -> Ends:
+        """Choose where there are two outcomes."""
+        if not ends.tie.any():
+            return ends
+        up = self.chosen(ends.tie)
+        one = np.where(up, ends.high, ends.low)
+        return ends._replace(low=np.where(ends.tie, one, ends.low), high=np.where(ends.tie, one, ends.high))
+
+
+def all_runs(run: Callable[[Ties], Any], of: Bools, most: int = MOST) -> tuple[list[tuple[Any, Bools]], Bools]:
+    """Make a run for each choice.
+
+    Parameters
+    ----------
+    run : callable
+        Makes the run, with its ties decided.
+    of : (samples,) bool array
+        Of which samples.
+    most : int
+        How many runs may be made.
+
+    Returns
+    -------
+    runs : list of (run, of)
+        Each run, and of which samples it is one that had not been made before.
+    known : (samples,) bool array
+        Of which samples these are all.
+    """
+    chosen: list[list[bool]] = [[] for _ in of]
+    new, lost = of.copy(), ~of
+    runs: list[tuple[Any, Bools]] = []
+    while new.any() and len(runs) < most:
+        ties = Ties(chosen)
+        runs.append((run(ties), new.copy()))
+        if len(runs) == 1:
+            lost |= new & (np.array([len(met) for met in ties.met]) > most.bit_length() + SPARE)
+            new &= ~lost
+        for n in np.flatnonzero(new):
+            path = ties.met[n]
+            while path and path[-1]:
+                path.pop()
+            new[n] = bool(path)
+            chosen[n] = [*path[:-1], True] if path else []
+    return runs, ~new & ~lost

@@ -1,0 +1,257 @@
+"""Coarse ports of the notebook's model and of gated cells, written from integers, as people write them by hand.
+
+They know nothing of the package but the case that they are given. Each does exactly what its precision declares.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pytest_rnnequiv import Precision, Trajectory
+from pytest_rnnequiv.arithmetic.formats import Fixed
+
+Array = Any
+
+
+def shifted(a: Array, bits: int, rounding: str) -> Array:
+    """Divide int64 by 2^bits."""
+    if not bits:
+        return a
+    if rounding == "floor":
+        return a >> bits
+    if rounding == "nearest-up":
+        return (a + (1 << (bits - 1))) >> bits
+    if rounding == "nearest-away":
+        return np.sign(a) * ((np.abs(a) + (1 << (bits - 1))) >> bits)
+    if rounding == "zero":
+        return np.sign(a) * (np.abs(a) >> bits)
+    low, rest = a >> bits, a & ((1 << bits) - 1)
+    half = 1 << (bits - 1)
+    return low + ((rest > half) | ((rest == half) & (low & 1 == 1)))
+
+
+def fitted(q: Array, kind: Fixed) -> Array:
+    """Saturate or wrap an integer."""
+    half = 1 << (kind.integer + kind.fraction)
+    if kind.overflow == "saturate":
+        return np.clip(q, -half, half - 1)
+    return (q + half) % (2 * half) - half
+
+
+def to_fixed(a: Array, kind: Fixed) -> Array:
+    """Round floats to integers that stand for multiples of a step."""
+    units = np.asarray(a, np.float64) * 2.0**kind.fraction
+    how: Any = {
+        "floor": np.floor, "zero": np.trunc, "nearest-even": np.rint, "nearest-up": lambda u: np.floor(u + 0.5),
+        "nearest-away": lambda u: np.copysign(np.floor(np.abs(u) + 0.5), u),
+    }[kind.rounding]  # fmt: skip
+    return fitted(how(units).astype(np.int64), kind)
+
+
+class FixedPort:
+    """SimpleRNN -> Dense in fixed point: integers, shifts, and a tanh in double that is rounded.
+
+    Parameters
+    ----------
+    wrong : callable, optional
+        What is done to the integers of a state before it is kept, by step.
+    """
+
+    def __init__(self, weights: Fixed, states: Fixed, sums: Fixed | None = None, wrong: Any = None) -> None:
+        self.weights, self.states, self.sums, self.wrong = weights, states, sums, wrong
+        self.precision = Precision.fixed_point(weights, states, sums=sums)
+
+    def run(self, case: Any) -> Trajectory:
+        w, s = self.weights, self.states
+        Wx, Wh, bh, Wo, bo = (to_fixed(a, w) for a in case.weights)
+        x = to_fixed(case.x, w)
+        behind = w.fraction + max(w.fraction, s.fraction)
+        h = np.zeros((case.N, case.M), np.int64)
+        states = []
+        for t in range(case.T):
+            a = (x[:, t] @ Wx) << (behind - 2 * w.fraction)
+            a = a + ((h @ Wh) << (behind - w.fraction - s.fraction)) + (bh << (behind - w.fraction))
+            if self.sums is None:
+                real = a / 2.0**behind
+            else:
+                cut = behind - self.sums.fraction
+                real = fitted(shifted(a, cut, self.sums.rounding), self.sums) / 2.0**self.sums.fraction
+            h = to_fixed(np.tanh(real), s)
+            if self.wrong is not None:
+                h = self.wrong(t, h)
+            states.append(h)
+        h = np.stack(states, 1)
+        y = (h @ Wo) + (bo << s.fraction)
+        return Trajectory(outputs=y / 2.0 ** (w.fraction + s.fraction), states=h / 2.0**s.fraction)
+
+
+class ApFixed:
+    """Everything in one narrow format: each product is cut and wrapped, and so is each sum."""
+
+    def __init__(self, bits: int, integer: int) -> None:
+        self.kind = Fixed(integer - 1, bits - integer, "floor", "wrap")
+        self.precision = Precision.ap_fixed(bits, integer)
+
+    def run(self, case: Any) -> Trajectory:
+        kind = self.kind
+        Wx, Wh, bh, Wo, bo = (to_fixed(a, kind) for a in case.weights)
+        x = to_fixed(case.x, kind)
+        h = np.zeros((case.N, case.M), np.int64)
+        states = []
+
+        def times(a: Array, w: Array) -> Array:
+            each = fitted((a[..., None] * w) >> kind.fraction, kind)
+            total = np.zeros(each.shape[:-2] + each.shape[-1:], np.int64)
+            for i in range(each.shape[-2]):
+                total = fitted(total + each[..., i, :], kind)
+            return total
+
+        for t in range(case.T):
+            a = fitted(fitted(times(x[:, t], Wx) + times(h, Wh), kind) + bh, kind)
+            h = to_fixed(np.tanh(a / 2.0**kind.fraction), kind)
+            states.append(h)
+        h = np.stack(states, 1)
+        y = fitted(times(h, Wo) + bo, kind)
+        return Trajectory(outputs=y / 2.0**kind.fraction, states=h / 2.0**kind.fraction)
+
+
+class Hybrid:
+    """Int8 kernels by output unit, and factors rounded by row and step: float32 throughout, sums in int32."""
+
+    def __init__(self, at_least: int = 1, nudge: Any = None) -> None:
+        self.precision = Precision.dynamic_range_int8(at_least=at_least)
+        self.at_least, self.nudge = at_least, nudge
+
+    def kernel(self, w: Array) -> tuple[Array, Array] | None:
+        if w.size < self.at_least:
+            return None
+        scale = (np.abs(w).max(0) / np.float32(127)).astype(np.float32)
+        q = np.rint(w / np.where(scale > 0, scale, 1))
+        return np.clip(q, -127, 127).astype(np.int32), scale
+
+    def times(self, a: Array, w: Array, kernel: Any) -> Array:
+        if kernel is None:
+            return a @ w
+        q, scale = kernel
+        low, high = np.minimum(a.min(1), np.float32(0)), np.maximum(a.max(1), np.float32(0))
+        own = ((high.astype(np.float64) - low) / 255).astype(np.float32)
+        inverse = np.where(own > 0, np.float32(1) / np.where(own > 0, own, np.float32(1)), np.float32(0))
+        zero = np.clip(np.rint(-128 - low.astype(np.float64) / np.where(own > 0, own, 1)), -128, 127).astype(np.float32)
+        units = zero[:, None] + inverse[:, None] * a
+        qa = np.clip(np.trunc(units + np.copysign(np.float32(0.5), units)), -128, 127).astype(np.int32)
+        if self.nudge is not None:
+            qa = self.nudge(qa)
+        total = qa @ q - zero.astype(np.int32)[:, None] * q.sum(0)
+        return total.astype(np.float32) * (own[:, None] * scale)
+
+    def run(self, case: Any) -> Trajectory:
+        Wx, Wh, bh, Wo, bo = case.weights
+        kernels = [self.kernel(w) for w in (Wx, Wh, Wo)]
+        h = np.zeros((case.N, case.M), np.float32)
+        states, outputs = [], []
+        for t in range(case.T):
+            h = np.tanh(self.times(case.x[:, t], Wx, kernels[0]) + self.times(h, Wh, kernels[1]) + bh)
+            states.append(h)
+            outputs.append(self.times(h, Wo, kernels[2]) + bo)
+        return Trajectory(outputs=np.stack(outputs, 1), states=np.stack(states, 1))
+
+
+def sigmoid(a: Array) -> Array:
+    return 1 / (1 + np.exp(-a))
+
+
+class FixedLSTM:
+    """An LSTM in fixed point: gates and states in one format, sums and the cell state in another."""
+
+    def __init__(self, weights: Fixed, states: Fixed, sums: Fixed) -> None:
+        self.weights, self.states, self.sums = weights, states, sums
+        self.precision = Precision.fixed_point(weights, states, sums=sums)
+
+    def run(self, case: Any) -> Trajectory:
+        w, s, of = self.weights, self.states, self.sums
+        Wx, Wh, bh, Wo, bo = (to_fixed(a, w) for a in case.weights)
+        x = to_fixed(case.x, w)
+        behind = 2 * max(w.fraction, s.fraction)
+        h, c = np.zeros((2, case.N, case.M), np.int64)
+        states = []
+
+        def summed(a: Array) -> Array:
+            return fitted(shifted(a, behind - of.fraction, of.rounding), of)
+
+        for t in range(case.T):
+            a = (x[:, t] @ Wx) << (behind - 2 * w.fraction)
+            a = a + ((h @ Wh) << (behind - w.fraction - s.fraction)) + (bh << (behind - w.fraction))
+            i, f, g, o = np.split(summed(a) / 2.0**of.fraction, 4, axis=-1)
+            i, f, o = (to_fixed(sigmoid(gate), s) for gate in (i, f, o))
+            g = to_fixed(np.tanh(g), s)
+            c = summed(((f * c) << (behind - s.fraction - of.fraction)) + ((i * g) << (behind - 2 * s.fraction)))
+            c_out = to_fixed(np.tanh(c / 2.0**of.fraction), s)
+            h = fitted(shifted(o * c_out, s.fraction, s.rounding), s)
+            states.append(h)
+        h = np.stack(states, 1)
+        y = (h @ Wo) + (bo << s.fraction)
+        return Trajectory(outputs=y / 2.0 ** (w.fraction + s.fraction), states=h / 2.0**s.fraction)
+
+
+class HybridGated(Hybrid):
+    """GRU (reset after) and LSTM by the same kernels."""
+
+    def run(self, case: Any) -> Trajectory:
+        Wx, Wh, bh, Wo, bo = case.weights
+        kernels = [self.kernel(w) for w in (Wx, Wh, Wo)]
+        h, c = np.zeros((2, case.N, case.M), np.float32)
+        states, outputs = [], []
+        for t in range(case.T):
+            ax, ah = self.times(case.x[:, t], Wx, kernels[0]), self.times(h, Wh, kernels[1])
+            if case.spec.cell.name == "GRU":
+                (xz, xr, xg), (hz, hr, hg) = np.split(ax + bh[0], 3, -1), np.split(ah + bh[1], 3, -1)
+                z, r = sigmoid(xz + hz), sigmoid(xr + hr)
+                h = z * h + (1 - z) * np.tanh(xg + r * hg)
+            else:
+                i, f, g, o = np.split(ax + ah + bh, 4, -1)
+                c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+                h = sigmoid(o) * np.tanh(c)
+            states.append(h)
+            outputs.append(self.times(h, Wo, kernels[2]) + bo)
+        return Trajectory(outputs=np.stack(outputs, 1), states=np.stack(states, 1))
+
+
+class Half:
+    """Everything kept in 16 bits, and computed in float32."""
+
+    def __init__(self, kind: Any, name: str) -> None:
+        self.kind, self.precision = kind, Precision.of(name)
+
+    def kept(self, a: Array) -> Array:
+        return np.asarray(a, np.float32).astype(self.kind).astype(np.float32)
+
+    def run(self, case: Any) -> Trajectory:
+        Wx, Wh, bh, Wo, bo = map(self.kept, case.weights)
+        x, h, states = self.kept(case.x), np.zeros((case.N, case.M), np.float32), []
+        for t in range(case.T):
+            h = self.kept(np.tanh(x[:, t] @ Wx + h @ Wh + bh))
+            states.append(h)
+        whole = np.stack(states, 1)
+        return Trajectory(outputs=self.kept(whole @ Wo + bo), states=whole)
+
+
+class Fp8(Half):
+    """Kernels, and what is multiplied with them, in 8 bits."""
+
+    def run(self, case: Any) -> Trajectory:
+        def narrow(a: Array) -> Array:
+            info = np.float32(self.largest)
+            return self.kept(np.clip(a, -info, info))
+
+        Wx, Wh, bh, Wo, bo = case.weights
+        Wx, Wh, Wo = map(narrow, (Wx, Wh, Wo))
+        h, states = np.zeros((case.N, case.M), np.float32), []
+        for t in range(case.T):
+            h = np.tanh(narrow(case.x[:, t]) @ Wx + narrow(h) @ Wh + bh)
+            states.append(h)
+        whole = np.stack(states, 1)
+        return Trajectory(outputs=narrow(whole) @ Wo + bo, states=whole)
+
+    largest = 448.0
