@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ..model.case import Case
-from ..model.layers import SimpleRNN
+from ..model.layers import GRU, SimpleRNN
 from ..model.spec import Spec
 from .table import counting, divergence
 
@@ -38,6 +38,24 @@ def _has_empty_row(case: Case) -> bool:
     return (
         case.spec.masked and first.initial_state and any(not case.inputs(call)[1].any(1).all() for call in case.calls)
     )
+
+
+def _numbers_of_nan(case: Case) -> bool:
+    lost = any("relu" in _functions(case.spec, i) for i in range(len(case.spec.directions)))
+    lost |= any(kind.name != "SimpleRNN" for layer in case.spec.directions for kind in layer.kinds)
+    return lost and any(np.isnan(array).any() for array in case.numbers().values() if array.dtype.kind == "f")
+
+
+@_divergence(
+    name="nan-becomes-a-number",
+    says="GRU and LSTM nodes, and Relu in an RNN node, make a number of a NaN: the state that it should destroy goes on "
+    "as if nothing had been",
+    instead="look for NaN in the inputs and the weights before the session is run",
+    smallest=lambda: counting(Spec(1, GRU(1)), [[[np.nan]]]),
+    in_case=_numbers_of_nan,
+)
+def _(spec: Spec) -> bool:
+    return False
 
 
 @_divergence(

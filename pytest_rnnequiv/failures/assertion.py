@@ -279,7 +279,8 @@ def assert_equivalent(
         step by step, or with the outputs of each layer, which are judged layer by layer. An ``.onnx`` file is run by
         ONNX Runtime where that is installed; other files are read, and what they say is computed by NumPy.
     precision : Precision or str, optional
-        The arithmetic that the implementation declares; by default that of the case's dtype.
+        The arithmetic that the implementation declares; by default that of the case's dtype, and of a file that is
+        run, what its runtime declares.
     run : callable, optional
         The implementation, case -> what it gives: a failure then tells what its answer depends on, and where it is
         right.
@@ -298,8 +299,8 @@ def assert_equivalent(
     if isinstance(case, (str, os.PathLike)) and isinstance(actual, (str, os.PathLike)):
         from .two_files import answers
 
-        for each, ask, name in answers(os.fspath(case), os.fspath(actual)):
-            _judged(each, ask, None if precision is None else Precision.of(precision), name)
+        for each, ask, its_own, name in answers(os.fspath(case), os.fspath(actual)):
+            _judged(each, ask, its_own if precision is None else Precision.of(precision), name)
         return
     if not isinstance(case, Case):
         hint = "; the case comes first" if isinstance(actual, Case) else ""

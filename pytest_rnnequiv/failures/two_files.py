@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arithmetic.precision import Precision
 from ..implementations.answering import PortFailure
 from ..implementations.errors import MissingRuntime
 from ..implementations.files import Model, read_model
@@ -32,8 +33,8 @@ WEIGHTS_ONLY = (".pt", ".pth", ".safetensors")
 RUN = (".onnx",)
 
 
-def answers(expected: str, actual: str) -> Iterator[tuple[Case, Callable[[], Any], str]]:
-    """Yield cases of the model in the first file, what asks the second for its answer, and what to call it.
+def answers(expected: str, actual: str) -> Iterator[tuple[Case, Callable[[], Any], Precision | None, str]]:
+    """Yield cases of the model in the first file, what asks the second for its answer, its arithmetic and its name.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def answers(expected: str, actual: str) -> Iterator[tuple[Case, Callable[[], Any
         name = f"{name.rstrip(',')}, which is {own[0]},"
     for seed, sizes in enumerate(SIZES):
         case = Case(spec, weights=weights, calls=(_inputs(spec, seed, *_sizes(spec, port, *sizes)),))
-        yield case, _asking(case, own, port, name), name
+        yield case, _asking(case, own, port, name), None if port is None else port.precision, name
 
 
 def _sizes(spec: Spec, port: Port | None, *sizes: int) -> Iterator[int]:

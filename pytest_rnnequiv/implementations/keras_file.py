@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..arithmetic.precision import Precision
 from ..model.case import Case
 from ..model.trajectory import Trajectory
 from .errors import ImplementationError
@@ -23,6 +24,11 @@ class KerasFile:
         self.name = os.path.basename(path)
         self.model = self._spec, self._weights = read_model(path, part)
         self._keras = KerasGraph()
+
+    @property
+    def precision(self) -> Precision | None:
+        """That of Keras as it runs here."""
+        return self._keras.precision
 
     def versions(self) -> dict[str, str]:
         """Versions of everything that takes part."""

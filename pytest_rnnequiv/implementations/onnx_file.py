@@ -20,7 +20,7 @@ from .files.limits import told
 from .files.model import Model, Part, shows_the_same
 from .files.onnx_data import load
 from .files.onnx_graph import Graph, spec_of, understood
-from .onnxruntime import session_of
+from .onnxruntime import precision_of, session_of
 
 __all__ = ["OnnxFile"]
 
@@ -36,6 +36,8 @@ class OnnxFile:
         What the file says; None where a spec cannot hold it.
     unread : str
         Why it cannot.
+    precision : Precision or None
+        That of ONNX Runtime.
     """
 
     first_timeout = 600.0
@@ -63,8 +65,13 @@ class OnnxFile:
         if more:
             names = ", ".join(each.name for each in more)
             raise ImplementationError(f"the model {path} has more inputs than one ({names}), which is not covered")
+        self.precision = precision_of(self.model[0].dtype if self.model else self._kind().name)
         # Of a NaN, the nodes of ONNX Runtime 1.32 make a number: 0.76 an LSTM, 0 a GRU. No file can help that.
         self.supports = Supports(cells=tuple(CELLS), nan=False, **self._sizes())
+
+    def _kind(self) -> np.dtype[Any]:
+        """The numbers of its input."""
+        return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(KINDS[self._x.type]))
 
     def _show_nodes(self, proto: Any) -> None:
         """Have the graph put out the states of its recurrent nodes."""
@@ -96,10 +103,9 @@ class OnnxFile:
         x = call.x
         if self._graph is not None and self._graph.axes.startswith("T"):
             x = x.swapaxes(0, 1)
-        kind = onnx.helper.tensor_dtype_to_np_dtype(KINDS[self._x.type])
         names = [each.name for each in self._session.get_outputs()]
         try:
-            answers = dict(zip(names, self._session.run(None, {self._x.name: x.astype(kind)}), strict=True))
+            answers = dict(zip(names, self._session.run(None, {self._x.name: x.astype(self._kind())}), strict=True))
         except Exception as error:  # its own, for sizes that do not fit
             raise ImplementationError(f"{self.name} does not take these inputs: {error}") from None
         layers = self._layers(case, answers)

@@ -9,7 +9,7 @@ from ..arithmetic.precision import Precision
 from .declaration import Supports
 from .onnx_model import ACTIVATIONS, OPTIONS, Array, OnnxImplementation
 
-__all__ = ["OnnxRuntime", "session_of"]
+__all__ = ["OnnxRuntime", "precision_of", "session_of"]
 
 
 def session_of(model: bytes) -> Any:
@@ -26,6 +26,14 @@ def session_of(model: bytes) -> Any:
 #: and sigmoid to -3e-7, which is 5 u (u = 2^-24) where 4 u are allowed everywhere. So 4 u more.
 ERROR = 4 * 2.0**-24
 
+#: What it computes float32 in.
+PRECISION = Precision.float32.with_activation_error(ERROR)
+
+
+def precision_of(dtype: str) -> Precision | None:
+    """Return the arithmetic of a model, hand-built or in a file, by its dtype; None for what that promises."""
+    return None if dtype in ("float16", "float64") else PRECISION
+
 
 class OnnxRuntime(OnnxImplementation):
     """``onnxruntime.InferenceSession(model).run``, with one thread: its numbers do not depend on how many there are."""
@@ -38,7 +46,7 @@ class OnnxRuntime(OnnxImplementation):
         options=OPTIONS,
         lengths=1,
     )
-    precision = Precision.float32.with_activation_error(ERROR)
+    precision = PRECISION
 
     def versions(self) -> dict[str, str]:
         """Name what takes part."""

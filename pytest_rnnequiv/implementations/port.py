@@ -48,6 +48,8 @@ class Port:
     calls: int = 0
     #: Whether it has weights of its own, and takes no others.
     own_weights: bool = False
+    #: The name of the runtime by which known divergences hold; empty for a user's own port.
+    way: str = ""
     #: The model that the run is about, whatever the port is able to.
     given: Model | None = None
     #: Cases of inputs that were recorded, for the model that is given or compiled in.
@@ -66,7 +68,11 @@ class Port:
 
         self.runner: Any = (Forked if isolated else InProcess)(implementation, name)
         self.declaration: Declaration = self.runner.declaration
+        self._known_as(identity, runtime)
+
+    def _known_as(self, identity: str, runtime: Runtime | None) -> None:
         self.identity, self.runtime = identity, runtime
+        self.way = "" if runtime is None else runtime.name
 
     @classmethod
     def from_path(cls, path: str) -> Port:
@@ -82,7 +88,7 @@ class Port:
         port = cls.__new__(cls)
         port.runner = Spawned(path)
         port.declaration = port.runner.declaration
-        port.identity, port.runtime = path, None
+        port._known_as(path, None)
         return port
 
     @classmethod
@@ -95,7 +101,7 @@ class Port:
             If it cannot be loaded there; the message says why.
         """
         port = cls.from_path(f"{__package__}.{runtime.module}:{runtime.attribute}")
-        port.identity, port.runtime = runtime.name, runtime
+        port._known_as(runtime.name, runtime)
         return port
 
     @property
@@ -117,11 +123,6 @@ class Port:
     def secondary(self) -> bool:
         """Whether it leaves the volume to another of its group."""
         return self.runtime is not None and self.runtime.secondary
-
-    @property
-    def way(self) -> str:
-        """The name of the runtime that it is, by which known divergences hold; empty for a user's own port."""
-        return "" if self.runtime is None else self.runtime.name
 
     @property
     def precision(self) -> Precision | None:

@@ -62,6 +62,8 @@ class Runtime:
         The extra of this package that installs what it needs; empty where the package needs it itself.
     isolated : bool
         Whether it runs in a process of its own, so that it may die or hang, and keeps its threads to itself.
+    runs : str
+        Of what runs model files, the runtime by its name: what is known of that one holds of it too.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Runtime:
     builds_models: bool = False
     extra: str = ""
     isolated: bool = False
+    runs: str = ""
 
     @property
     def install(self) -> str:
@@ -131,9 +134,13 @@ BUILT_IN: dict[str, Runtime] = {
 FILES: dict[str, Runtime] = {
     **dict.fromkeys(
         (".keras", ".h5", ".hdf5"),
-        Runtime("Keras", "keras_file", "KerasFile", ("tensorflow", "keras", "h5py"), "files"),
+        Runtime("Keras", "keras_file", "KerasFile", ("tensorflow", "keras", "h5py"), "files", runs="keras-graph"),
     ),
-    ".onnx": Runtime("ONNX Runtime", "onnx_file", "OnnxFile", ("onnx", "onnxruntime"), "files", extra="onnxruntime"),
+    ".onnx": Runtime(
+        *("ONNX Runtime", "onnx_file", "OnnxFile", ("onnx", "onnxruntime"), "files"),
+        extra="onnxruntime",
+        runs="onnxruntime",
+    ),
 }
 
 #: Names for several at once. ``keras`` is Keras as installed, run in each of the ways that people run it.
@@ -311,7 +318,7 @@ def resolve(name: str, part: Part = "whole") -> Port:
     if of_file is None:
         return Port(built_in, name=name, identity=name, runtime=runtime)
     port = Port(built_in, name=name, identity=name)
-    port.own_weights = True
+    port.own_weights, port.way = True, of_file.runs
     return port
 
 

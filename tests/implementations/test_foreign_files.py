@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pytest_rnnequiv import (
     layouts,
     read_model,
 )
+from pytest_rnnequiv.failures.two_files import answers
 from pytest_rnnequiv.implementations.errors import ImplementationError, MissingRuntime
 from pytest_rnnequiv.implementations.registry import check_available, resolve
 
@@ -329,6 +331,23 @@ def test_onnx(name: str, tmp_path: Path) -> None:
     verdict = judge(case, shown)
     assert verdict.equivalent, verdict
     assert [layer is not None for layer in shown.shown_layers] == [True] * len(spec.layers)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_a_right_file_is_judged_in_the_arithmetic_of_its_runtime(activation: str, tmp_path: Path) -> None:
+    """The candidate of a GRU of ONNX Runtime passes the limits of tanh and of sigmoid, in a file too."""
+    pytest.importorskip("onnxruntime")
+    onnx_model = import_module("pytest_rnnequiv.implementations.onnx_model").onnx_model
+    file, declared = tmp_path / "model.onnx", resolve("onnxruntime").precision
+    for seed in range(6):
+        case = filled(Spec.simple(1, 4, 1, activation, cell="GRU"), seed)
+        case = case.replace(Wh=0 * case.Wh, x=np.linspace(-60, 60, 2000).reshape(-1, 2, 1))
+        file.write_bytes(onnx_model(case).SerializeToString())
+        port = resolve(str(file))
+        assert port.precision == declared
+        verdict = judge(case, port.run(case), port.precision)
+        assert verdict.equivalent, verdict
+    assert [precision for *_, precision, _ in answers(str(file), str(file))] == [declared] * 3
 
 
 def test_weights_that_lie_beside_the_model(tmp_path: Path) -> None:
