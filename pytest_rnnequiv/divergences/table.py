@@ -47,7 +47,13 @@ __all__ = [
 WAYS = ("keras-graph", "keras-call", "keras-predict")
 
 #: What runs the model of another: the divergences of that one are in it too.
-INHERITED = {"litert": "keras-graph"}
+INHERITED = {
+    "litert": "keras-graph",
+    "keras-xla": "keras-graph",
+    "keras-export": "keras-graph",
+    **dict.fromkeys(("keras-implementation-1", "keras-reloaded", "keras-h5"), "keras-call"),
+    **dict.fromkeys(("keras-jax", "keras-torch", "keras-numpy", "keras-openvino"), "keras-call"),
+}
 
 
 @dataclass(frozen=True, eq=False)

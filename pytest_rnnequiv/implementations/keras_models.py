@@ -49,10 +49,14 @@ class Built:
     model: Any
     layers: list[Any]
 
-    def run(self, case: Case, ask: Callable[[list[Any]], Any]) -> Trajectory:
-        """Make the calls of a case one after the other, with its weights in the model; `ask` calls the model."""
+    def run(self, case: Case, ask: Callable[[list[Any]], Any], fill: bool = True) -> Trajectory:
+        """Make the calls of a case one after the other, with its weights in the model; `ask` calls the model.
+
+        Without `fill`, the model has its weights already.
+        """
         _, keras = load()
-        self.model.set_weights(list(case.weights))
+        if fill:
+            self.model.set_weights(list(case.weights))
         self.reset()
         calls = []
         for call in case.calls:
@@ -161,13 +165,15 @@ class Graph:
     open. The weights of a stateful model stay in its variables, since its states do too: ``stateless_call`` does not
     return them.
 
+    With `xla`, they are compiled by XLA, for each ``N`` and ``T`` anew.
+
     Raises
     ------
     ImportError
         If Keras runs on another backend than TensorFlow.
     """
 
-    def __init__(self, built: Built) -> None:
+    def __init__(self, built: Built, xla: bool = False) -> None:
         tf, keras = load()
         if tf is None:
             raise no_graph(keras.config.backend())
@@ -183,7 +189,7 @@ class Graph:
 
         def compiled(function: Any, *outer: int | None) -> Any:
             signature = [tf.TensorSpec((*outer, *v.shape), v.dtype) for v in single]
-            return tf.function(function, input_signature=signature, autograph=False)
+            return tf.function(function, input_signature=signature, autograph=False, jit_compile=xla or None)
 
         self.one, self.pack = compiled(one), compiled(pack, None)
         # NumPy has no bfloat16; up to Keras 3.4 an Input takes on the dtype that its first layer computes in
@@ -237,14 +243,14 @@ class Graph:
         return [enter(array) for enter, array in zip(self._entered, arrays, strict=True)]
 
 
-def graph(spec: Spec, everything: bool = True) -> Graph:
+def graph(spec: Spec, everything: bool = True, xla: bool = False) -> Graph:
     """Compile the model of a spec, as :func:`build` builds it, or return the one that there is."""
-    return _graph(spec, everything)
+    return _graph(spec, everything, xla)
 
 
 @lru_cache(maxsize=KEPT)
-def _graph(spec: Spec, everything: bool) -> Graph:
-    return Graph(_build(spec, everything))
+def _graph(spec: Spec, everything: bool, xla: bool) -> Graph:
+    return Graph(_build(spec, everything), xla)
 
 
 def forget() -> None:

@@ -105,6 +105,18 @@ def _keras(way: str, attribute: str, *, secondary: bool = False) -> Runtime:
     return Runtime(f"keras-{way}", "keras", attribute, libraries, "keras", secondary=secondary, builds_models=True)
 
 
+def _keras_way(
+    way: str, attribute: str, libraries: tuple[str, ...] = ("tensorflow", "keras"), extra: str = ""
+) -> Runtime:
+    """One that is asked for by its name, and runs in a process of its own."""
+    return Runtime(
+        *(f"keras-{way}", "keras_ways", attribute, libraries, f"keras-{way}"),
+        builds_models=True,
+        extra=extra,
+        isolated=True,
+    )
+
+
 def _other(
     name: str, module: str, attribute: str, libraries: tuple[str, ...], *, extra: str = "", builds_models: bool = False
 ) -> Runtime:
@@ -120,6 +132,15 @@ BUILT_IN: dict[str, Runtime] = {
         _keras("graph", "KerasGraph"),
         _keras("call", "KerasCall", secondary=True),
         _keras("predict", "KerasPredict", secondary=True),
+        _keras_way("xla", "KerasXla"),
+        _keras_way("implementation-1", "KerasImplementation1"),
+        _keras_way("reloaded", "KerasReloaded"),
+        _keras_way("h5", "KerasH5"),
+        _keras_way("export", "KerasExport"),
+        _keras_way("jax", "KerasJax", ("keras", "jax"), "jax"),
+        _keras_way("torch", "KerasTorch", ("keras", "torch"), "torch"),
+        _keras_way("numpy", "KerasNumpy", ("keras", "jax"), "jax"),
+        _keras_way("openvino", "KerasOpenVino", ("keras", "openvino"), "openvino"),
         Runtime("numpy", "numpy_loop", "NumpyLoop", ("numpy",), "numpy"),
         _other("torch", "torch", "TorchLayers", ("torch",)),
         _other("onnxruntime", "onnxruntime", "OnnxRuntime", ("onnx", "onnxruntime")),

@@ -1,0 +1,219 @@
+"""More ways of running Keras: compiled by XLA, saved and loaded again, exported, on its other backends.
+
+==========================  =======================================================================================
+``keras-xla``               the ``tf.function`` of ``keras-graph`` with ``jit_compile=True``
+``keras-implementation-1``  ``model(x)``, GRU and LSTM with ``implementation=1``: a product for each gate
+``keras-reloaded``          ``model.save("model.keras")``, ``keras.models.load_model``, ``model(x)``
+``keras-h5``                the same by ``model.h5``
+``keras-export``            ``model.export(folder)``, ``tf.saved_model.load(folder).serve(x)``
+``keras-jax``, ...          ``model(x)`` on another backend
+==========================  =======================================================================================
+
+Each runs in a process of its own, since Keras has one backend in a process, and it is chosen before Keras is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..model.case import Case
+from ..model.spec import OPTIONS, POLICIES, Spec
+from ..model.trajectory import Trajectory
+from ._quiet import load
+from .declaration import Supports
+from .keras import KerasCall, KerasGraph, KerasImplementation
+from .keras_models import Built, build, flat, given, graph, one_or_all, retracing
+
+__all__ = [
+    "KerasExport",
+    "KerasH5",
+    "KerasImplementation1",
+    "KerasJax",
+    "KerasNumpy",
+    "KerasOpenVino",
+    "KerasReloaded",
+    "KerasTorch",
+    "KerasXla",
+]
+
+#: Exported models that are kept.
+KEPT = 32
+
+
+class KerasXla(KerasGraph):
+    """``tf.function(..., jit_compile=True)``: compiled by XLA anew for each number of samples and of steps."""
+
+    name = "keras-xla"
+
+    def run_many(self, cases: Sequence[Case]) -> list[Any]:
+        """Run several cases, one after the other."""
+        return [self.run(case) for case in cases]
+
+    def _run(self, case: Case, everything: bool) -> Trajectory:
+        return graph(case.spec, everything, xla=True).run(case)
+
+
+class KerasImplementation1(KerasCall):
+    """``model(x)`` of GRU and LSTM with ``implementation=1``; 2, the default, is what ``keras-call`` runs."""
+
+    name = "keras-implementation-1"
+
+    def _ask(self, built: Built, entered: list[Any]) -> Any:
+        with _implementation(built, 1):
+            return super()._ask(built, entered)
+
+
+@contextmanager
+def _implementation(built: Built, number: int) -> Iterator[None]:
+    """Have the cells of a model compute in another way for a time; a model that is called eagerly heeds that."""
+    cells = [cell for layer in built.layers for cell in _cells(layer) if hasattr(cell, "implementation")]
+    before = [cell.implementation for cell in cells]
+    try:
+        for cell in cells:
+            cell.implementation = number
+        yield
+    finally:
+        for cell, kept in zip(cells, before, strict=True):
+            cell.implementation = kept
+
+
+def _cells(layer: Any) -> Iterator[Any]:
+    if hasattr(layer, "forward_layer"):
+        yield from (*_cells(layer.forward_layer), *_cells(layer.backward_layer))
+    else:
+        yield from getattr(layer.cell, "cells", [layer.cell])
+
+
+class KerasReloaded(KerasCall):
+    """``model(x)`` of what was saved with the weights of the case, and loaded again."""
+
+    name = "keras-reloaded"
+    suffix: ClassVar[str] = ".keras"
+
+    def _run(self, case: Case, everything: bool) -> Trajectory:
+        built = build(case.spec, everything)
+        built.model.set_weights(list(case.weights))
+        again = self._saved(built)
+        return again.run(case, lambda entered: self._ask(again, entered), fill=False)
+
+    def _saved(self, built: Built) -> Built:
+        _, keras = load()
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            file = os.path.join(folder, f"model{self.suffix}")
+            built.model.save(file)
+            model = keras.models.load_model(file, compile=False)
+        return replace(built, model=model, layers=[model.get_layer(layer.name) for layer in built.layers])
+
+
+class KerasH5(KerasReloaded):
+    """The same in the older format, HDF5."""
+
+    name = "keras-h5"
+    suffix = ".h5"
+
+
+class KerasExport(KerasImplementation):
+    """``tf.saved_model.load(folder).serve(x)`` of ``model.export(folder)``.
+
+    A model is exported once; the weights of a case are put into the variables of what was loaded. What is exported has
+    no state between calls, so stateful layers are not asked about.
+    """
+
+    name = "keras-export"
+    declared = replace(
+        KerasImplementation.declared, options=tuple(option for option in OPTIONS if option != "stateful")
+    )
+
+    def _run(self, case: Case, everything: bool) -> Trajectory:
+        built, served = _exported(case.spec, everything)
+        with retracing():
+            calls = []
+            for variable, weight in zip(served.variables, case.weights, strict=True):
+                variable.assign(weight)
+            for call in case.calls:
+                entered = [
+                    np.asarray(each, dtype) for each, dtype in zip(given(call), _dtypes(built.model), strict=True)
+                ]
+                shown = [each.numpy() for each in flat(served.serve(one_or_all(entered)))]
+                calls.append(built.trajectory(shown, {}))
+        return Trajectory.of_calls(calls)
+
+
+def _dtypes(model: Any) -> list[str]:
+    return [each.dtype for each in model.inputs]
+
+
+@lru_cache(maxsize=KEPT)
+def _exported(spec: Spec, everything: bool) -> tuple[Built, Any]:
+    tf, _ = load()
+    built = build(spec, everything)
+    with tempfile.TemporaryDirectory() as folder, retracing():
+        built.model.export(folder, verbose=False)
+        return built, tf.saved_model.load(folder)
+
+
+# ---- other backends ----
+
+
+class _OnBackend(KerasCall):
+    """``model(x)`` on another backend than TensorFlow.
+
+    Raises
+    ------
+    ImportError
+        If Keras has been imported here already, on yet another one.
+    """
+
+    backend: ClassVar[str]
+
+    def __init__(self) -> None:
+        os.environ["KERAS_BACKEND"] = self.backend
+        _, keras = load()
+        if keras.config.backend() != self.backend:
+            raise ImportError(f"{self.name} needs a process of its own: Keras runs on {keras.config.backend()} here")
+
+
+#: What Keras's other backends can be asked: JAX computes float64 in float32 unless it is told otherwise.
+_DECLARED = replace(KerasImplementation.declared, dtypes=tuple(policy for policy in POLICIES if policy != "float64"))
+
+
+class KerasJax(_OnBackend):
+    """Keras on JAX."""
+
+    name = "keras-jax"
+    backend = "jax"
+    declared = _DECLARED
+
+
+class KerasTorch(_OnBackend):
+    """Keras on PyTorch."""
+
+    name = "keras-torch"
+    backend = "torch"
+    declared = _DECLARED
+
+
+class KerasNumpy(_OnBackend):
+    """Keras on NumPy; of JAX it uses the shapes only."""
+
+    name = "keras-numpy"
+    backend = "numpy"
+    declared: ClassVar[Supports] = replace(_DECLARED, dtypes=("float32",))
+
+
+class KerasOpenVino(_OnBackend):
+    """Keras on OpenVINO."""
+
+    name = "keras-openvino"
+    backend = "openvino"
+    declared: ClassVar[Supports] = replace(_DECLARED, dtypes=("float32",))
