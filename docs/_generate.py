@@ -149,7 +149,7 @@ def runtimes() -> str:
 def runtime_divergences() -> str:
     """Return the table of the known divergences of runtimes beside Keras, wrong values first."""
     rows = ["| runtime | name | what happens | instead | seen in |", "|---|---|---|---|---|"]
-    others = [each for each in known.DIVERGENCES if each.library != "keras"]
+    others = [each for each in known.DIVERGENCES if each not in DIVERGENCES]
     for each in sorted(others, key=lambda each: (not each.silent, each.library)):
         ways = ", ".join(f"`{way}`" for way in each.ways)
         until = f", right since {each.until}" if each.until else ""

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from .run_state import state
 
-__all__ = ["CHECK", "IDENTITY", "PREFIX", "Tally", "VerdictLike", "close", "current", "take", "watch"]
+__all__ = ["CHECK", "IDENTITY", "PREFIX", "Feature", "Tally", "VerdictLike", "close", "current", "take", "watch"]
 
 PREFIX = "rnn_equiv."
 """How the names of the user properties begin that bear a tally."""
@@ -47,6 +47,40 @@ class VerdictLike(Protocol):
     @property
     def error_over_bound(self) -> float:
         """The worst error as a fraction of what rounding may do."""
+
+
+@dataclass
+class Feature:
+    """What was judged of the cases that have some feature, such as a mask: one cell of the matrix.
+
+    Attributes
+    ----------
+    equivalent, inconclusive, different
+        How many cases.
+    worst
+        The worst error over its bound, of those that are equivalent.
+    known
+        Names of known divergences that were shown.
+    """
+
+    equivalent: int = 0
+    inconclusive: int = 0
+    different: int = 0
+    worst: float = 0.0
+    known: list[str] = field(default_factory=list)
+
+    def add(self, other: Feature) -> None:
+        """Add up two cells."""
+        self.equivalent += other.equivalent
+        self.inconclusive += other.inconclusive
+        self.different += other.different
+        self.worst = max(self.worst, other.worst)
+        self.known += (name for name in other.known if name not in self.known)
+
+    def clear(self) -> None:
+        """Forget what was judged."""
+        self.equivalent = self.inconclusive = self.different = 0
+        self.worst = 0.0
 
 
 @dataclass
@@ -80,6 +114,8 @@ class Tally:
     covered
         In how many cases two options came together in one layer, in alphabetical order; twice the same is an option.
         0 where they might have come.
+    features
+        What was judged, by features of the cases; those that an implementation does not declare are left out.
     """
 
     implementation: str = ""
@@ -94,6 +130,7 @@ class Tally:
     notes: list[str] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
     covered: dict[tuple[str, str], int] = field(default_factory=dict)
+    features: dict[str, Feature] = field(default_factory=dict)
 
     @property
     def inconclusive(self) -> int:
@@ -134,6 +171,14 @@ class Tally:
         for pair in combinations_with_replacement(sorted(options), 2):
             self.covered[pair] = self.covered.get(pair, 0) + cases
 
+    def feature(self, name: str, status: str = "", error_over_bound: float = 0.0) -> None:
+        """Count a judged case for a feature; without a status, that there may be some."""
+        cell = self.features.setdefault(name, Feature())
+        if status:
+            setattr(cell, status, getattr(cell, status) + 1)
+        if status == "equivalent":
+            cell.worst = max(cell.worst, error_over_bound)
+
     def add(self, other: Tally) -> None:
         """Add up two tallies, as a table does."""
         self.implementation = self.implementation or other.implementation
@@ -143,6 +188,8 @@ class Tally:
             self.way[way] = self.way.get(way, 0) + cases
         for pair, cases in other.covered.items():
             self.covered[pair] = self.covered.get(pair, 0) + cases
+        for name, cell in other.features.items():
+            self.features.setdefault(name, Feature()).add(cell)
         self.cases += other.cases
         self.conclusive += other.conclusive
         self.failures += other.failures
@@ -169,6 +216,9 @@ class Tally:
         properties += (("note", note) for note in self.notes)
         if self.covered:
             properties.append(("covered", _packed(self.covered)))
+        if self.features:
+            cells = {name: list(vars(cell).values()) for name, cell in self.features.items()}
+            properties.append(("features", json.dumps(cells, separators=(",", ":"))))
         return [(PREFIX + name, value) for name, value in properties]
 
     @classmethod
@@ -190,6 +240,8 @@ class Tally:
                 tally.notes.append(value)
             elif kind == "covered":
                 tally.covered = _unpacked(value)
+            elif kind == "features":
+                tally.features = {name: Feature(*cell) for name, cell in json.loads(value).items()}
             elif kind != "inconclusive":
                 setattr(tally, kind, value)
         return tally if found else None

@@ -48,8 +48,8 @@ def _numbers_of_nan(case: Case) -> bool:
 
 @_divergence(
     name="nan-becomes-a-number",
-    says="GRU and LSTM nodes, and Relu in an RNN node, make a number of a NaN: the state that it should destroy goes on "
-    "as if nothing had been",
+    says="GRU and LSTM nodes, and Relu in an RNN node, make a number of a NaN: the state that it should destroy goes "
+    "on as if nothing had been",
     instead="look for NaN in the inputs and the weights before the session is run",
     smallest=lambda: counting(Spec(1, GRU(1)), [[[np.nan]]]),
     in_case=_numbers_of_nan,

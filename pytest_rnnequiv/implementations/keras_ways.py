@@ -14,6 +14,7 @@ Each runs in a process of its own, since Keras has one backend in a process, and
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import warnings
@@ -26,10 +27,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..model.case import Case
-from ..model.spec import OPTIONS, POLICIES, Spec
+from ..model.spec import OPTIONS, Spec
 from ..model.trajectory import Trajectory
 from ._quiet import load
-from .declaration import Supports
 from .keras import KerasCall, KerasGraph, KerasImplementation
 from .keras_models import Built, build, flat, given, graph, one_or_all, retracing
 
@@ -107,12 +107,25 @@ class KerasReloaded(KerasCall):
 
     def _saved(self, built: Built) -> Built:
         _, keras = load()
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with tempfile.TemporaryDirectory() as folder, _without_advice():
             file = os.path.join(folder, f"model{self.suffix}")
             built.model.save(file)
             model = keras.models.load_model(file, compile=False)
         return replace(built, model=model, layers=[model.get_layer(layer.name) for layer in built.layers])
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Leave out that HDF5 is the older format: here that is meant."""
+    logger = logging.getLogger("absl")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
 
 
 class KerasH5(KerasReloaded):
@@ -138,8 +151,7 @@ class KerasExport(KerasImplementation):
         built, served = _exported(case.spec, everything)
         with retracing():
             calls = []
-            for variable, weight in zip(served.variables, case.weights, strict=True):
-                variable.assign(weight)
+            _fill(built, served, case)
             for call in case.calls:
                 entered = [
                     np.asarray(each, dtype) for each, dtype in zip(given(call), _dtypes(built.model), strict=True)
@@ -147,6 +159,17 @@ class KerasExport(KerasImplementation):
                 shown = [each.numpy() for each in flat(served.serve(one_or_all(entered)))]
                 calls.append(built.trajectory(shown, {}))
         return Trajectory.of_calls(calls)
+
+
+def _fill(built: Built, served: Any, case: Case) -> None:
+    """Put weights into the variables of what was loaded: those of the model, the seeds of dropouts among them."""
+    places = {id(variable): i for i, variable in enumerate(built.model.variables)}
+    if len(served.variables) != len(places):
+        raise NotImplementedError(
+            f"what was exported has {len(served.variables)} variables, and the model {len(places)}"
+        )
+    for own, weight in zip(built.model.weights, case.weights, strict=True):
+        served.variables[places[id(own)]].assign(weight)
 
 
 def _dtypes(model: Any) -> list[str]:
@@ -183,8 +206,9 @@ class _OnBackend(KerasCall):
             raise ImportError(f"{self.name} needs a process of its own: Keras runs on {keras.config.backend()} here")
 
 
-#: What Keras's other backends can be asked: JAX computes float64 in float32 unless it is told otherwise.
-_DECLARED = replace(KerasImplementation.declared, dtypes=tuple(policy for policy in POLICIES if policy != "float64"))
+#: What Keras's other backends are asked: JAX computes float64 in float32 unless it is told otherwise, PyTorch some of
+#: its products, and not all of them have the kernels of initializers in 16 bits.
+_DECLARED = replace(KerasImplementation.declared, dtypes=("float32",))
 
 
 class KerasJax(_OnBackend):
@@ -208,7 +232,7 @@ class KerasNumpy(_OnBackend):
 
     name = "keras-numpy"
     backend = "numpy"
-    declared: ClassVar[Supports] = replace(_DECLARED, dtypes=("float32",))
+    declared = _DECLARED
 
 
 class KerasOpenVino(_OnBackend):
@@ -216,4 +240,4 @@ class KerasOpenVino(_OnBackend):
 
     name = "keras-openvino"
     backend = "openvino"
-    declared: ClassVar[Supports] = replace(_DECLARED, dtypes=("float32",))
+    declared = _DECLARED

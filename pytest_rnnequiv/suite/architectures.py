@@ -23,6 +23,7 @@ from ..model.spec import Spec
 from ..strategies import architecture_pool, generic_case, packs
 from ..strategies.architectures import features, pool_members
 from .drawing import choose, heeding, near, need, opening_shape, steer
+from .features import diverges
 from .registry import PROFILES, Data, Opening, check, running
 from .verification import budget, introduce, verify
 
@@ -233,6 +234,7 @@ def show_divergence(port: Port, divergence: Divergence) -> None:
         failure.ask_again = None  # it fails each time, as it is known to
         if divergence.exists(port.way, installed(divergence.library)):
             failure.leave_unexplained()
+            diverges(failure.case, divergence.name)
         # It had to be different: that is no failure, and nothing that the summary should measure.
         counted.failures, counted.worst_error_over_bound, counted.way = 0, 0.0, {}
         raise

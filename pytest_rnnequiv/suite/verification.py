@@ -24,7 +24,7 @@ from ..mistakes.diagnosis import Diagnosis, explain
 from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
 from ..run_state import state
-from . import asking_again, told_before
+from . import asking_again, features, told_before
 from .probing import probed
 
 __all__ = [
@@ -290,6 +290,7 @@ def introduce(port: Port) -> None:
     now = tally.current()
     now.implementation = port.name
     now.versions.update(port.versions())
+    features.open_matrix(port.supports)
     left_out = port.supports.left_out()
     note = f"{port.name} was asked for {left_out}: that is what it supports"
     if left_out and note not in now.notes:
@@ -343,6 +344,7 @@ def verify(port: Port, cases: Sequence[Case]) -> None:
             tally.current().declined += 1
             continue
         tally.current().record(verdict)
+        features.count(case, verdict)
         if verdict.different:
             failure = _failure(port, observation, case, verdict, spent)
             asking_again.prepare(failure, port, cases, number, in_batch=answers[number] is not None)

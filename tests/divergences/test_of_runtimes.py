@@ -9,12 +9,13 @@ from importlib.util import find_spec
 import pytest
 
 from pytest_rnnequiv import SimpleRNN, Spec, judge, reference
+from pytest_rnnequiv.divergences import keras
 from pytest_rnnequiv.divergences.known import DIVERGENCES, concerning, installed
 from pytest_rnnequiv.implementations.registry import BUILT_IN, resolve
 from pytest_rnnequiv.implementations.runner import PortFailure
 from pytest_rnnequiv.suite.architectures import divergences
 
-OTHERS = [each for each in DIVERGENCES if each.library != "keras"]
+OTHERS = [each for each in DIVERGENCES if each not in keras.DIVERGENCES]
 NAMES = [f"{each.ways[0]}-{each}" for each in OTHERS]
 
 

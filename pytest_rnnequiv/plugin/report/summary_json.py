@@ -11,7 +11,7 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from ... import __version__
-from . import Entry, Ledger
+from . import Entry, Ledger, matrix
 
 if TYPE_CHECKING:
     from ...failures.story import Story
@@ -39,6 +39,8 @@ def summary(ledger: Ledger, profile: str) -> dict[str, Any]:
             check = entry.check or entry.nodeid
             # A check may have parameters of its own.
             whole["checks"][entry.nodeid if check in whole["checks"] else check] = _numbers(entry)
+    for label, features in matrix.cells(ledger).items():
+        implementations[label]["features"] = features
     return {
         "format": FORMAT,
         "interrupted": ledger.interrupted,

@@ -26,7 +26,7 @@ import pytest
 
 from pytest_rnnequiv import tally
 from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, GIVEN, Settings, to_check
-from pytest_rnnequiv.plugin.report import Entry, Ledger
+from pytest_rnnequiv.plugin.report import Entry, Ledger, matrix
 from pytest_rnnequiv.tally import Tally
 from pytest_rnnequiv.wording import wrapped
 
@@ -232,6 +232,7 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
             _write_table(reporter, ledger, room=_MOST_LINES - 1 - len(remarks))
             if reporter.verbosity > 0:
                 _write_coverage(reporter, _sum(ledger.counted).covered)
+                _write_matrix(reporter, ledger)
     for remark in remarks:
         _write_wrapped(reporter, remark.text, remark.markup)
 
@@ -277,6 +278,14 @@ def _write_coverage(reporter: pytest.TerminalReporter, covered: dict[tuple[str, 
         once += f"; {missed} more might have, and there was no time"
     said = f"{_plural(len(together), 'pair')} of options came together in one layer{once}"
     _write_wrapped(reporter, said, {"light": True})
+
+
+def _write_matrix(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
+    """Write which implementation computes what rightly, by features."""
+    if found := matrix.cells(ledger):
+        reporter.write_line("")
+        for line in matrix.plain(found, reporter._tw.fullwidth):
+            reporter.write_line(line)
 
 
 def _judged_by(counted: Tally) -> str:

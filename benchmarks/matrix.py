@@ -1,0 +1,76 @@
+"""Make docs/matrix.md: implementations by features, each cell from a run that this script makes.
+
+    python benchmarks/matrix.py [--profile default] [NAME ...]
+
+For each implementation that is installed, or those that are named, it runs ``pytest --rnn-equiv --rnn-equiv-impl NAME``
+in an empty folder, and writes what its ``summary.json`` says. Several minutes each with the profile ``default``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pytest_rnnequiv.divergences.known import DIVERGENCES
+from pytest_rnnequiv.implementations.registry import BUILT_IN, absent
+from pytest_rnnequiv.plugin.report.matrix import markdown
+
+PAGE = Path(__file__).parents[1] / "docs" / "matrix.md"
+
+HEAD = """# Implementations by features
+
+What a run has shown of each implementation that comes with the plugin, by the features of the networks that it was
+asked about. No cell is written by hand: `python benchmarks/matrix.py` runs the suite and writes this page. With `-v`,
+`pytest --rnn-equiv` prints the same table of any run, and `summary.json` has it under `features`.
+
+"""
+
+
+def ran(name: str, profile: str) -> dict[str, Any]:
+    """Run the suite on one implementation: what its ``summary.json`` says."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rnn-equiv"]
+        command += ["--rnn-equiv-impl", name, "--rnn-equiv-profile", profile, "--rnn-equiv-report", "report"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        file = Path(folder, "report", "summary.json")
+        if not file.is_file():
+            sys.exit(f"{name}: nothing came of {' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return summary
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--profile", default="default")
+    parser.add_argument("--out", type=Path, default=PAGE)
+    chosen = parser.parse_args()
+    names = chosen.names or [name for name, runtime in BUILT_IN.items() if not runtime.missing]
+    matrix, versions, wrong, platform = dict[str, Any](), dict[str, Any](), list[str](), ""
+    for name in names:
+        summary = ran(name, chosen.profile)
+        platform = summary["platform"]
+        for label, whole in summary["implementations"].items():
+            print(f"{label}: {whole['verdict']['sentence']}", flush=True)
+            matrix[label] = whole.get("features", {})
+            versions |= whole["versions"]
+            if whole["verdict"]["status"] != "equivalent":
+                wrong.append(f"{label}: {whole['verdict']['sentence']}")
+    says = {each.name: f"{each.says}. Instead: {each.instead}." for each in DIVERGENCES}
+    with_versions = ", ".join(f"{library} {version}" for library, version in sorted(versions.items()))
+    page = HEAD + markdown(matrix, says, [each.name for each in absent()] if not chosen.names else ())
+    page += "".join(f"\n\n**{sentence}**" for sentence in wrong)
+    page += (
+        f"\n\nMade on {date.today().isoformat()} with the profile `{chosen.profile}`, on {platform}: {with_versions}.\n"
+    )
+    chosen.out.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

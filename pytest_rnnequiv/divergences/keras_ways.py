@@ -1,0 +1,45 @@
+"""Where Keras is something else on another backend, or once it was saved and loaded again."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from ..model.layers import SimpleRNN
+from ..model.spec import Spec
+from .table import counting, divergence
+
+__all__: list[str] = []
+
+_divergence = partial(divergence, library="keras", since="3.15.1")
+
+
+@_divergence(
+    name="masked-start-shows-state",
+    says="on the JAX and NumPy backends, what a layer puts out before the first valid step of a row is its initial "
+    "state, where TensorFlow and PyTorch put out zeros",
+    instead="zero_output_for_mask=True, or leave out the outputs of masked steps yourself",
+    ways=("keras-jax", "keras-numpy"),
+    smallest=lambda: counting(
+        Spec(1, SimpleRNN(1, "linear", return_sequences=True, initial_state=True), source="mask"),
+        [[[1.0], [1.0]]],
+        mask=np.array([[False, True]]),
+        states=(np.ones((1, 1)),),
+    ),
+)
+def _(spec: Spec) -> bool:
+    return spec.masked and any(layer.initial_state or layer.stateful for layer in spec.directions)
+
+
+@_divergence(
+    name="h5-with-masks-not-loaded",
+    says="a functional model with Masking or Embedding(mask_zero=True) that was saved as .h5 cannot be loaded: the "
+    "operations that compute its masks are saved as layers of a class that is not known",
+    instead="save it as .keras",
+    ways=("keras-h5",),
+    silent=False,
+    smallest=lambda: counting(Spec(1, SimpleRNN(1, "linear"), source="masking"), [[[1.0]]]),
+)
+def _(spec: Spec) -> bool:
+    return spec.masked
