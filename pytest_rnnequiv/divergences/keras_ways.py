@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from ..model.layers import SimpleRNN
+from ..cells import LSTMCell
+from ..model.layers import RNN, SimpleRNN
 from ..model.spec import Spec
 from .table import counting, divergence
 
@@ -43,3 +44,54 @@ def _(spec: Spec) -> bool:
 )
 def _(spec: Spec) -> bool:
     return spec.masked
+
+
+@_divergence(
+    name="unrolled-mask-not-zeroed",
+    says="on the JAX and NumPy backends, an unrolled layer with zero_output_for_mask, as those of a Bidirectional are, "
+    "puts out the last valid output at masked steps, and not zeros",
+    instead="leave unroll=True out where there is a mask",
+    ways=("keras-jax", "keras-numpy"),
+    smallest=lambda: counting(
+        Spec(
+            1,
+            SimpleRNN(1, "linear", return_sequences=True, unroll=True, zero_output_for_mask=True),
+            source="masking",
+            T=2,
+        ),
+        [[[1.0], [0.0]]],
+    ),
+)
+def _(spec: Spec) -> bool:
+    return spec.masked and any(
+        layer.unroll and layer.zero_output_for_mask and layer.return_sequences for layer in spec.directions
+    )
+
+
+@_divergence(
+    name="unrolled-backward-mask-raises",
+    says="on the PyTorch backend, an unrolled layer that goes backwards raises AttributeError when there is a mask",
+    instead="leave unroll=True out where there is a mask",
+    ways=("keras-torch",),
+    silent=False,
+    smallest=lambda: counting(
+        Spec(1, SimpleRNN(1, "linear", go_backwards=True, unroll=True), source="masking", T=1), [[[1.0]]]
+    ),
+)
+def _(spec: Spec) -> bool:
+    return spec.masked and any(layer.unroll and layer.go_backwards for layer in spec.directions)
+
+
+@_divergence(
+    name="lone-cell-of-two-states",
+    says="on the JAX and NumPy backends, RNN([LSTMCell]), a list of one cell that has two states, raises",
+    instead="write RNN(LSTMCell(units))",
+    ways=("keras-jax", "keras-numpy"),
+    silent=False,
+    smallest=lambda: counting(Spec(1, RNN((1,), "linear", cell=LSTMCell())), [[[1.0], [1.0]]]),
+)
+def _(spec: Spec) -> bool:
+    return any(
+        isinstance(layer.units, tuple) and len(layer.units) == 1 and len(layer.kinds[0].states) > 1
+        for layer in spec.directions
+    )

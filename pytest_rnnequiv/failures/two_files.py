@@ -30,7 +30,7 @@ SIZES = ((3, 5), (2, 1), (2, 24))
 WEIGHTS_ONLY = (".pt", ".pth", ".safetensors")
 
 #: Files that are run, where that is possible: what they say is a matter of the runtime too.
-RUN = (".onnx",)
+RUN = (".onnx", ".tflite")
 
 
 def answers(expected: str, actual: str) -> Iterator[tuple[Case, Callable[[], Any], Precision | None, str]]:

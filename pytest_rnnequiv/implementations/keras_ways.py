@@ -1,4 +1,4 @@
-"""More ways of running Keras: compiled by XLA, saved and loaded again, exported, on its other backends.
+"""More ways of running Keras: compiled by XLA, saved and loaded again, exported, on other backends.
 
 ==========================  =======================================================================================
 ``keras-xla``               the ``tf.function`` of ``keras-graph`` with ``jit_compile=True``
@@ -39,7 +39,6 @@ __all__ = [
     "KerasImplementation1",
     "KerasJax",
     "KerasNumpy",
-    "KerasOpenVino",
     "KerasReloaded",
     "KerasTorch",
     "KerasXla",
@@ -232,12 +231,4 @@ class KerasNumpy(_OnBackend):
 
     name = "keras-numpy"
     backend = "numpy"
-    declared = _DECLARED
-
-
-class KerasOpenVino(_OnBackend):
-    """Keras on OpenVINO."""
-
-    name = "keras-openvino"
-    backend = "openvino"
     declared = _DECLARED

@@ -140,7 +140,6 @@ BUILT_IN: dict[str, Runtime] = {
         _keras_way("jax", "KerasJax", ("keras", "jax"), "jax"),
         _keras_way("torch", "KerasTorch", ("keras", "torch"), "torch"),
         _keras_way("numpy", "KerasNumpy", ("keras", "jax"), "jax"),
-        _keras_way("openvino", "KerasOpenVino", ("keras", "openvino"), "openvino"),
         Runtime("numpy", "numpy_loop", "NumpyLoop", ("numpy",), "numpy"),
         _other("torch", "torch", "TorchLayers", ("torch",)),
         _other("onnxruntime", "onnxruntime", "OnnxRuntime", ("onnx", "onnxruntime")),
@@ -162,6 +161,7 @@ FILES: dict[str, Runtime] = {
         extra="onnxruntime",
         runs="onnxruntime",
     ),
+    ".tflite": Runtime("LiteRT", "litert_file", "LiteRtFile", ("ai_edge_litert",), "files", extra="litert"),
 }
 
 #: Names for several at once. ``keras`` is Keras as installed, run in each of the ways that people run it.

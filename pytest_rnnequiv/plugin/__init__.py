@@ -89,7 +89,7 @@ def _implementation(text: str) -> str | SourceFile | ModelFile:
     return SourceFile(Path(module), attribute) if module.endswith(".py") else text
 
 
-MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".onnx")
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".onnx", ".tflite")
 """Files that can be run; a test holds it to `registry.FILES`, which is too much to import here."""
 
 

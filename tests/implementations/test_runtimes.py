@@ -18,7 +18,8 @@ from pytest_rnnequiv.implementations.registry import ALL, BUILT_IN, check_availa
 from pytest_rnnequiv.plugin.listing import declared, listing
 from pytest_rnnequiv.strategies import generic_case
 
-OTHERS = [name for name, runtime in BUILT_IN.items() if runtime.isolated]
+#: The ways of running Keras have tests of their own.
+OTHERS = [name for name, runtime in BUILT_IN.items() if runtime.isolated and runtime.module != "keras_ways"]
 #: A conversion takes seconds.
 QUICK = [name for name in OTHERS if name != "litert"]
 

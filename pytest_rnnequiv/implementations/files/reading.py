@@ -79,6 +79,11 @@ def read_model(file: str | os.PathLike[str], part: Part = "whole") -> Model:
                     f"it is a directory, and {expected}; of a SavedModel, save the model it was made of"
                 )
             bounded(path)
+            if path.lower().endswith(".tflite"):
+                raise ImplementationError(
+                    "a .tflite file is run and not read, by pytest-rnnequiv[litert]: say which model it was made of, "
+                    "as --rnn-equiv-model FILE --rnn-equiv-impl model.tflite"
+                )
             raise ImplementationError(f"its suffix says nothing that is known: {expected}")
         if reader.needs:
             try:

@@ -1,0 +1,83 @@
+"""A model in a ``.tflite`` file, run by the LiteRT interpreter: its outputs are seen, and nothing of what is inside."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from ..cells import CELLS
+from ..model.case import Call, Case
+from ..model.trajectory import Trajectory
+from .declaration import Supports
+from .errors import ImplementationError
+from .files.limits import bounded, told
+from .files.model import Part
+
+__all__ = ["LiteRtFile"]
+
+
+class LiteRtFile:
+    """The model of a file, whatever the weights of a case are.
+
+    One interpreter serves all calls, as in an application: what it keeps between them is found.
+    """
+
+    first_timeout = 600.0
+    model = None
+    unread = "of a .tflite, the outputs are seen and not the layers"
+
+    def __init__(self, path: str, part: Part = "whole") -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.name = os.path.basename(path)
+        with told(path):
+            if part == "recurrent":
+                raise ImplementationError("its recurrent part cannot be run alone: a .tflite is run as a whole")
+            bounded(path)
+            try:
+                self._interpreter: Any = Interpreter(model_path=path, num_threads=1)
+                self._interpreter.allocate_tensors()
+            except (RuntimeError, ValueError) as error:
+                raise ImplementationError(f"LiteRT refuses it: {error}") from None
+            self._x = self._only("input", self._interpreter.get_input_details())
+            self._y = self._only("output", self._interpreter.get_output_details())
+            self._kind = np.dtype(self._x["dtype"])
+            if self._kind.itemsize < 4 or np.dtype(self._y["dtype"]).kind != "f":
+                raise ImplementationError(
+                    "its inputs or outputs are quantized: convert it with floating-point inputs and outputs "
+                    "(inference_input_type and inference_output_type as they are by default)"
+                )
+        sizes = zip("NT", self._x["shape_signature"], strict=False)
+        self.supports = Supports(cells=tuple(CELLS), **{axis: int(size) for axis, size in sizes if size > 0})
+
+    @staticmethod
+    def _only(what: str, details: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the one input or output that there is."""
+        if len(details) != 1:
+            names = ", ".join(each["name"] for each in details)
+            raise ImplementationError(f"it has {len(details)} {what}s ({names}), and one is covered")
+        return details[0]
+
+    def versions(self) -> dict[str, str]:
+        """Versions of everything that takes part."""
+        import ai_edge_litert
+
+        return {"litert": ai_edge_litert.__version__, "numpy": np.__version__}
+
+    def run(self, case: Case) -> Trajectory:
+        """Run the file's model on the inputs of a case."""
+        return Trajectory.of_calls([self._call(call) for call in case.calls])
+
+    def _call(self, call: Call) -> Trajectory:
+        x, lite = call.x.astype(self._kind), self._interpreter
+        try:
+            if tuple(lite.get_input_details()[0]["shape"]) != x.shape:
+                lite.resize_tensor_input(self._x["index"], x.shape, strict=True)
+                lite.allocate_tensors()
+            lite.set_tensor(self._x["index"], x)
+            lite.invoke()
+        except (RuntimeError, ValueError) as error:  # its own, for sizes that do not fit
+            raise ImplementationError(f"{self.name} does not take these inputs: {error}") from None
+        return Trajectory(lite.get_tensor(self._y["index"]))
