@@ -62,6 +62,12 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *TOGETHER, *session.posargs)
 
 
+@nox.session(python=False)
+def runtimes(session: nox.Session) -> None:
+    """The runtimes beside Keras, those that are named or all: ``.ci/runtimes``, in an environment of its own."""
+    session.run("bash", ".ci/runtimes", *session.posargs, external=True)
+
+
 @nox.session(python=NEWEST)
 def types(session: nox.Session) -> None:
     """The package and users' code strictly, the tests less so, and who imports whom."""

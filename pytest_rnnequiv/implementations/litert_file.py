@@ -49,8 +49,8 @@ class LiteRtFile:
                     "its inputs or outputs are quantized: convert it with floating-point inputs and outputs "
                     "(inference_input_type and inference_output_type as they are by default)"
                 )
-        sizes = zip("NT", self._x["shape_signature"], strict=False)
-        self.supports = Supports(cells=tuple(CELLS), **{axis: int(size) for axis, size in sizes if size > 0})
+        N, T = (int(size) if size > 0 else None for size in self._x["shape_signature"][:2])
+        self.supports = Supports(cells=tuple(CELLS), N=N, T=T)
 
     @staticmethod
     def _only(what: str, details: list[dict[str, Any]]) -> dict[str, Any]:
