@@ -43,7 +43,19 @@ def _(spec: Spec) -> bool:
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "linear"), source="masking"), [[[1.0]]]),
 )
 def _(spec: Spec) -> bool:
-    return spec.masked
+    return spec.masked and spec.source != "mask"
+
+
+@_divergence(
+    name="h5-of-bfloat16-not-loaded",
+    says="a model whose weights are bfloat16 and that was saved as .h5 cannot be loaded: HDF5 has no such numbers",
+    instead="save it as .keras",
+    ways=("keras-h5",),
+    silent=False,
+    smallest=lambda: counting(Spec(1, SimpleRNN(1, "linear"), dtype="bfloat16"), [[[1.0]]]),
+)
+def _(spec: Spec) -> bool:
+    return spec.variable_dtype == "bfloat16"
 
 
 @_divergence(
