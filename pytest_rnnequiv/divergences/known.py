@@ -7,6 +7,7 @@ from . import keras_ways as keras_ways
 from . import onnx_reference as onnx_reference
 from . import onnxruntime as onnxruntime
 from . import openvino as openvino
+from . import torch as torch
 from . import tract as tract
 from .table import DIVERGENCES, Divergence, concerning, installed
 

@@ -173,8 +173,8 @@ class Divergence:
 
 @cache
 def ordered(numbers: str) -> tuple[int, ...]:
-    """Return a version as numbers, which can be compared."""
-    return tuple(int(part) for part in numbers.split(".") if part.isdigit())
+    """Return a version as numbers, which can be compared; what stands behind a plus says where it was built."""
+    return tuple(int(part) for part in numbers.partition("+")[0].split(".") if part.isdigit())
 
 
 @cache

@@ -52,7 +52,8 @@ def test_an_entry_says_what_users_need(each):
 
 
 @pytest.mark.parametrize(
-    ("keras", "there"), [("3.2.1", False), ("3.9.10", True), ("3.10.0", True), ("3.11.0", False), ("4.0", False)]
+    ("keras", "there"),
+    [("3.2.1", False), ("3.9.10", True), ("3.10.0", True), ("3.11.0", False), ("4.0", False), ("3.3.3+cpu", True)],
 )
 def test_versions_are_compared_as_numbers(keras, there):
     entry = Divergence("name", "says", "instead", lambda spec: True, since="3.3.3", until="3.11.0")
