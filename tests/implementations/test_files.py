@@ -499,7 +499,7 @@ def test_suffixes(tmp_path: Path) -> None:
         ImplementationError, match=r"its suffix says nothing that is known: expected one of .keras, .h5"
     ):
         read_model(file)
-    with pytest.raises(ImplementationError, match="it is a directory, and expected one of .* of a SavedModel, save"):
+    with pytest.raises(ImplementationError, match="it is a directory and no SavedModel: expected one of"):
         read_model(tmp_path)
 
 

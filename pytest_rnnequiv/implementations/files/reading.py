@@ -6,9 +6,11 @@ import os
 from dataclasses import dataclass
 from importlib import import_module
 
+from .._quiet import quiet_import
 from ..errors import ImplementationError
 from .limits import bounded, told
 from .model import PART, Model, Part
+from .saved_model import is_saved_model
 
 __all__ = ["READERS", "Reader", "read_model"]
 
@@ -44,6 +46,9 @@ READERS: dict[str, Reader] = {
     ".safetensors": Reader("state_dict", "read_safetensors"),
 }
 
+#: What reads the directory of a SavedModel.
+SAVED_MODEL = Reader("saved_model", "read_saved_model", "tensorflow")
+
 
 def read_model(file: str | os.PathLike[str], part: Part = "whole") -> Model:
     """Read spec and weights off a model file, as data: nothing in it is run.
@@ -72,11 +77,13 @@ def read_model(file: str | os.PathLike[str], part: Part = "whole") -> Model:
         raise ValueError(f"part must be one of {', '.join(PART)}, not {part!r}")
     with told(path):
         reader = READERS.get(os.path.splitext(path)[1].lower())
+        if os.path.isdir(path) and is_saved_model(path):
+            reader = SAVED_MODEL
         if reader is None:
             expected = f"expected one of {', '.join(READERS)}"
             if os.path.isdir(path):
                 raise ImplementationError(
-                    f"it is a directory, and {expected}; of a SavedModel, save the model it was made of"
+                    f"it is a directory and no SavedModel: {expected}, or the directory of a SavedModel"
                 )
             bounded(path)
             if path.lower().endswith(".tflite"):
@@ -87,7 +94,8 @@ def read_model(file: str | os.PathLike[str], part: Part = "whole") -> Model:
             raise ImplementationError(f"its suffix says nothing that is known: {expected}")
         if reader.needs:
             try:
-                import_module(reader.needs)
+                with quiet_import():
+                    import_module(reader.needs)
             except ImportError as error:
                 line = f"pytest-rnnequiv[{reader.extra}]" if reader.extra else reader.needs
                 quoted = f'"{line}"' if reader.extra else line
