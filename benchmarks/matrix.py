@@ -27,7 +27,8 @@ HEAD = """# Implementations by features
 
 What a run has shown of each implementation that comes with the plugin, by the features of the networks that it was
 asked about. No cell is written by hand: `python benchmarks/matrix.py` runs the suite and writes this page. With `-v`,
-`pytest --rnn-equiv` prints the same table of any run, and `summary.json` has it under `features`.
+`pytest --rnn-equiv` prints the same table of any run of several implementations (of one with `-vv`), and
+`summary.json` has it under `features`.
 
 """
 

@@ -108,7 +108,7 @@ def run(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def test_a_run_fills_it(run: pytest.Pytester) -> None:
-    options = ("--rnn-equiv-impl=port:run", "--rnn-equiv-profile=quick", "-k", "test_shapes or test_nan", "-v")
+    options = ("--rnn-equiv-impl=port:run", "--rnn-equiv-profile=quick", "-k", "test_shapes or test_nan", "-vv")
     result = run.runpytest("--rnn-equiv", "--rnn-equiv-report=out", *options)
     summary = json.loads((run.path / "out" / "summary.json").read_text(encoding="utf-8"))
     (own,) = summary["implementations"].values()

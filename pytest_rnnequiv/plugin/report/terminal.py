@@ -281,8 +281,9 @@ def _write_coverage(reporter: pytest.TerminalReporter, covered: dict[tuple[str, 
 
 
 def _write_matrix(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
-    """Write which implementation computes what rightly, by features."""
-    if found := matrix.cells(ledger):
+    """Write which implementation computes what rightly, by features; of a single one it is asked for by ``-vv``."""
+    found = matrix.cells(ledger)
+    if len(found) > 1 or (found and reporter.verbosity > 1):
         reporter.write_line("")
         for line in matrix.plain(found, reporter._tw.fullwidth):
             reporter.write_line(line)
