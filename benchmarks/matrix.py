@@ -52,25 +52,26 @@ def main() -> None:
     parser.add_argument("--profile", default="default")
     parser.add_argument("--out", type=Path, default=PAGE)
     chosen = parser.parse_args()
-    names = chosen.names or [name for name, runtime in BUILT_IN.items() if not runtime.missing]
-    matrix, versions, wrong, platform = dict[str, Any](), dict[str, Any](), list[str](), ""
-    for name in names:
-        summary = ran(name, chosen.profile)
-        platform = summary["platform"]
-        for label, whole in summary["implementations"].items():
+    summaries = []
+    for name in chosen.names or [name for name, runtime in BUILT_IN.items() if not runtime.missing]:
+        summaries.append(ran(name, chosen.profile))
+        for label, whole in summaries[-1]["implementations"].items():
             print(f"{label}: {whole['verdict']['sentence']}", flush=True)
-            matrix[label] = whole.get("features", {})
-            versions |= whole["versions"]
-            if whole["verdict"]["status"] != "equivalent":
-                wrong.append(f"{label}: {whole['verdict']['sentence']}")
+        # after each, so that a run that is ended has shown something
+        chosen.out.write_text(page(summaries, chosen.profile), encoding="utf-8")
+
+
+def page(summaries: list[dict[str, Any]], profile: str) -> str:
+    """Return the page of what the runs have shown."""
+    shown = {label: whole for each in summaries for label, whole in each["implementations"].items()}
+    matrix = {label: whole["features"] for label, whole in shown.items() if "features" in whole}
+    versions = {library: version for whole in shown.values() for library, version in whole["versions"].items()}
     says = {each.name: f"{each.says}. Instead: {each.instead}." for each in DIVERGENCES}
+    wrong = [whole["verdict"]["sentence"] for whole in shown.values() if whole["verdict"]["status"] != "equivalent"]
     with_versions = ", ".join(f"{library} {version}" for library, version in sorted(versions.items()))
-    page = HEAD + markdown(matrix, says, [each.name for each in absent()] if not chosen.names else ())
-    page += "".join(f"\n\n**{sentence}**" for sentence in wrong)
-    page += (
-        f"\n\nMade on {date.today().isoformat()} with the profile `{chosen.profile}`, on {platform}: {with_versions}.\n"
-    )
-    chosen.out.write_text(page, encoding="utf-8")
+    made = f"Made on {date.today().isoformat()} with the profile `{profile}`, on {summaries[0]['platform']}"
+    not_here = [each.name for each in absent()]
+    return "\n\n".join([HEAD + markdown(matrix, says, not_here), *wrong, f"{made}: {with_versions}.\n"])
 
 
 if __name__ == "__main__":

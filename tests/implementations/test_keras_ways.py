@@ -24,7 +24,12 @@ SPECS = {
         2, (Bidirectional(GRU(3, return_sequences=True)), LSTM(2, dropout=0.5, recurrent_activation="hard_sigmoid"))
     ),
     "states": Spec(
-        2, (RNN((3, 2), "relu", cell=GRUCell(), initial_state=True, return_sequences=True), SimpleRNN(2)), Dense(2)
+        2,
+        (
+            RNN((3, 2), "relu", cell=GRUCell(), initial_state=True, return_sequences=True),
+            SimpleRNN(2, return_sequences=True),
+        ),
+        Dense(2),
     ),
 }
 

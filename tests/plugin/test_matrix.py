@@ -113,7 +113,7 @@ def test_a_run_fills_it(run: pytest.Pytester) -> None:
     summary = json.loads((run.path / "out" / "summary.json").read_text(encoding="utf-8"))
     (own,) = summary["implementations"].values()
     assert own["features"]["SimpleRNN"]["status"] == "equivalent"
-    assert own["features"]["SimpleRNN"]["equivalent"] > 5
+    assert own["features"]["SimpleRNN"]["equivalent"] >= 1
     assert own["features"]["LSTM"]["status"] == "not asked"
     assert "GRU, reset after" not in own["features"]
     result.stdout.fnmatch_lines(["SimpleRNN * (0.*)", "LSTM * not asked", matrix.LEGEND.replace("[n]", "[[]n]")])
