@@ -95,8 +95,23 @@ def test_a_check_that_a_runtime_is_known_to_fail_is_skipped_with_the_reason(pyte
     result.stdout.fnmatch_lines(["*SKIPPED*deaf is known to be wrong there: masks-ignored*"])
 
 
+@pytest.fixture(scope="module")
+def ports():
+    """Each runtime, loaded once."""
+    loaded = {}
+
+    def get(way):
+        if way not in loaded:
+            loaded[way] = resolve(way)
+        return loaded[way]
+
+    yield get
+    for port in loaded.values():
+        port.close()
+
+
 @pytest.mark.parametrize("each", [each for each in OTHERS if each.shown], ids=str)
-def test_it_is_there(each):
+def test_it_is_there(each, ports):
     (way, *_) = each.ways
     if any(find_spec(library) is None for library in BUILT_IN[way].libraries):
         pytest.skip(f"{way} is not installed: {BUILT_IN[way].install}")
@@ -105,13 +120,11 @@ def test_it_is_there(each):
         outcome = each.outcome(import_module(each.library), lambda case: None)
         assert (outcome == ("wrong" if each.silent else "raises")) is there
         return
-    port, case = resolve(way), each.smallest()
+    port, case = ports(way), each.smallest()
     try:
         wrong = judge(case, port.run(case), port.precision).different
         assert each.silent or not wrong
     except PortFailure:
         wrong = True
         assert not each.silent
-    finally:
-        port.close()
     assert wrong is there
