@@ -84,8 +84,8 @@ def steer(port: Port, data: Data, cases: Iterable[Case]) -> None:
     """Turn away from cases in which Keras is known to be wrong, run in the way that is checked."""
     cases = list(cases)
     met = {known for case in cases for known in concerning(case, port.way)}
-    if port.given is not None:  # what is a matter of the model is shown: whoever has it wants to know
-        of_model, notes = {*concerning(port.given[0], port.way)}, tally.current().notes
+    if port.fixed is not None:  # what is a matter of the model is shown: whoever has it wants to know
+        of_model, notes = {*concerning(port.fixed[0], port.way)}, tally.current().notes
         notes += [note for known in of_model if (note := f"known divergence {known}: {known.says}") not in notes]
         met -= of_model
     if not isinstance(data, Opening):

@@ -8,12 +8,16 @@ from importlib.util import find_spec
 
 import pytest
 
-from pytest_rnnequiv import SimpleRNN, Spec, judge, reference
+from pytest_rnnequiv import SimpleRNN, Spec, judge, reference, tally
 from pytest_rnnequiv.divergences import keras
 from pytest_rnnequiv.divergences.known import DIVERGENCES, concerning, installed
+from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.implementations.registry import BUILT_IN, resolve
 from pytest_rnnequiv.implementations.runner import PortFailure
+from pytest_rnnequiv.strategies import generic_case
 from pytest_rnnequiv.suite.architectures import divergences
+from pytest_rnnequiv.suite.drawing import steer
+from pytest_rnnequiv.suite.registry import Opening
 
 OTHERS = [each for each in DIVERGENCES if each not in keras.DIVERGENCES]
 NAMES = [f"{each.ways[0]}-{each}" for each in OTHERS]
@@ -128,3 +132,22 @@ def test_it_is_there(each, ports):
         wrong = True
         assert not each.silent
     assert wrong is there
+
+
+def test_a_file_whose_model_meets_one_is_asked_all_the_same():
+    """It was asked for; that it meets a known divergence is a note of the check."""
+    spec = Spec(2, (SimpleRNN(3, return_sequences=True, go_backwards=True), SimpleRNN(2)), source="masking")
+    case = generic_case(spec, 2, 3)
+
+    class File:
+        model = (spec, case.weights)
+
+        def run(self, case):
+            return reference(case)
+
+    port = Port(File())
+    port.way = "keras-graph"
+    tally.take()
+    steer(port, Opening(), [case])
+    (note,) = tally.take().notes
+    assert note.startswith("known divergence backward-mask-order: ")
