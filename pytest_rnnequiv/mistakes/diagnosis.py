@@ -211,7 +211,9 @@ def explain(
         return Diagnosis((), "")
     first, verdict = broken
     if verdict.place is None:
-        return Diagnosis((), verdict.problem or "")
+        # states in another order may have other shapes
+        misshapen = [] if first.case.spec.plain else Evidence([first], precision).of_wirings()
+        return Diagnosis(tuple(misshapen), verdict.problem or "")
     observations = list(seen)
     if run is not None:
         observations += _telling(run, first.case if len(seen) == 1 else seen[0].case, precision, asking)

@@ -15,6 +15,7 @@ from ..judging.verdict import Verdict
 from ..model.case import Case
 from ..model.spec import Place, Spec
 from ..model.trajectory import Trajectory
+from ..model.wiring import RIGHT
 from .activations import NAMESAKES
 from .arithmetic import KEPT_IN, has_marks
 from .catalogue import CATALOGUE, EVERY, Mistake
@@ -154,6 +155,11 @@ class Evidence:
             if found:
                 return self._ordered(found)
         return []
+
+    def of_wirings(self) -> list[Explanation]:
+        """Find the wrong wirings that explain an answer of which something has another shape than it should have."""
+        candidates = ((m,) for m in CATALOGUE if m.wiring is not RIGHT)
+        return [e for e in map(self.try_out, candidates) if e is not None and not e.few]
 
     def try_out(self, mistakes: tuple[Mistake, ...]) -> Explanation | None:
         """Judge everything under the mistakes."""

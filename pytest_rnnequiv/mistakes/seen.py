@@ -158,6 +158,8 @@ class Seen:
             bits, numbers = bits_of_marks(made.precision, self.case, self.shown)
             return Told(bits, frozenset((number, number) for number in numbers))
         wrong = {finding.what: finding for finding in _findings(made, self.shown, self.precision)}
+        if self.verdict.place is None:  # final states of other shapes; under the mistake, they are what they should be
+            return sum((_told_alone(each) for what, each in wrong.items() if "final state" in what), NOTHING)
         broken = [finding for finding in self.findings if finding.broken.any()]
         if any(_unlike(wrong.get(right.what), right) for right in broken):
             broken = [finding for finding in self.output_findings if finding.broken.any()]
@@ -191,6 +193,14 @@ def _unlike(wrong: Finding | None, right: Finding) -> bool:
 MOST = 53.0
 
 
+def _told_alone(wrong: Finding) -> Told:
+    """How much a mistake tells of numbers that have no right ones beside them."""
+    got, radius = wrong.got, wrong.radius
+    tells = np.isfinite(got) & (got != 0) & (np.abs(got) > radius)
+    bits = np.log2(np.abs(got[tells]) / np.maximum(radius[tells], np.abs(got[tells]) * 2.0**-MOST))
+    return Told(float(bits.sum()), frozenset((a, a) for a in np.abs(got[tells]).astype(np.float32).tolist()))
+
+
 def _told(wrong: Finding | None, right: Finding, strictly: bool, zeros: bool) -> Told | None:
     """How much a mistake tells of the numbers that are broken; None, `strictly`, where it leaves one open.
 
@@ -209,6 +219,6 @@ def _told(wrong: Finding | None, right: Finding, strictly: bool, zeros: bool) ->
         if strictly and (counts & ~tells).any():
             return None
         bits = np.log2(off / np.maximum(radius, off * 2.0**-MOST))
+        own = [np.abs(np.nan_to_num(a[tells | overflown])).astype(np.float32).tolist() for a in (truth, got)]
     total = float(bits[tells].sum()) + float(tells.sum()) + MOST * float(overflown.any())
-    own = (np.abs(np.nan_to_num(a[tells | overflown])).astype(np.float32).tolist() for a in (truth, got))
     return Told(total, frozenset(zip(*own, strict=True)))
