@@ -61,6 +61,9 @@ class Precision:
     given, shown : float
         Absolute uncertainty of inputs and initial states, and of the outputs and states that are shown: half a unit of
         the last decimal of a printout. See :meth:`recorded`.
+    begun : bool
+        Whether calls were made before those that are judged, and not recorded: then the states that stateful layers
+        begin with may be any numbers.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Precision:
     radius: Mapping[str, Any] = field(default_factory=dict, hash=False)
     given: float = 0.0
     shown: float = 0.0
+    begun: bool = False
 
     float64: ClassVar[Precision]
     float32: ClassVar[Precision]

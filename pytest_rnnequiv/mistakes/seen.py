@@ -140,7 +140,7 @@ class Seen:
     def _near_what_is_computed(self) -> bool:
         """Whether nothing but rounding in single precision, over a few steps, parts what is computed from what is."""
         p, arrays = self.precision, self.case.numbers().values()
-        if p.unit > Precision.float32.unit or p.operand or p.activation_error or p.radius or p.coarseness:
+        if p.unit > Precision.float32.unit or p.operand or p.activation_error or p.radius or p.coarseness or p.begun:
             return False
         if max(call.T for call in self.case.calls) > SHORT or self.case.spec.two_outputs:
             return False
