@@ -58,6 +58,8 @@ NOTHING = Told()
 
 #: Runs of so few steps, with no larger numbers, in which rounding stays far below this share of the outputs.
 SHORT, LARGE, FAR = 6, 32.0, 0.02
+#: That share where the bounds of the right run are narrow, and how many times these it is otherwise.
+NEAR, MORE = 1e-3, 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +126,16 @@ class Seen:
                 expected = expected[:, -1]
             if got.shape != expected.shape or not np.isfinite(expected).all():
                 return False
-            if np.abs(got - expected).max(initial=0.0) > FAR * np.abs(expected).max(initial=0.05):
+            if np.abs(got - expected).max(initial=0.0) > self._far * np.abs(expected).max(initial=0.05):
                 return True
         return False
+
+    @cached_property
+    def _far(self) -> float:
+        """What share of the outputs is far more than rounding moves them by."""
+        bounds = [(each.radius.max(initial=0.0), np.abs(each.expected).max(initial=0.05)) for each in self.output_findings]
+        share = max((MORE * radius / size for radius, size in bounds), default=FAR)
+        return float(np.clip(share, NEAR, FAR)) if np.isfinite(share) else FAR
 
     @property
     def _dtype(self) -> Any:
