@@ -65,7 +65,24 @@ def pairwise(a: Array, b: Array) -> Array:
     return terms[0]
 
 
-SUMS: tuple[Sum, ...] = (library, one_by_one, pairwise)
+def blocked(a: Array, b: Array) -> Array:
+    """Sum up blocks of four, the last first, and then their sums."""
+    total = np.zeros((*a.shape[:2], b.shape[-1]), a.dtype)
+    for first in reversed(range(0, b.shape[1], 4)):
+        total = total + one_by_one(a[..., first : first + 4], b[:, first : first + 4])
+    return total
+
+
+def fused(a: Array, b: Array) -> Array:
+    """Round once where a product is added (FMA); in numbers that have wider ones."""
+    wider = np.float64 if a.dtype.itemsize < 8 else np.longdouble
+    total = np.zeros((*a.shape[:2], b.shape[-1]), a.dtype)
+    for k in range(b.shape[1]):
+        total = (total.astype(wider) + a[..., k : k + 1].astype(wider) * b[:, k : k + 1]).astype(a.dtype)
+    return total
+
+
+SUMS: tuple[Sum, ...] = (library, one_by_one, pairwise, blocked, fused)
 
 
 class Arithmetic:
@@ -84,8 +101,9 @@ class Arithmetic:
         self.kind = kind
         self.matmul = SUMS[rng.integers(len(SUMS))]
         self.joined, self.mixing = bool(rng.integers(2)), int(rng.integers(3))
-        self.sigmoid = self._sigmoid_of_table if table else (self._by_exp, self._by_tanh)[rng.integers(2)]
-        self.tanh = self._tanh_of_table if table else np.tanh
+        ways = (self._by_exp, self._by_tanh, self._by_log)
+        self.sigmoid = self._sigmoid_of_table if table else ways[rng.integers(len(ways))]
+        self.tanh = self._tanh_of_table if table else (np.tanh, self._tanh_by_exp)[rng.integers(2)]
         if table:
             # An interval of 2**-5 keeps linear interpolation of tanh within max|tanh''| / 8 * 2**-10 = 9.4e-5.
             self.places = np.arange(-512, 513) / 32
@@ -95,6 +113,13 @@ class Arithmetic:
         one = self.kind(1)
         e = np.exp(-np.abs(a))
         return np.where(a >= 0, one, e) / (one + e)
+
+    def _by_log(self, a: Array) -> Array:
+        return np.exp(-np.logaddexp(self.kind(0), -a)) if self.kind is not ml_dtypes.bfloat16 else self._by_exp(a)
+
+    def _tanh_by_exp(self, a: Array) -> Array:
+        e = np.exp(self.kind(-2) * np.abs(a))
+        return np.copysign((self.kind(1) - e) / (self.kind(1) + e), a)
 
     def _by_tanh(self, a: Array) -> Array:
         half = self.kind(0.5)
