@@ -145,8 +145,9 @@ class Evidence:
             Seen(case, shown, self.precision or case.spec.precision, judge(case, shown, self.precision))
             for case, shown in pairs
         ]
-        # Broken runs refute most mistakes; short ones are judged fastest and are nearly always conclusive.
-        return sorted(seen, key=lambda one: (not one.verdict.different, _size(one.case)))
+        # Most mistakes are refuted where it is enough to compute them; then by broken runs, of which short ones are
+        # judged fastest and are nearly always conclusive.
+        return sorted(seen, key=lambda one: (not one.computable, not one.verdict.different, _size(one.case)))
 
     def explanations(self, spec: Spec, what: str) -> list[Explanation]:
         """Find the smallest sets of mistakes that explain everything, of which `what` broke first."""

@@ -111,7 +111,7 @@ class Seen:
 
         Only short runs in single precision, or better, are looked at in this way: rounding cannot have grown that far.
         """
-        if not self._near_what_is_computed or made.precision is not None:
+        if not self.computable or made.precision is not None:
             return False
         every = any(np.ndim(outputs) == 3 for outputs in self._outputs)
         case = whole(made.case, made.wiring) if every else made.case
@@ -133,8 +133,10 @@ class Seen:
     @cached_property
     def _far(self) -> float:
         """What share of the outputs is far more than rounding moves them by."""
-        bounds = [(each.radius.max(initial=0.0), np.abs(each.expected).max(initial=0.05)) for each in self.output_findings]
-        share = max((MORE * radius / size for radius, size in bounds), default=FAR)
+        shares = [
+            each.radius.max(initial=0.0) / np.abs(each.expected).max(initial=0.05) for each in self.output_findings
+        ]
+        share = MORE * max(shares, default=FAR)
         return float(np.clip(share, NEAR, FAR)) if np.isfinite(share) else FAR
 
     @property
@@ -146,8 +148,8 @@ class Seen:
         return [np.asarray(call.outputs, np.float64) for call in self.shown.each_call]
 
     @cached_property
-    def _near_what_is_computed(self) -> bool:
-        """Whether nothing but rounding in single precision, over a few steps, parts what is computed from what is."""
+    def computable(self) -> bool:
+        """Whether nothing but rounding in single precision, over a few steps, parts what is computed from what is shown."""
         p, arrays = self.precision, self.case.numbers().values()
         if p.unit > Precision.float32.unit or p.operand or p.activation_error or p.radius or p.coarseness or p.begun:
             return False
