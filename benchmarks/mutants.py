@@ -4,9 +4,9 @@
 
 A mutant is the source of a right port, in Python, C or JavaScript, with one thing changed, by rules that know nothing
 of recurrent networks: an operator, a number, a name for another one, a call left out, a statement left out, a `return`
-moved into the loop (mutation testing: DeMillo, Lipton and Sayward, 1978). Each is asked about generic cases of several sizes. What differs
-there is caught; it is diagnosed and probed, and probed again with other numbers: a sentence that does not come again is
-counted as doubtful. What is not caught is printed: it has to be equivalent.
+moved into the loop (mutation testing: DeMillo, Lipton and Sayward, 1978). Each is asked about generic cases of several
+sizes. What differs there is caught; it is diagnosed and probed, and probed again with other numbers: a sentence that
+does not come again is counted as doubtful. What is not caught is printed: it has to be equivalent.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import argparse
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -286,7 +287,8 @@ def main() -> None:
             case.save(asked.out / f"{number}-{k}.npz")
             print(f"DIFFERENT, seed {number}, run {k}: {row}, T={case.T}, M={case.M}\n{verdict}", flush=True)
 
-    (keras_runs if asked.keras else numpy_runs)(asked, tell)
+    with suppress(KeyboardInterrupt):  # what there is by then is told
+        (keras_runs if asked.keras else numpy_runs)(asked, tell)
     print(f"{sum(each.total() for each in counted.values())} runs in {time.perf_counter() - started:.0f} s\n")
     print("| | runs | equivalent | inconclusive | different | worst error over bound |\n|---|---|---|---|---|---|")
     for row in sorted(counted):
