@@ -74,6 +74,8 @@ class Source(NamedTuple):
         The source -> a port.
     needs : str
         What has to be installed.
+    unused : str
+        A pattern of code that this cell does not come by.
     """
 
     cell: str
@@ -83,6 +85,7 @@ class Source(NamedTuple):
     names: tuple[tuple[str, ...], ...]
     program: Callable[[str], Any]
     needs: str
+    unused: str = "(?!)"
 
 
 class Program:
@@ -140,8 +143,19 @@ _C, _JS = EXAMPLES / "c_port", EXAMPLES / "javascript_port" / "rnn.js"
 SOURCES = {
     "C": Source("SimpleRNN", _C / "rnn.c", "void rnn_forward", "", _C_NAMES, _of_c("rnn_forward", 1), "cc"),
     "C, LSTM": Source("LSTM", _C / "lstm.c", "void lstm_forward", "", _C_NAMES, _of_c("lstm_forward", 4), "cc"),
-    "JavaScript": Source("SimpleRNN", _JS, "const dot", "readline.create", _JS_NAMES, _of_node, "node"),
-    "JavaScript, LSTM": Source("LSTM", _JS, "const dot", "readline.create", _JS_NAMES, _of_node, "node"),
+    "JavaScript": Source(
+        "SimpleRNN",
+        _JS,
+        "const dot",
+        "readline.create",
+        _JS_NAMES,
+        _of_node,
+        "node",
+        r'const sigmoid.*|, c = Array.*|if \(cell === "LSTM"\) \{[\s\S]*?\} else',
+    ),
+    "JavaScript, LSTM": Source(
+        "LSTM", _JS, "const dot", "readline.create", _JS_NAMES, _of_node, "node", r"h = a\.map\(Math\.tanh\);"
+    ),
 }
 
 
@@ -157,7 +171,10 @@ def mutants(source: Source) -> Iterator[tuple[str, str]]:
     end = text.index(source.ends) if source.ends else len(text)
     # not what declares a function: its arguments are given in that order
     begin = text.index("{", begin) if source.ends == "" else begin
+    unused = [found.span() for found in re.finditer(source.unused, text)]
     for found in TOKEN.finditer(text, begin, end):
+        if any(first <= found.start() < last for first, last in unused):
+            continue
         for new in _others(found.group(), source.names):
             yield (
                 _told(text, found.start(), f"{new} for {found.group()}"),
@@ -165,7 +182,8 @@ def mutants(source: Source) -> Iterator[tuple[str, str]]:
             )
     for found in re.finditer(r"[^;{}()\n]*[-+]?=[^;{}=>]*;", text[begin:end]):
         first, last = begin + found.start(), begin + found.end()
-        if not re.search(r"\b(float|const|let|int)\b", found.group()):
+        passed = any(start <= first < stop for start, stop in unused)
+        if not passed and not re.search(r"\b(float|const|let|int)\b", found.group()):
             yield _told(text, first, "left out"), text[:first] + ";" + text[last:]
 
 

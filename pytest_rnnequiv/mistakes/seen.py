@@ -149,7 +149,7 @@ class Seen:
 
     @cached_property
     def computable(self) -> bool:
-        """Whether nothing but rounding in single precision, over a few steps, parts what is computed from what is shown."""
+        """Whether nothing but single precision, over a few steps, parts what is computed from what is shown."""
         p, arrays = self.precision, self.case.numbers().values()
         if p.unit > Precision.float32.unit or p.operand or p.activation_error or p.radius or p.coarseness or p.begun:
             return False
