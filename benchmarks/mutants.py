@@ -229,6 +229,9 @@ ASKED: tuple[dict[str, int], ...] = (
 
 NOTHING = "wrong even where"
 
+#: Seconds for probing: enough on a machine that is busy, so that all is asked.
+PROBED = 60.0
+
 
 def caught(run: Run, like: Case) -> tuple[Case, Any] | None:
     """Return the first case that a mutant is wrong in; with what it gave; None where it is right in all."""
@@ -279,7 +282,7 @@ def measure(name: str, most: int, with_names: bool) -> Row:
             continue
         row.caught += 1
         case, answer = found
-        facts, again = probe(run, case), probe(run, case, seed=60)
+        facts, again = (probe(run, case, seconds=PROBED, seed=seed) for seed in (1, 60))
         name_ = diagnose(case, answer, run=run).name if with_names else None
         row.named += name_ is not None
         problem = judge(case, answer).place is None  # no answer of the right shape, which is told by a sentence

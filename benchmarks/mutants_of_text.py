@@ -16,7 +16,7 @@ from pytest_rnnequiv import Case, Command
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 #: Seconds after which a program that does not answer is ended: a loop without end is a mutant that gives no answer.
-PATIENCE = 3.0
+PATIENCE = 20.0
 
 TOKEN = re.compile(r"[A-Za-z_][\w.]*|\d+(?:\.\d+)?f?|\+\+|--|[-+*/<>=!&|?]+|[^\s\w]")
 
