@@ -2,11 +2,11 @@
 
     python benchmarks/mutants.py [--most 60] [--names] [--show]
 
-A mutant is the source of a right port with one thing changed, by rules that know nothing of recurrent networks: an
-operator, a number, a name for another one, a call left out, a statement left out, a `return` moved into the loop
-(mutation testing: DeMillo, Lipton and Sayward, 1978). Each is asked about generic cases of several sizes. What differs
-there is caught; it is diagnosed and probed, and probed again with other numbers: a sentence that does not come again is
-counted as doubtful. What is not caught is printed: it has to be equivalent.
+A mutant is the source of a right port, in Python, C or JavaScript, with one thing changed, by rules that know nothing
+of recurrent networks: an operator, a number, a name for another one, a call left out, a statement left out, a `return`
+moved into the loop (mutation testing: DeMillo, Lipton and Sayward, 1978). Each is asked about generic cases of several
+sizes. What differs there is caught; it is diagnosed and probed, and probed again with other numbers: a sentence that
+does not come again is counted as doubtful. What is not caught is printed: it has to be equivalent.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import mutants_of_text
 import numpy as np
 
 from pytest_rnnequiv import Case, Spec, diagnose, judge
@@ -228,6 +229,9 @@ ASKED: tuple[dict[str, int], ...] = (
 
 NOTHING = "wrong even where"
 
+#: Seconds for probing: enough on a machine that is busy, so that all is asked.
+PROBED = 60.0
+
 
 def caught(run: Run, like: Case) -> tuple[Case, Any] | None:
     """Return the first case that a mutant is wrong in; with what it gave; None where it is right in all."""
@@ -250,29 +254,35 @@ def plain(sentence: str) -> str:
 
 
 def measure(name: str, most: int, with_names: bool) -> Row:
-    cell, source = PORTS[name]
+    if name in PORTS:
+        cell, source = PORTS[name]
+        every, start = list(mutants(source)), port_of
+        right = port_of(source)
+    else:
+        text = mutants_of_text.SOURCES[name]
+        cell, every, start = text.cell, list(mutants_of_text.mutants(text)), text.program
+        right = text.program(text.file.read_text(encoding="utf-8"))
     spec = Spec.simple(3, 5, 2, cell=cell)
     like = Case(spec, np.zeros((1, 1, 3)), weights=[np.zeros(shape) for shape in spec.weight_shapes.values()])
-    assert caught(port_of(source), like) is None
-    every = list(mutants(source))
+    assert caught(right, like) is None
     row = Row()
     for i in np.random.default_rng(1).permutation(len(every)):
         what, text = every[i]
-        run = port_of(text)
+        if row.mutants == most:
+            break
         try:
+            run = start(text)
             found = caught(run, like)
         except Exception:
             row.raised += 1
             continue
-        if row.mutants == most:
-            break
         row.mutants += 1
         if found is None:
             row.alive.append(what)
             continue
         row.caught += 1
         case, answer = found
-        facts, again = probe(run, case), probe(run, case, seed=60)
+        facts, again = (probe(run, case, seconds=PROBED, seed=seed) for seed in (1, 60))
         name_ = diagnose(case, answer, run=run).name if with_names else None
         row.named += name_ is not None
         problem = judge(case, answer).place is None  # no answer of the right shape, which is told by a sentence
@@ -289,19 +299,20 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=60, help="mutants of each port that answer")
     parser.add_argument("--names", action="store_true", help="diagnose each as well, which takes longer")
     parser.add_argument("--show", action="store_true", help="print what nothing was told of, and what is doubtful")
-    parser.add_argument("ports", nargs="*", help=f"some of {', '.join(PORTS)}")
+    known = [*PORTS, *(name for name, source in mutants_of_text.SOURCES.items() if not mutants_of_text.missing(source))]
+    parser.add_argument("ports", nargs="*", help=f"some of {', '.join(known)}; all if left out")
     options = parser.parse_args()
     print(f"{platform.platform()}, Python {platform.python_version()}, NumPy {np.__version__}")
     print(
-        f"{'port':8} {'raise':>6} {'answer':>7} {'caught':>7} {'named':>6} {'told':>5} {'doubtful':>9} {'alive':>6}  s"
+        f"{'port':16} {'raise':>6} {'answer':>7} {'caught':>7} {'named':>6} {'told':>5} {'doubtful':>9} {'alive':>6}  s"
     )
-    for name in options.ports or PORTS:
+    for name in options.ports or known:
         began = time.perf_counter()
         row = measure(name, options.most, options.names)
         seconds = time.perf_counter() - began
         named = str(row.named) if options.names else "-"
         print(
-            f"{name:8} {row.raised:6} {row.mutants:7} {row.caught:7} {named:>6} {row.told:5} {len(row.doubtful):9} "
+            f"{name:16} {row.raised:6} {row.mutants:7} {row.caught:7} {named:>6} {row.told:5} {len(row.doubtful):9} "
             f"{len(row.alive):6}  {seconds:.0f}",
             flush=True,
         )

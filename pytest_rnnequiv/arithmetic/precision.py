@@ -78,6 +78,9 @@ class Precision:
     given, shown : float
         Absolute uncertainty of inputs and initial states, and of the outputs and states that are shown: half a unit of
         the last decimal of a printout. See :meth:`recorded`.
+    begun : bool
+        Whether calls were made before those that are judged, and not recorded: then the states that stateful layers
+        begin with may be any numbers.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Precision:
     shown: float = 0.0
     formats: Mapping[str, Format] = field(default_factory=dict, hash=False)
     tables: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict, hash=False)
+    begun: bool = False
     #: What decides between the outcomes of a rounding, while a run is followed.
     ties: Ties | None = field(default=None, compare=False, repr=False)
 

@@ -452,6 +452,11 @@ class Enclosure(Walk):
         """A state that nobody gives."""
         return Inexact(np.zeros((N, M)), self.p)
 
+    def unknown(self, N: int, M: int) -> Any:
+        """A state of which nothing is known where calls were made before the first."""
+        zeros = self.zeros(N, M)
+        return Inexact(zeros.value, self.p, np.full((N, M), self.p.largest)) if self.p.begun else zeros
+
     def stored(self, a: Any) -> Any:
         """A number, or a pair of these, whose sum is rounded."""
         return tuple(each.closed() for each in a) if isinstance(a, tuple) else a.closed()

@@ -125,8 +125,7 @@ def _register_activations() -> None:
         def of_that_name(r: Recurrence, known: str = known, namesake: Activation = namesake) -> Recurrence | None:
             return r.replace(activation=namesake) if r.activation.name == known else None
 
-        says, rare = f"with another function for `{known}`: {namesake.name}", name == "softplus-overflows"
-        in_recurrence("activation", name, says, how, rare=rare)(of_that_name)
+        in_recurrence("activation", name, f"with another function for `{known}`: {namesake.name}", how)(of_that_name)
     for other in ("linear", "relu", "sigmoid", "tanh", "softsign", "hard_tanh", "hard_sigmoid", "elu", "leaky_relu"):
         forgotten = other == "linear"
 

@@ -16,6 +16,7 @@ from ..model.case import Case
 from ..model.forward import Computed
 from ..model.trajectory import Assembled, Trajectory
 from ..model.wiring import RIGHT, Wiring
+from .half_sums import SUMS_IN_FLOAT16, HalfSums, bits_of_sums, has_sums
 
 __all__ = ["KEPT_IN", "bits_of_marks", "has_marks", "to_float16", "to_tf32", "walk_in"]
 
@@ -53,6 +54,8 @@ def walk_in(p: Precision, case: Case, wiring: Wiring = RIGHT, dtype: Any = None)
         return Computed(case, wiring, dtype)
     if p.name in KEPT_IN and p.unit > Precision.float32.unit:
         return Computed(case, wiring, np.float32, KEPT_IN[p.name])
+    if p is SUMS_IN_FLOAT16:
+        return HalfSums(case, wiring, np.float32)
     if p.name == Precision.tf32.name:
         return _Tf32(case, wiring, np.float32)
     return Computed(case, wiring, np.float64 if p.unit <= Precision.float64.unit else np.float32)
@@ -91,6 +94,8 @@ def has_marks(p: Precision, case: Case, shown: Trajectory) -> bool:
 
     The bound of a coarse arithmetic is so wide that, without these, anything that is nearly right would fit it.
     """
+    if p is SUMS_IN_FLOAT16:
+        return has_sums(case, shown)
     if (keep := KEPT_IN.get(p.name)) is None:
         return _rounds_factors(case, shown)
     with np.errstate(all="ignore"):
@@ -103,6 +108,8 @@ def bits_of_marks(p: Precision, case: Case, shown: Trajectory) -> tuple[float, s
 
     A number of a coarse arithmetic is one of few. Factors that were rounded are seen in states only.
     """
+    if p is SUMS_IN_FLOAT16:
+        return bits_of_sums(case, shown)
     if p.name not in KEPT_IN and shown.states is None:
         return 0.0, set()
     arrays = [a for _, a in shown.numbers()] if p.name in KEPT_IN else [shown.states]

@@ -111,6 +111,7 @@ def diagnose(
     *,
     run: Callable[[Case], Any] | None = None,
     decimals: int | Mapping[str, int] | None = None,
+    from_start: bool = True,
 ) -> Diagnosis:
     """Name the mistake that explains what an implementation gave for a case.
 
@@ -128,6 +129,9 @@ def diagnose(
     decimals : int or mapping, optional
         To how many decimals the numbers were rounded when they were recorded: all of them, or
         ``{"inputs": 6, "weights": 6, "outputs": 4}``. They are judged as far as that tells, and no further.
+    from_start : bool
+        False where a stateful model was called before the first call of the case, and nothing is known of that: then
+        its states may be any, and only what does not depend on them is judged.
 
     Returns
     -------
@@ -137,9 +141,14 @@ def diagnose(
     Raises
     ------
     ValueError
-        If `decimals` are none.
+        If `decimals` are none, or nothing is kept from before the first call.
     """
     p = None if precision is None else Precision.of(precision)
+    if not from_start:
+        if not case.spec.stateful or case.calls[0].reset:
+            why = "is reset before its first call" if case.spec.stateful else "has no stateful layer"
+            raise ValueError(f"from_start=False, but the model {why}: its states are known, so leave it out")
+        p = replace(case.spec.precision if p is None else p, begun=True)
     if decimals is not None:
         p = _recorded(case.spec.precision if p is None else p, decimals)
     if callable(actual) and not hasattr(actual, "__array__"):
@@ -149,12 +158,22 @@ def diagnose(
         found, verdict = explain([seen], p, run=run), seen.judge(p)
     except BadAnswer as problem:
         found, verdict = Diagnosis((), str(problem)), None
+    if verdict is not None and verdict.inconclusive and not from_start:
+        verdict = replace(verdict, problem=_any_start(verdict))
     found = replace(found, verdict=verdict)
     if run is None:
         return found if verdict is None else replace(found, recorded=lambda: record_also(case, seen.trajectory, p))
     if verdict is not None and not verdict.different:
         return found
     return replace(found, probed=probing(run, case, p))
+
+
+def _any_start(verdict: Verdict) -> str:
+    """Say what is known where the states before the first call are not."""
+    return (
+        f"{verdict.undetermined} numbers cannot be judged, since the states before the first call are not known; "
+        "nothing that can be judged is wrong"
+    )
 
 
 def probing(run: Callable[[Case], Any], case: Case, precision: Precision | None) -> Callable[[], tuple[str, ...]]:
@@ -211,7 +230,10 @@ def explain(
         return Diagnosis((), "")
     first, verdict = broken
     if verdict.place is None:
-        return Diagnosis((), verdict.problem or "")
+        problem = verdict.problem or ""
+        # states in another order may have other shapes
+        reordered = Evidence([first], precision).of_wirings() if "final state" in problem else []
+        return Diagnosis(tuple(reordered), problem)
     observations = list(seen)
     if run is not None:
         observations += _telling(run, first.case if len(seen) == 1 else seen[0].case, precision, asking)

@@ -16,6 +16,7 @@ from ..judging.verdict import Verdict
 from ..model.case import Case
 from ..model.spec import Place, Spec
 from ..model.trajectory import Trajectory
+from ..model.wiring import RIGHT
 from .activations import NAMESAKES
 from .arithmetic import KEPT_IN, has_marks
 from .catalogue import CATALOGUE, EVERY, Mistake
@@ -146,8 +147,9 @@ class Evidence:
             Seen(case, shown, self.precision or case.spec.precision, judge(case, shown, self.precision))
             for case, shown in pairs
         ]
-        # Broken runs refute most mistakes; short ones are judged fastest and are nearly always conclusive.
-        return sorted(seen, key=lambda one: (not one.verdict.different, _size(one.case)))
+        # Most mistakes are refuted where it is enough to compute them; then by broken runs, of which short ones are
+        # judged fastest and are nearly always conclusive.
+        return sorted(seen, key=lambda one: (not one.computable, not one.verdict.different, _size(one.case)))
 
     def explanations(self, spec: Spec, what: str) -> list[Explanation]:
         """Find the smallest sets of mistakes that explain everything, of which `what` broke first."""
@@ -171,6 +173,11 @@ class Evidence:
             runs = tuple((_on_rounded_weights(case, self.precision), shown) for case, shown in one.runs)
             again.append(replace(one, case=_on_rounded_weights(one.case, self.precision), runs=runs))
         return Evidence(again, p)
+
+    def of_wirings(self) -> list[Explanation]:
+        """Find the wrong wirings that explain an answer of which something has another shape than it should have."""
+        candidates = ((m,) for m in CATALOGUE if m.wiring is not RIGHT)
+        return [e for e in map(self.try_out, candidates) if e is not None and not e.few]
 
     def try_out(self, mistakes: tuple[Mistake, ...]) -> Explanation | None:
         """Judge everything under the mistakes."""

@@ -78,6 +78,18 @@ def _register_orders() -> None:
 _register_orders()
 
 
+@in_recurrence(
+    "gates",
+    "gates-side-by-side",
+    "with the gates of each unit side by side in its weights",
+    "a kernel read as (units, gates), where it is (gates, units): `reshape(D, M, 4)` or `a[4*j + gate]`",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    gates = len(r.cell.gates)
+    columns = np.arange(gates * r.M).reshape(r.M, gates).T.ravel()
+    return r.map(lambda a: a[..., columns]) if min(gates, r.M) > 1 else None
+
+
 # ---- their weights, gate by gate ----
 
 
@@ -217,6 +229,15 @@ class ForgetsNothing(LSTMCell):
         return gate(o) * activation(c), c
 
 
+class CellStateForgotten(LSTMCell):
+    """The cell state is zeros before every step."""
+
+    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
+        gate = self.recurrent_activation
+        c = gate(i) * activation(g)
+        return gate(o) * activation(c), c
+
+
 class CellStateOut(LSTMCell):
     """The cell state is put out, and goes into the next step, in the place of the state."""
 
@@ -285,6 +306,18 @@ class NoReset(GRUCell):
         return (z * h + (1 - z) * activation(xh + hh),)
 
 
+class ResetOutside(GRUCell):
+    """The reset gate applied to the candidate."""
+
+    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
+        (h,) = states
+        gate, two = self.recurrent_activation, self.reset_after
+        a, b = x @ w.Wx + (w.bh[0] if two else w.bh), h @ w.Wh
+        (xz, xr, xh), (hz, hr, hh) = self.split(a), self.split(b + w.bh[1] if two else b)
+        z = gate(xz + hz)
+        return (z * h + (1 - z) * (gate(xr + hr) * activation(xh + hh)),)
+
+
 def _register_cells() -> None:
     both, after, before = (lambda cell: True), (lambda cell: cell.reset_after), (lambda cell: not cell.reset_after)
     for wrong, fits, name, says, how in (
@@ -297,6 +330,8 @@ def _register_cells() -> None:
         (CoupledGates, both, "input-gate-coupled", "with `1 - f` in the place of the input gate",
          "coupled input and forget gates (CIFG)"),
         (ForgetsNothing, both, "forget-gate-left-out", "without its forget gate", "the LSTM of 1997"),
+        (CellStateForgotten, both, "cell-state-not-kept", "with its cell state starting from zeros at every step",
+         "`c` declared inside the loop over the steps"),
         (CellStateOut, both, "cell-state-put-out", "with its cell state in the place of the state",
          "`c` returned for `h`"),
         (Clipped, both, "cell-state-clipped", "with its cell state clipped to [-1, 1]",
@@ -307,6 +342,8 @@ def _register_cells() -> None:
          "the form of the first paper, and Keras 2's default: `reset_after=False`"),
         (ResetAfter, before, "reset-after", "with the reset gate applied after the product with `Wh`",
          "cuDNN's and PyTorch's form: `reset_after=True`"),
+        (ResetOutside, both, "reset-outside", "with the reset gate applied to the candidate, behind its activation",
+         "`r * tanh(...)`: a parenthesis closed too early"),
         (NoReset, both, "reset-gate-left-out", "without its reset gate", "a minimal gated unit"),
     ):  # fmt: skip
 

@@ -443,6 +443,23 @@ class _FirstOutput(Wiring):
         return outputs[:, 0]
 
 
+@in_wiring(
+    "stack",
+    "mean-output-taken",
+    "with the mean of the outputs of all steps in the place of the last",
+    "average pooling over time, as classifiers have it",
+)
+class _MeanOutput(Wiring):
+    shows_states = False
+
+    def last_output(self, j: int, outputs: Any) -> Any:
+        steps = outputs.shape[1]
+        total = outputs[:, 0]
+        for t in range(1, steps):
+            total = total + outputs[:, t]
+        return total * (1 / steps)
+
+
 # ---- stacked cells ----
 
 

@@ -124,8 +124,6 @@ class Mistake:
         Whether a case has what the mistake is about; where it has not, the mistake changes nothing.
     where : Place, optional
         The recurrence that it is made in; None is all.
-    rare : bool
-        It shows in numbers that few cases have: it is named where it is met, and not looked for in the selfcheck.
     only : Only, optional
         The option of the layers that it is made in; None is all.
     siblings : tuple of Mistake
@@ -143,7 +141,6 @@ class Mistake:
     head_only: bool = False
     needs: Need = anywhere
     where: Place | None = None
-    rare: bool = False
     only: Only | None = None
     siblings: tuple[Mistake, ...] = ()
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..cells.simple_rnn import SimpleRNNCell
 from ..model.case import Case
+from ..model.forward import reference
 from .asked import Answer, Array, Asker, probe_case
 
 __all__ = ["counted"]
@@ -40,6 +41,9 @@ def counted(asker: Asker, base: Answer, dead: Sequence[str]) -> Iterator[str]:
         return
     if not np.isclose(at_zero[1], -at_zero[2], rtol=1e-2) or not at_zero[1]:
         return
+    if _normalized(asker, _small(base.case, 5)):
+        yield "inputs twice as large give the same answer: are they normalized?"
+        return
     names = [short for short in ("Wx", "Wh", "bh", "Wo") if short in spec.letters]
     for short in names:
         full = spec.letters[short]
@@ -49,7 +53,9 @@ def counted(asker: Asker, base: Answer, dead: Sequence[str]) -> Iterator[str]:
         if (times := once.times) is not None and abs(times - 1) > NOT_ONE:
             # a bias has the same part in each sample, and two outputs are in proportion by chance
             again = _part(asker, _small(base.case, 6), full)
-            if again is not None and again.times is not None and abs(again.times - times) <= NOT_ONE * abs(times):
+            alike = again is not None and again.times is not None and abs(again.times - times) <= NOT_ONE * abs(times)
+            # at two steps, a mean over the steps halves what the state brings
+            if alike and (short != "Wh" or _counts_in_three_steps(asker, base.case, full, times)):
                 yield f"`{short}` counts {times:.2g} times"
         elif times is None and short in ("Wx", "Wh") and not of_head:
             twice = _part(asker, _scaled(case, 2.0), full)
@@ -86,9 +92,33 @@ def _of_bo(asker: Asker, base: Answer) -> Iterator[str]:
         yield f"`bo` counts {times:.2g} times"
 
 
-def _small(case: Case, seed: int) -> Case:
-    """Two steps of a case with small numbers, so that activations are linear."""
-    small = probe_case(case, seed, T=2, D=case.D, M=case.M, K=case.K, N=case.N)
+def _normalized(asker: Asker, case: Case) -> bool:
+    """Whether an answer stays as it is where inputs are twice as large, though it should not."""
+    once, twice = asker.ask(case), asker.ask(case.map_calls(lambda c: c.replace(x=2 * c.x)))
+    if once is None or twice is None or once.numbers is None or twice.numbers is None:
+        return False
+    room, same = once.room + twice.room, np.abs(twice.numbers - once.numbers).max()
+    size = np.abs(once.numbers).max()
+    # numbers that are added to an input, and not multiplied, move it as well
+    return bool(size > CLEAR * room and same <= max(room, 1e-3 * size) < np.abs(twice.expected - once.expected).max())
+
+
+def _counts_in_three_steps(asker: Asker, like: Case, name: str, times: float) -> bool:
+    """Whether three steps show that a weight counts so many times."""
+    case = _small(like, 7, T=3)
+    part = _part(asker, case, name)
+    if part is None:
+        return False
+    named = case.named_weights[name]
+    runs = (reference(case.with_weights(**{name: factor * named})).outputs for factor in (times, 0.0))
+    scaled, without = (np.asarray(y)[:, -part.got.shape[1] :] for y in runs)
+    right = scaled - without
+    return bool(np.abs(part.got - right).max() <= max(CLEAR * part.room, 5 * PROPORTIONAL * np.abs(right).max()))
+
+
+def _small(case: Case, seed: int, T: int = 2) -> Case:
+    """A few steps of a case with small numbers, so that activations are linear."""
+    small = probe_case(case, seed, T=T, D=case.D, M=case.M, K=case.K, N=case.N)
     # without the bias of the head, beside which the other numbers would be known less exactly
     bo = [full for short, full in case.spec.letters.items() if short == "bo"]
     return _scaled(small, SMALL).with_weights(**{full: np.zeros(case.K) for full in bo})

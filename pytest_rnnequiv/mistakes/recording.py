@@ -65,6 +65,8 @@ def record_also(case: Case, shown: Trajectory, precision: Precision | None = Non
 
 
 def _wanted(case: Case, shown: Trajectory, precision: Precision) -> Iterator[str]:
+    if precision.begun:
+        yield "record from a call before which the states are reset, or the states themselves"
     biases = [a for name, a in case.named_weights.items() if name.rpartition("/")[2] in ("bh", "bo")]
     if any(not a.any() for a in biases):
         yield "record a model whose biases are not 0: set some before recording, if training has not"

@@ -12,6 +12,7 @@ from ..arithmetic.precision import Precision, to_bfloat16
 from ..model.case import Case
 from ..model.forward import rounded
 from .arithmetic import KEPT_IN, to_float16
+from .half_sums import SUMS_IN_FLOAT16
 from .mistake import Recurrence, in_case, in_recurrence
 
 Array = npt.NDArray[Any]
@@ -143,6 +144,17 @@ def _register_arithmetics() -> None:
 
 
 _register_arithmetics()
+
+
+@in_case(
+    "numbers",
+    "summed-in-float16",
+    "with its dot products summed up in float16",
+    "an accumulator of half precision: `half sum` in a kernel, or a matrix product whose output is float16",
+    precision=SUMS_IN_FLOAT16,
+)
+def _(case: Case) -> Case | None:
+    return case if case.spec.compute_dtype == "float32" and case.spec.plain else None
 
 
 @in_case(

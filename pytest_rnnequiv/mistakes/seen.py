@@ -58,6 +58,8 @@ NOTHING = Told()
 
 #: Runs of so few steps, with no larger numbers, in which rounding stays far below this share of the outputs.
 SHORT, LARGE, FAR = 6, 32.0, 0.02
+#: That share where the bounds of the right run are narrow, and how many times these it is otherwise.
+NEAR, MORE = 1e-3, 1000.0
 
 #: The same of numbers that are rounded to 8 bits, and to fewer.
 FAR_IN_8_BITS, FAR_IN_FEWER = 0.1, 0.3
@@ -112,7 +114,7 @@ class Seen:
 
         Only short runs in single precision, or better, are looked at in this way: rounding cannot have grown that far.
         """
-        if not self._near_what_is_computed or made.precision is not None:
+        if not self.computable or made.precision is not None:
             return False
         every = any(np.ndim(outputs) == 3 for outputs in self._outputs)
         case = whole(made.case, made.wiring) if every else made.case
@@ -131,11 +133,17 @@ class Seen:
                 return True
         return False
 
-    @property
+    @cached_property
     def _far(self) -> float:
-        """The share of the outputs that rounding stays far below."""
+        """What share of the outputs is far more than rounding moves them by."""
         grain = max((each.grain for each in self.precision.formats.values()), default=0.0)
-        return FAR if not grain else FAR_IN_8_BITS if grain <= 2.0**-8 else FAR_IN_FEWER
+        if grain:
+            return FAR_IN_8_BITS if grain <= 2.0**-8 else FAR_IN_FEWER
+        shares = [
+            each.radius.max(initial=0.0) / np.abs(each.expected).max(initial=0.05) for each in self.output_findings
+        ]
+        share = MORE * max(shares, default=FAR)
+        return float(np.clip(share, NEAR, FAR)) if np.isfinite(share) else FAR
 
     @property
     def _dtype(self) -> Any:
@@ -146,10 +154,12 @@ class Seen:
         return [np.asarray(call.outputs, np.float64) for call in self.shown.each_call]
 
     @cached_property
-    def _near_what_is_computed(self) -> bool:
-        """Whether nothing but rounding in single precision, over a few steps, parts what is computed from what is."""
+    def computable(self) -> bool:
+        """Whether nothing but single precision, over a few steps, parts what is computed from what is shown."""
         p, arrays = self.precision, self.case.numbers().values()
-        if p.unit > Precision.float32.unit or p.operand or p.activation_error or p.radius or p.tables or p.coarseness:
+        if p.unit > Precision.float32.unit or p.operand or p.activation_error or p.radius or p.begun:
+            return False
+        if p.tables or p.coarseness:
             return False
         if any(getattr(each, "overflow", "") == "wrap" for name, each in p.formats.items() if name != "accumulator"):
             return False  # then what comes may be anywhere
@@ -169,6 +179,8 @@ class Seen:
             bits, numbers = bits_of_marks(made.precision, self.case, self.shown)
             return Told(bits, frozenset((number, number) for number in numbers))
         wrong = {finding.what: finding for finding in _findings(made, self.shown, self.precision)}
+        if self.verdict.place is None:  # final states of other shapes; under the mistake, they are what they should be
+            return sum((_told_alone(each) for what, each in wrong.items() if "final state" in what), NOTHING)
         broken = [finding for finding in self.findings if finding.broken.any()]
         if any(_unlike(wrong.get(right.what), right) for right in broken):
             broken = [finding for finding in self.output_findings if finding.broken.any()]
@@ -204,6 +216,14 @@ def _unlike(wrong: Finding | None, right: Finding) -> bool:
 MOST = 53.0
 
 
+def _told_alone(wrong: Finding) -> Told:
+    """How much a mistake tells of numbers that have no right ones beside them."""
+    got, radius = wrong.got, wrong.radius
+    tells = np.isfinite(got) & (got != 0) & (np.abs(got) > radius)
+    bits = np.log2(np.abs(got[tells]) / np.maximum(radius[tells], np.abs(got[tells]) * 2.0**-MOST))
+    return Told(float(bits.sum()), frozenset((a, a) for a in np.abs(got[tells]).astype(np.float32).tolist()))
+
+
 def _told(wrong: Finding | None, right: Finding, strictly: bool, zeros: bool) -> Told | None:
     """How much a mistake tells of the numbers that are broken; None, `strictly`, where it leaves one open.
 
@@ -222,6 +242,6 @@ def _told(wrong: Finding | None, right: Finding, strictly: bool, zeros: bool) ->
         if strictly and (counts & ~tells).any():
             return None
         bits = np.log2(off / np.maximum(radius, off * 2.0**-MOST))
+        own = [np.abs(np.nan_to_num(a[tells | overflown])).astype(np.float32).tolist() for a in (truth, got)]
     total = float(bits[tells].sum()) + float(tells.sum()) + MOST * float(overflown.any())
-    own = (np.abs(np.nan_to_num(a[tells | overflown])).astype(np.float32).tolist() for a in (truth, got))
     return Told(total, frozenset(zip(*own, strict=True)))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..arithmetic.activations import Activation
 from ..arithmetic.inexact import choose
-from ..cells.cell import CellWeights
+from ..cells.cell import Cell, CellWeights
 from ..cells.simple_rnn import SimpleRNNCell
 from ..model.case import Case
-from .mistake import Recurrence, in_case, in_recurrence
+from .mistake import Mistake, Recurrence, cell_like, family, in_case, in_recurrence
 
 __all__ = ["WrongCell"]
 
@@ -73,19 +74,6 @@ class Unactivated(WrongCell):
         return activation(h)
 
 
-class InPlace(WrongCell):
-    """The state is overwritten unit by unit while it is still being read."""
-
-    name = "SimpleRNN (state overwritten while it is read)"
-
-    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
-        (h,) = states
-        M = len(w.Wh)
-        for unit in range(M):
-            h = choose(np.arange(M) == unit, activation(self.preactivation(x, h, w)), h)
-        return (h,)
-
-
 def _register_cells() -> None:
     for cell, name, says, how in (
         (
@@ -118,12 +106,6 @@ def _register_cells() -> None:
             "with the state carried on before the activation",
             "the pre-activation is stored as the state and the activation applied for the head only",
         ),
-        (
-            InPlace,
-            "state-overwritten",
-            "with the state overwritten while it is still being read",
-            "one buffer for old and new state: unit 1 already sees the new unit 0",
-        ),
     ):
 
         def change(r: Recurrence, cell: type[WrongCell] = cell) -> Recurrence | None:
@@ -133,6 +115,55 @@ def _register_cells() -> None:
 
 
 _register_cells()
+
+
+def _in_place(kind: type[Cell]) -> dict[str, Any]:
+    """The states are overwritten unit by unit while they are still being read."""
+
+    def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
+        M = len(w.Wh)
+        for unit in range(M):
+            new = kind.step(self, x, states, w, activation)
+            states = tuple(choose(np.arange(M) == unit, one, old) for one, old in zip(new, states, strict=True))
+        return states
+
+    return {"step": step}
+
+
+@in_recurrence(
+    "recurrence",
+    "state-overwritten",
+    "with the state overwritten while it is still being read",
+    "one buffer for old and new state: unit 1 already sees the new unit 0",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    return r.replace(cell=cell_like(r.cell, "state overwritten while it is read", _in_place))
+
+
+def _leaking(kind: type[Cell], share: float) -> dict[str, Any]:
+    """A step goes only a share of the way to the new state."""
+
+    def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
+        (h,) = states
+        (new,) = kind.step(self, x, states, w, activation)
+        return ((1 - share) * h + share * new,)
+
+    return {"step": step}
+
+
+def _leaky(share: float) -> Mistake:
+    def change(r: Recurrence) -> Recurrence | None:
+        if not isinstance(r.cell, SimpleRNNCell):
+            return None
+        return r.replace(cell=cell_like(r.cell, f"leaky, {share:g}", partial(_leaking, share=share)))
+
+    name = f"state-leaky-{share:g}".replace(".", "_")
+    says = f"with {1 - share:g} of the old state and {share:g} of the new one"
+    how = "a leaky integrator, as in continuous-time RNNs and echo state networks: `h += dt * (tanh(...) - h)`"
+    return Mistake(name, says, how, "recurrence", recurrence=change)
+
+
+family(4, *map(_leaky, (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.75, 0.8, 0.9, 0.95)))
 
 
 @in_recurrence(

@@ -108,7 +108,8 @@ class Walk:
             own = [self.given_state(next(given)) for _ in units] if layer.initial_state else None
             kept = None if call.reset else self.kept.get(i)
             start = wiring.initial_states(own, kept, below)
-            start = [self.zeros(call.N, M) for M in units] if start is None else list(start)
+            unset = self.unknown if layer.stateful and not call.reset else self.zeros
+            start = [unset(call.N, M) for M in units] if start is None else list(start)
             if [h.shape for h in start] != [(call.N, M) for M in units] or mask.shape != x.shape[:2]:
                 raise Unmade
             output, below, told, states = self.layer(i, layer, x, mask, start)
@@ -175,6 +176,10 @@ class Walk:
     def zeros(self, N: int, M: int) -> Any:
         """A state that nobody gives."""
         raise NotImplementedError
+
+    def unknown(self, N: int, M: int) -> Any:
+        """A state that a stateful layer may have of a call before the first."""
+        return self.zeros(N, M)
 
     def stored(self, a: Any) -> Any:
         """A number, or a pair of these, as it is kept."""

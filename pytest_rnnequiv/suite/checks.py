@@ -20,12 +20,13 @@ from ..failures.assertion import EquivalenceError, assert_equivalent
 from ..implementations.port import Port
 from ..judging.observing import Observation
 from ..judging.oracle import judge
+from ..model.case import Case
 from ..model.notebook import notebook_case
 from ..model.sizes import param_count
 from ..model.spec import Spec
 from ..model.trajectory import Trajectory
 from .architectures import known_in
-from .drawing import choose, draw_pack, draw_place, few_sizes, known_of_plain, near, need, opening_shape
+from .drawing import choose, draw_pack, draw_place, few_sizes, heeding, known_of_plain, near, need, opening_shape
 from .registry import CHECKS, Data, Opening, check, running
 from .verification import answer, budget, each_in_turn, expect, verify
 
@@ -116,6 +117,8 @@ def _in_turn(port: Port, data: Data, activations: list[str], **wanted: Any) -> N
         covered.cover([f"activation={name}"], 0)
     first = choose(data, range(len(activations)), "first activation")
     cases = draw_pack(port, data, most=4, activation=activations[0], **few_sizes(port, data), **wanted)
+    if isinstance(data, Opening):
+        cases += [each for case in cases if not concerning(each := far_out(port, case), port.way)]
 
     def turn(name: str) -> None:
         __tracebackhide__ = True
@@ -126,6 +129,13 @@ def _in_turn(port: Port, data: Data, activations: list[str], **wanted: Any) -> N
 
     names = activations[first:] + activations[:first]
     each_in_turn((partial(turn, name) for name in names), all_of_them=isinstance(data, Opening))
+
+
+def far_out(port: Port, case: Case) -> Case:
+    """Return the case with inputs so large that an `exp` without a guard overflows in the first step."""
+    limit = 1.25 * np.log(float(np.finfo(case.spec.dtype).max))
+    largest = np.abs(case.x @ case.Wx).max(initial=0.0)
+    return heeding(case.replace(x=case.x * (limit / largest)), port.supports) if largest else case
 
 
 @check(examples=40, share=3)

@@ -137,8 +137,6 @@ def allowed(mistake: Mistake, port: Port) -> str:
     """Say why what is a mistake to others is none to this implementation; empty if it is one."""
     if not shows_in_plain(mistake) and (not port.supports.options or port.fixed is not None):
         return f"{port.name} declares no options of layers"
-    if mistake.rare:
-        return "it shows in numbers that few cases have"
     known = OF_KERAS.get(mistake.name)
     if any(each.name == known and each.exists(port.way, installed()) for each in DIVERGENCES):
         return f"it is a known divergence of Keras, {known}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from mistaken import PLAIN, case_for, declared, last_output, numbers, outputs_only, same, shows_in
 from samples import NETWORKS, both, filled, generic, sequences
 
-from pytest_rnnequiv import Case, Dense, Precision, SimpleRNN, Spec, Trajectory, diagnose, judge, reference
+from pytest_rnnequiv import RNN, Case, Dense, Precision, SimpleRNN, Spec, Trajectory, diagnose, judge, reference
 from pytest_rnnequiv.arithmetic.activations import Activation
 from pytest_rnnequiv.judging.observing import Observation, observe
 from pytest_rnnequiv.mistakes.activations import FAST_TANH
@@ -391,3 +392,63 @@ def test_both_directions_over_a_mask_leave_room_for_one_name() -> None:
     case = filled(Spec(3, (both(3), SimpleRNN(2)), Dense(2), source="mask"), 31)
     for name in ("mask-not-reversed", "mask-ignored", "mask-ignored-after-first-layer", "zero-output-ignored"):
         assert diagnose(case, by_name(name).run(case)).names == (name,)
+
+
+# ---- what is known by its digits ----
+
+
+def summed_up(x: Any, W: Any, start: Any = 0.0) -> Any:
+    total = np.zeros((len(x), W.shape[1]), np.float16) + np.float16(start)
+    for k, row in enumerate(W):
+        total = (total + x[:, k, None] * row).astype(np.float16)
+    return total
+
+
+def sums_in_half_precision(case: Case, joined: bool, head: bool = True) -> Trajectory:
+    """States and outputs of a kernel with a `half` accumulator, which is begun with the bias, or without."""
+    h = np.zeros((case.N, case.M), np.float32)
+    states, outputs = [], []
+    for t in range(case.T):
+        if joined:
+            both = np.concatenate([case.x[:, t], h], 1), np.concatenate([case.Wx, case.Wh])
+            h = np.tanh(summed_up(*both, case.bh).astype(np.float32))
+        else:
+            h = np.tanh(summed_up(case.x[:, t], case.Wx).astype(np.float32) + summed_up(h, case.Wh) + case.bh)
+        states.append(h)
+        outputs.append(summed_up(h, case.Wo) + case.bo if head else h @ case.Wo + case.bo)
+    return Trajectory(np.stack(outputs, 1).astype(np.float32), np.stack(states, 1))
+
+
+@pytest.mark.parametrize("head", [True, False])
+@pytest.mark.parametrize("joined", [True, False])
+def test_sums_in_half_precision_are_named_by_what_is_left_of_them(joined: bool, head: bool) -> None:
+    for seed in range(3):
+        case = generic(seed, N=2, T=4, scale=0.6)
+        assert diagnose(case, sums_in_half_precision(case, joined, head)).names == ("summed-in-float16",)
+    run: Run = lambda case: sums_in_half_precision(case, joined=False).outputs  # noqa: E731
+    assert explain(seen_by(run, case), run=run).name == "summed-in-float16"
+
+
+def test_numbers_as_coarse_for_another_reason_are_not_called_sums_in_half_precision() -> None:
+    case = generic(1, N=2, T=4)
+    for name in ("fast-tanh-table", "weights-to-int8", "state-in-float16", "computed-in-tf32", "computed-in-bfloat16"):
+        assert "summed-in-float16" not in diagnose(case, by_name(name).run(case)).names
+    grid = np.round(reference(case).outputs * 256) / 256  # 8 bits behind the point
+    assert "summed-in-float16" not in diagnose(case, grid.astype(np.float32)).names
+    near = reference(case, np.float32)
+    off = near.states * (1 + 1e-4 * np.random.default_rng(0).normal(size=near.states.shape))
+    assert diagnose(case, Trajectory(near.outputs, off.astype(np.float32))).names == ()
+
+
+def test_final_states_in_another_order_are_named_though_their_shapes_are_wrong() -> None:
+    spec = Spec(3, RNN((4, 2), return_state=True), Dense(2))
+    case = filled(spec, 5)
+    reversed_ = by_name("returned-states-reversed").run(case)
+    assert [np.shape(state) for state in reversed_.layers[0].final_states] == [(3, 2), (3, 4)]  # type: ignore[union-attr]
+    found = diagnose(case, reversed_)
+    assert found.names == ("returned-states-reversed",)
+    assert "shape (3, 2), expected (3, 4)" in found.picture
+    wrong = reversed_.replace(
+        layers=(replace(reversed_.layers[0], final_states=tuple(s + 1 for s in reversed_.layers[0].final_states)),)  # type: ignore[union-attr, type-var]
+    )
+    assert diagnose(case, wrong).names == ()

@@ -8,7 +8,20 @@ import numpy as np
 import pytest
 from samples import NETWORKS, filled, generic
 
-from pytest_rnnequiv import Case, Precision, Spec, Trajectory, assert_equivalent, diagnose, judge, reference
+from pytest_rnnequiv import (
+    GRU,
+    LSTM,
+    Case,
+    Dense,
+    Precision,
+    SimpleRNN,
+    Spec,
+    Trajectory,
+    assert_equivalent,
+    diagnose,
+    judge,
+    reference,
+)
 from pytest_rnnequiv.mistakes.catalogue import by_name
 
 
@@ -152,3 +165,51 @@ def test_a_precision_says_what_was_recorded() -> None:
     assert p.coarseness == pytest.approx(5e-5, rel=1e-2)
     assert Precision.float32.recorded() == Precision.float32
     assert Spec.simple(1, 1, 1).precision.coarseness == 0
+
+
+# ---- a stateful layer that was called before ----
+
+
+def called_before(cell: str = "SimpleRNN") -> tuple[Case, Case]:
+    """Three calls, and the last two of them."""
+    layer = {"SimpleRNN": SimpleRNN, "GRU": GRU, "LSTM": LSTM}[cell]
+    spec = Spec(3, layer(4, stateful=True, return_sequences=True), Dense(2), N=2)
+    whole = filled(spec, 7, calls=3)
+    return whole, whole.replace(calls=whole.calls[1:])
+
+
+@pytest.mark.parametrize("cell", ["SimpleRNN", "GRU", "LSTM"])
+def test_states_from_before_the_record_may_be_any(cell: str) -> None:
+    whole, rest = called_before(cell)
+    shown = list(reference(whole, np.float32).each_call[1:])
+    assert diagnose(rest, shown).verdict.different  # type: ignore[union-attr]  # it did not begin with zeros
+    for answers in (shown, [each.outputs for each in shown]):
+        found = diagnose(rest, answers, from_start=False)
+        assert found.verdict is not None
+        assert found.verdict.inconclusive
+        assert "numbers cannot be judged, since the states before the first call are not known; nothing" in str(found)
+        assert "record from a call before which the states are reset, or the states themselves" in found.record_also
+    verdict = diagnose(rest, shown, from_start=False).verdict
+    # an LSTM's first call is not known until it shows its `c`
+    unknown = rest.calls[0].T + 1 if cell == "LSTM" else 1
+    assert verdict is not None
+    assert verdict.undetermined == 2 * 4 * unknown
+
+
+@pytest.mark.parametrize("cell", ["SimpleRNN", "GRU", "LSTM"])
+def test_a_step_that_does_not_follow_is_different_whatever_was_before(cell: str) -> None:
+    whole, rest = called_before(cell)
+    found = diagnose(rest, list(by_name("Wh-transposed").run(whole).each_call[1:]), from_start=False)
+    assert found.verdict is not None
+    assert found.verdict.different
+    assert found.names == ("Wh-transposed",)
+
+
+def test_what_is_known_from_its_start_is_not_to_be_called_before() -> None:
+    case = generic()
+    with pytest.raises(ValueError, match="the model has no stateful layer: its states are known, so leave it out"):
+        diagnose(case, reference(case), from_start=False)
+    _, rest = called_before()
+    reset = rest.replace(calls=(rest.calls[0].replace(reset=True), rest.calls[1]))
+    with pytest.raises(ValueError, match="is reset before its first call"):
+        diagnose(reset, list(reference(reset).each_call), from_start=False)

@@ -9,9 +9,10 @@ import pytest
 import wrong_ports
 from samples import generic
 
-from pytest_rnnequiv import Case, Trajectory, diagnose, judge
+from pytest_rnnequiv import Case, Trajectory, diagnose, judge, reference
 from pytest_rnnequiv.judging.observing import Observation, observe
 from pytest_rnnequiv.mistakes.diagnosis import explain
+from pytest_rnnequiv.mistakes.probes import probe
 
 #: What each port is told; the first two are the same where all kernels are square.
 NAMES = {
@@ -44,6 +45,13 @@ NAMES = {
     "float16_sums": None,
     "lstm_state_dict": "kernels-memory-order",
     "gru_bias_by_sample": "bh-by-sample",
+    "lstm_gates_side_by_side": "gates-side-by-side",
+    "lstm_cell_state_of_the_loop": "cell-state-not-kept",
+    "gru_in_one_buffer": "state-overwritten",
+    "gru_resets_the_candidate": "reset-outside",
+    "pools_over_time": "mean-output-taken",
+    "leaks_by_a_tenth": "state-leaky-0_1",
+    "normalizes_its_inputs": None,
 }
 SQUARE = {"D": 4, "M": 4, "K": 4}
 
@@ -139,3 +147,21 @@ def test_a_number_too_few_is_made_up_by_another_check() -> None:
     assert explain(seen[:1]).names == ()
     assert "too little to name a mistake by" in explain(seen[:1]).picture
     assert explain(seen).name == "head-activation-sigmoid"
+
+
+def test_what_has_no_name_is_told_by_what_it_depends_on() -> None:
+    case = generic(1)
+    facts = diagnose(case, wrong_ports.normalizes_its_inputs).facts
+    assert "inputs twice as large give the same answer: are they normalized?" in facts
+    assert not [fact for fact in facts if "multiplied" in fact]
+    long = generic(1, T=12)
+    assert "right up to T = 8, wrong from T = 9 on" in probe(wrong_ports.keeps_eight_steps, long)
+
+
+def test_a_mean_over_the_steps_is_not_taken_for_half_of_a_weight() -> None:
+    assert not [fact for fact in diagnose(generic(1), wrong_ports.pools_over_time).facts if "times" in fact]
+
+    def halved(case: Case) -> Any:
+        return reference(case.replace(Wh=0.5 * case.Wh), np.float32).outputs[:, -1]
+
+    assert "`Wh` counts 0.5 times" in diagnose(generic(1), halved).facts

@@ -297,3 +297,89 @@ def gru_bias_by_sample(case: Case) -> Any:
         z, r = sigmoid(a[:, :M] + b[:, :M]), sigmoid(a[:, M : 2 * M] + b[:, M : 2 * M])
         h = z * h + (1 - z) * np.tanh(a[:, 2 * M :] + r * b[:, 2 * M :])
     return h @ case.Wo + case.bo
+
+
+# ---- of gates, and of what is done to the state ----
+
+
+def lstm_gates_side_by_side(case: Case) -> Any:
+    """`a[4*j + gate]`: kernels read as (units, gates)."""
+    h = np.zeros((case.N, case.M), f32)
+    c = np.zeros((case.N, case.M), f32)
+    for t in range(case.T):
+        a = case.x[:, t] @ case.Wx + h @ case.Wh + case.bh
+        i, f, g, o = (a[:, k::4] for k in range(4))
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+    return h @ case.Wo + case.bo
+
+
+def lstm_cell_state_of_the_loop(case: Case) -> Any:
+    """`c` declared inside the loop over the steps."""
+    h = np.zeros((case.N, case.M), f32)
+    for t in range(case.T):
+        c = np.zeros((case.N, case.M), f32)
+        i, f, g, o = np.split(case.x[:, t] @ case.Wx + h @ case.Wh + case.bh, 4, 1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+    return h @ case.Wo + case.bo
+
+
+def gru_in_one_buffer(case: Case) -> Any:
+    """Loops of JavaScript over one typed array: later units read the new state of earlier ones."""
+    M, y = case.M, []
+    for n in range(case.N):
+        h = np.zeros(M, f32)
+        for t in range(case.T):
+            a = case.x[n, t] @ case.Wx + case.bh[0]
+            for j in range(M):
+                z, r = (sigmoid(a[k] + h @ case.Wh[:, k] + case.bh[1, k]) for k in (j, M + j))
+                g = np.tanh(a[2 * M + j] + r * (h @ case.Wh[:, 2 * M + j] + case.bh[1, 2 * M + j]))
+                h[j] = z * h[j] + (1 - z) * g
+        y.append(h @ case.Wo + case.bo)
+    return np.stack(y)
+
+
+def gru_resets_the_candidate(case: Case) -> Any:
+    """`r * tanh(...)`: a parenthesis closed too early."""
+    M = case.M
+    h = np.zeros((case.N, M), f32)
+    for t in range(case.T):
+        a, b = case.x[:, t] @ case.Wx + case.bh[0], h @ case.Wh + case.bh[1]
+        z, r = sigmoid(a[:, :M] + b[:, :M]), sigmoid(a[:, M : 2 * M] + b[:, M : 2 * M])
+        h = z * h + (1 - z) * (r * np.tanh(a[:, 2 * M :] + b[:, 2 * M :]))
+    return h @ case.Wo + case.bo
+
+
+def pools_over_time(case: Case) -> Any:
+    """The mean of all states goes into the head."""
+    h, total = np.zeros((case.N, case.M), f32), np.zeros((case.N, case.M), f32)
+    for t in range(case.T):
+        h = np.tanh(case.x[:, t] @ case.Wx + h @ case.Wh + case.bh)
+        total = total + h
+    return total / case.T @ case.Wo + case.bo
+
+
+def leaks_by_a_tenth(case: Case) -> Any:
+    """`h += dt * (tanh(...) - h)`."""
+    h = np.zeros((case.N, case.M), f32)
+    for t in range(case.T):
+        h = h + f32(0.1) * (np.tanh(case.x[:, t] @ case.Wx + h @ case.Wh + case.bh) - h)
+    return h @ case.Wo + case.bo
+
+
+def normalizes_its_inputs(case: Case) -> Any:
+    """Each sample's features are standardized over time, as in training, and nobody wrote that down."""
+    x = (case.x - case.x.mean(1, keepdims=True)) / (case.x.std(1, keepdims=True) + 1e-7)
+    h = np.zeros((case.N, case.M), f32)
+    for t in range(case.T):
+        h = np.tanh(x[:, t] @ case.Wx + h @ case.Wh + case.bh)
+    return (h @ case.Wo + case.bo).astype(f32)
+
+
+def keeps_eight_steps(case: Case) -> Any:
+    """A ring buffer of eight steps."""
+    h = np.zeros((case.N, case.M), f32)
+    for t in range(max(0, case.T - 8), case.T):
+        h = np.tanh(case.x[:, t] @ case.Wx + h @ case.Wh + case.bh)
+    return h @ case.Wo + case.bo
