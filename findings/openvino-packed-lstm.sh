@@ -10,7 +10,8 @@
 #   LSTM, lengths [5, 3]: full row 0.0000, short row 0.1934, its h 0.2535; from an LSTM without lengths 0.0000
 #   LSTM, lengths [2, 5]: full row 0.0000, short row 0.1969, its h 0.1701; from an LSTM without lengths 0.0000
 #   RNN: OpConversionFailure, GRU: OpConversionFailure
-# Upstream: openvino#22586 removes the packing by design, for LSTM only. Who is hit: encoders of text and speech, which read h. Silent.
+# Upstream: openvino#22586 removes the packing by design, for LSTM only. Who is hit: encoders of text and
+#   speech, which read h. Silent.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
 python3 -m venv "$dir/venv"
