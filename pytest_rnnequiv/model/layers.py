@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..arithmetic.activations import Activation, activation
@@ -45,6 +45,12 @@ def _flags(owner: Any, *names: str) -> None:
 
 def _default(owner: Any, name: str) -> Any:
     return owner.__dataclass_fields__[name].default
+
+
+@cache
+def _flags_of(kind: type[RNN]) -> tuple[str, ...]:
+    """Names of the options that are True or False."""
+    return tuple(name for name in kind.__dataclass_fields__ if isinstance(_default(kind, name), bool))
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ class RNN:
         sizes = tuple(size("units", each) for each in (units if isinstance(units, tuple) else (units,)))
         object.__setattr__(self, "units", sizes if isinstance(units, tuple) else sizes[0])
         object.__setattr__(self, "activation", activation(self.activation))
-        _flags(self, *(name for name in self.__dataclass_fields__ if isinstance(_default(self, name), bool)))
+        _flags(self, *_flags_of(type(self)))
         kinds = self.cell if isinstance(self.cell, tuple) else (self.cell,) * len(self.cells)
         if len(kinds) != len(self.cells) or not all(isinstance(kind, Cell) for kind in kinds):
             raise TypeError(

@@ -196,9 +196,9 @@ def _candidates(style: Style, seed: int, count: int) -> Iterable[tuple[Spec, tup
     """Yield specs with their codes: as random as can be, and the same on every machine and in every version."""
     random = Random(seed).random
     for _ in range(count):
-        codes = tuple(int(256 * random()) for _ in range(style.length))
+        codes = [int(256 * random()) for _ in range(style.length)]
         spec, read = decode(codes, style)
-        yield spec, tuple(code if place in read else 0 for place, code in enumerate(codes))
+        yield spec, tuple([code if place in read else 0 for place, code in enumerate(codes)])
 
 
 class _Candidate(NamedTuple):
@@ -212,15 +212,26 @@ class _Candidate(NamedTuple):
 
 @lru_cache(16)
 def _weighed(seed: int, style: Style, count: int) -> tuple[_Candidate, ...]:
-    numbers: dict[tuple[str, ...], int] = {}
+    numbers: dict[str, int] = {}
     weighed: dict[Spec, _Candidate] = {}
     for spec, codes in _candidates(style, seed, count):
-        pairs = 0
-        for pair in together([spec]):
-            pairs |= 1 << numbers.setdefault(pair, len(numbers))
         cost = 1 + sum(len(layer.directions) for layer in spec.layers)
-        weighed.setdefault(spec, _Candidate(spec, codes, pairs, cost))
+        weighed.setdefault(spec, _Candidate(spec, codes, _pairs(spec, numbers), cost))
     return tuple(weighed.values())
+
+
+def _pairs(spec: Spec, numbers: dict[str, int]) -> int:
+    """Return the pairs of features as bits: that of the ``i``-th and an earlier ``j``-th is bit ``i (i - 1) / 2 + j``.
+
+    `numbers` are those of the features, in the order in which they were met; new ones are added.
+    """
+    pairs = 0
+    for found in features(spec):
+        own = 0
+        for i in sorted(numbers.setdefault(each, len(numbers)) for each in found):
+            pairs |= own << i * (i - 1) // 2
+            own |= 1 << i
+    return pairs
 
 
 @lru_cache
@@ -233,11 +244,21 @@ def _pooled(
     """
     # most of them may be excluded
     tried = max(_CANDIDATES + _FOR_EACH_DTYPE * len(style.dtypes), 12 * count)
-    candidates = [each for each in _weighed(seed, style, tried) if exclude is None or not exclude(each.spec)]
+    candidates = list(_weighed(seed, style, tried))
+    known: dict[Spec, bool] = {}
+
+    def excluded(spec: Spec) -> bool:
+        if exclude is not None and spec not in known:  # only those that would be chosen: to ask takes time
+            known[spec] = exclude(spec)
+        return known.get(spec, False)
+
     chosen, covered = list[tuple[int, ...]](), 0
-    while candidates and len(chosen) < count:
+    while len(chosen) < count:
         gains = [(each.pairs & ~covered).bit_count() / each.cost for each in candidates]
-        best = gains.index(max(gains))
+        in_order = sorted(range(len(candidates)), key=gains.__getitem__, reverse=True)  # of equal ones the first
+        best = next((i for i in in_order if not excluded(candidates[i].spec)), None)
+        if best is None:
+            break
         if covered and not gains[best]:
             covered = 0
             continue

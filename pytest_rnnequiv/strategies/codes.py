@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 from hypothesis.strategies import SearchStrategy
@@ -127,16 +127,25 @@ class Style:
         low, high = dict(self.ranges).get(letter, (0, max(values)))
         return tuple(value for value in values if low <= value <= high) or (low,)
 
-    @lru_cache(64)  # noqa: B019  # styles are few
     def ladder(self, letter: str) -> tuple[int, ...]:
         """Sizes of a letter to choose from, simplest first."""
+        if letter not in self._ladders:
+            self._ladders[letter] = self._ladder(letter)
+        return self._ladders[letter]
+
+    @cached_property
+    def _ladders(self) -> dict[str, tuple[int, ...]]:
+        """Those that were asked for: a cache by styles would hash all of a style each time."""
+        return {}
+
+    def _ladder(self, letter: str) -> tuple[int, ...]:
         low, high = dict(self.ranges).get(letter, (1, self.max_units))
         ladder = size_ladder(low, min(high, max(low, self.max_units)))
         return (
             ladder if len(ladder) < 256 else tuple(sorted(set(ladder) & {*range(1, 34), *ladder[:: len(ladder) // 99]}))
         )
 
-    @property
+    @cached_property
     def equal(self) -> tuple[int, ...]:
         """Sizes that features and all units may have together, or 0 for none."""
         fits = all(each in self.ladder(letter) for letter in "DMK" for each in _EQUAL if each)

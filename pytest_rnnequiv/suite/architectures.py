@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume
 
 from .. import tally
 from ..divergences.keras import WAYS
@@ -19,7 +20,7 @@ from ..failures.assertion import EquivalenceError
 from ..implementations.declaration import Supports
 from ..implementations.port import Port
 from ..model.case import Case
-from ..model.spec import Spec
+from ..model.spec import POLICIES, Spec
 from ..strategies import architecture_pool, generic_case, packs
 from ..strategies.architectures import features, pool_members
 from .drawing import choose, heeding, near, need, opening_shape, steer
@@ -36,37 +37,42 @@ def known_in(way: str) -> Callable[[Spec], bool]:
 
 
 def known_in_layers(spec: Spec) -> bool:
-    """Whether Keras's layers are, called or compiled; both ways draw from one pool, whose models are built once."""
+    """Whether Keras's layers are, called or compiled."""
     return any(concerning(spec, way) for way in ("keras-graph", "keras-call"))
 
 
 @cache
 def _excluded(way: str, supports: Supports) -> Callable[[Spec], bool]:
     """Return what tells of an architecture whether a port is not to be asked about it: one function for each port."""
-    keras = way in WAYS
 
     def excluded(spec: Spec) -> bool:
-        known = known_in_layers(spec) if keras else bool(concerning(spec, way))
-        return known or not supports.takes(spec)
+        return bool(concerning(spec, way)) or not supports.takes(spec)
 
-    return excluded
+    return known_in_layers if way in WAYS else excluded
 
 
 def pool_for(port: Port) -> dict[str, Any]:
     """Say which architectures are drawn for a port, in the running profile: the arguments of ``architecture_pool``."""
     supports, profile = port.supports, running()
-    # Each may be a model to build, or cost nothing.
+    # The ways of running Keras draw from one pool, which is chosen once, and its models built once; what one of them is
+    # known to be wrong about, or does not take, it turns away from. Each may be a model to build, or cost nothing.
+    dtypes = tuple(POLICIES) if port.way in WAYS else supports.dtypes
     count = profile.networks if port.builds_models else max(profile.networks, PROFILES["default"].networks)
     return {
         "count": count,
         "options": supports.options,
-        "dtypes": supports.dtypes,
+        "dtypes": dtypes,
         "cells": supports.cells,
         "activations": _some(supports.activations),
         "max_units": profile.units,
         "sizes": {letter: each for letter in "DMKNT" if (each := getattr(supports, letter)) is not None},
         "exclude": _excluded(port.way, supports),
     }
+
+
+def members_for(port: Port) -> list[Spec]:
+    """List the architectures that a port is asked about, but for the smallest ones."""
+    return [spec for spec in pool_members(**pool_for(port)) if spec.dtype in port.supports.dtypes]
 
 
 #: One activation of each kind: bounded, with a kink, positive, none, and of the whole layer. All of them would crowd
@@ -90,6 +96,7 @@ def draw_networks(port: Port, data: Data, most: int) -> list[Case]:
     else:
         N, T = (_ends(port, letter) for letter in "NT")
         cases = data.draw(packs(max_size=most, spec=pool, N=N, T=T), label="cases")
+        assume(cases[0].spec.dtype in port.supports.dtypes)
     cases = [heeding(case, port.supports) for case in cases]
     steer(port, data, cases)  # in a pool, only shrinking comes by one in which Keras is known to be wrong
     return cases
@@ -103,7 +110,7 @@ def _ends(port: Port, letter: str) -> tuple[int, int] | None:
 
 def _opened(port: Port, data: Opening) -> Case:
     """Make up the case of an opening, of an architecture in whose numbers much can be shown."""
-    members = pool_members(**pool_for(port))
+    members = members_for(port)
     sharp = [each for each in members if not each.compute_dtype.endswith("16")] or members
     ranges = {letter: near(port, letter, 1, 64) for letter in "NT"}
     spec = sharp[data.number % len(sharp)]
@@ -117,7 +124,7 @@ def test_networks(port: Port, data: Data) -> None:
     cases = draw_networks(port, data, 2 if port.secondary else 16)
     covered = tally.current()
     if not covered.covered:  # what may come
-        for found in (each for spec in pool_members(**pool_for(port)) for each in features(spec)):
+        for found in (each for spec in members_for(port) for each in features(spec)):
             covered.cover(found, 0)
     verify(port, cases)
     call = cases[0].calls[0]
