@@ -116,6 +116,8 @@ class Tally:
         0 where they might have come.
     features
         What was judged, by features of the cases; those that an implementation does not declare are left out.
+    newest
+        How many cases were conclusive when an option, or a pair of options, last came for the first time.
     """
 
     implementation: str = ""
@@ -131,6 +133,7 @@ class Tally:
     facts: dict[str, str] = field(default_factory=dict)
     covered: dict[tuple[str, str], int] = field(default_factory=dict)
     features: dict[str, Feature] = field(default_factory=dict)
+    newest: int = field(default=0, compare=False)
 
     @property
     def inconclusive(self) -> int:
@@ -169,6 +172,8 @@ class Tally:
     def cover(self, options: Iterable[str], cases: int = 1) -> None:
         """Count the options of a layer, and the pairs of them; 0 cases say that they may come, and need not."""
         for pair in combinations_with_replacement(sorted(options), 2):
+            if cases and not self.covered.get(pair):
+                self.newest = self.conclusive
             self.covered[pair] = self.covered.get(pair, 0) + cases
 
     def feature(self, name: str, status: str = "", error_over_bound: float = 0.0) -> None:

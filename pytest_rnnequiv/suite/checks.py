@@ -26,7 +26,18 @@ from ..model.sizes import param_count
 from ..model.spec import Spec
 from ..model.trajectory import Trajectory
 from .architectures import known_in
-from .drawing import choose, draw_pack, draw_place, few_sizes, heeding, known_of_plain, near, need, opening_shape
+from .drawing import (
+    choose,
+    draw_pack,
+    draw_place,
+    few_sizes,
+    fewer_models,
+    heeding,
+    known_of_plain,
+    near,
+    need,
+    opening_shape,
+)
 from .registry import CHECKS, Data, Opening, check, running
 from .verification import answer, budget, each_in_turn, expect, verify
 
@@ -84,7 +95,9 @@ def test_large_sizes(port: Port, data: Data) -> None:
 def test_long_sequences(port: Port, data: Data) -> None:
     """Hundreds of steps, in chaotic recurrences as well."""
     need(port, port.fixed is None or port.fixed[0].T is None, "has a fixed number of steps")
-    sizes = {"N": near(port, "N", 1, 2), "M": near(port, "M", 1, 9)}
+    sizes = {"N": near(port, "N", 1, 2)}
+    if not port.builds_models:  # else they come from the pool of small ones
+        sizes["M"] = near(port, "M", 1, 9)
     verify(port, draw_pack(port, data, most=1, small=True, T=(41, running().longest), **sizes))
 
 
@@ -198,14 +211,14 @@ def test_nan(port: Port, data: Data) -> None:
 def test_initial_state(port: Port, data: Data) -> None:
     """A state before the first step that is not zero."""
     need(port, port.supports.initial_state, "declares no initial state")
-    verify(port, draw_pack(port, data, most=4, small=True, initial_state=True))
+    verify(port, draw_pack(port, data, most=4, small=True, models=fewer_models(), initial_state=True))
 
 
 @check(examples=40, models="notebook's")
 def test_masks(port: Port, data: Data) -> None:
     """Masked steps hold the state, exactly."""
     need(port, port.supports.masks, "declares no masks")
-    verify(port, draw_pack(port, data, most=4, small=True, masked=True))
+    verify(port, draw_pack(port, data, most=4, small=True, models=fewer_models(), masked=True))
 
 
 @check(examples=25, everywhere=True, models="any")

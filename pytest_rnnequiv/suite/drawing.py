@@ -26,6 +26,7 @@ __all__ = [
     "draw_pack",
     "draw_place",
     "few_sizes",
+    "fewer_models",
     "heeding",
     "known_of_plain",
     "near",
@@ -164,7 +165,7 @@ def _drawn(
         spec, weights = port.fixed
         options = {k: v for k, v in options.items() if k in "NT"} | extra | {"spec": spec, "weights": weights}
     elif _pools(port, ranges):
-        options |= extra | {"spec": rnn.pool(**_pool_of(wanted), **wanted)}
+        options |= extra | {"spec": rnn.pool(**_pool_of(port, wanted), **wanted)}
     else:
         for name in ("small", "models"):
             wanted.pop(name, None)
@@ -188,7 +189,7 @@ def _opened(
     else:
         sizes = tuple(getattr(shape, letter) for letter in "DMK")
         if _pools(port, ranges):  # no more models than are drawn from
-            arguments = _pool_of(wanted)
+            arguments = _pool_of(port, wanted)
             sizes = min(pooled_sizes(**arguments), key=lambda known: _apart(known, sizes))
         if isinstance(wanted.get("activation"), tuple):
             wanted["activation"] = choose(data, wanted["activation"], "")
@@ -199,14 +200,29 @@ def _opened(
     return [generic_case(spec, shape.N, shape.T, seed=seed, weights=weights, **extra) for seed in seeds]
 
 
+#: Sizes of a pool that has two beside the smallest.
+LEAST_OF_POOL = 6
+
+
+def fewer_models() -> int:
+    """Sizes of a pool for models that are built beside those of others: a few of them show what they add."""
+    return max(LEAST_OF_POOL, running().models // 2)
+
+
+#: Sizes of a pool from which on small ones are another pool.
+SEVERAL = 10
+
+
 def _pools(port: Port, ranges: dict[str, tuple[int, int]]) -> bool:
     """Whether sizes come from a pool, since each takes long to build."""
     return port.builds_models and not ranges.keys() & set("DMK")
 
 
-def _pool_of(wanted: dict[str, Any]) -> dict[str, Any]:
+def _pool_of(port: Port, wanted: dict[str, Any]) -> dict[str, Any]:
     small = wanted.pop("small", False)
-    return {"count": wanted.pop("models", running().models), "max_size": 9 if small else 33}
+    models = wanted.pop("models", fewer_models() if port.secondary else running().models)
+    # where there are few models, one pool for all checks: small ones would be other models
+    return {"count": models, "max_size": 9 if small and models >= SEVERAL else 33}
 
 
 def _apart(one: Sequence[int], two: Sequence[int]) -> float:

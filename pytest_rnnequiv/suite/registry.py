@@ -6,7 +6,7 @@ A check looks at an implementation in this order:
    with the port, the openings come first: if that explains their failure too, the check is over);
 2. its *openings*: a few cases that were thought out beforehand. They are generic, so that they show something however
    little time there is, and the same for most checks, so that a slow port is asked once for all of them;
-3. what Hypothesis draws, until the time is over.
+3. what Hypothesis draws, until enough was seen, or the time is over.
 
 What fails is shrunk by Hypothesis; where it does not find a failure that an opening has shown, that one is told.
 """
@@ -37,6 +37,7 @@ from ..implementations.registry import BUILT_IN, runs_file
 from ..run_state import state
 from . import told_before
 from .verification import (
+    LEAST,
     Budget,
     ShrinkingIsOver,
     TimeIsOver,
@@ -67,7 +68,9 @@ class Profile(NamedTuple):
     seconds: float
     """For a check with a share of 1."""
     factor: float
-    """On the numbers of examples."""
+    """On the numbers of cases that checks want to see."""
+    secondary: float
+    """Cases that are enough of a runtime which leaves the volume to another of its group."""
     models: int
     """Different sizes for implementations that take long to build a model."""
     longest: int
@@ -79,9 +82,9 @@ class Profile(NamedTuple):
 
 
 PROFILES = {
-    "quick": Profile(0.5, 0.25, 9, 120, 8, 9),
-    "default": Profile(1.3, 1.0, 20, 300, 40, 9),
-    "thorough": Profile(90.0, 60.0, 48, 1000, 600, 65),
+    "quick": Profile(0.5, 0.1, 4, 6, 120, 8, 9),
+    "default": Profile(1.3, 1.0, 24, 20, 300, 40, 9),
+    "thorough": Profile(90.0, 60.0, float("inf"), 48, 1000, 600, 65),
 }
 
 
@@ -210,7 +213,8 @@ class Check:
         if port.fixed is not None and not (port.fixed[0].plain or self.models == "any"):
             pytest.skip(f"it is about the notebook's model, and the one that is meant is {port.fixed[0]}")
         share = min(self.share, 0.5) if port.secondary else self.share
-        spent = open_budget(share * profile.seconds)
+        enough = max(LEAST[0][1], self.examples * profile.factor)
+        spent = open_budget(share * profile.seconds, min(enough, profile.secondary) if port.secondary else enough)
         try:
             self._looked_for(port, runs, spent)
         except Exception as raised:
@@ -301,7 +305,7 @@ class _Runs:
         inherited = settings.default
         assert inherited is not None
         self.settings: dict[str, Any] = {
-            "max_examples": max(5, round(check.examples * profile.factor)),
+            "max_examples": max(LEAST[0][1], round(check.examples * profile.factor)),
             "deadline": None,  # the first case of a spec builds a model
             "phases": [phase for phase in inherited.phases if phase is not Phase.explain],  # ours is the diagnosis
             "suppress_health_check": [*inherited.suppress_health_check, HealthCheck.too_slow],
@@ -426,9 +430,9 @@ def check(
     Parameters
     ----------
     examples : int
-        How many examples the default profile draws; 0 for a check that draws nothing.
+        How many conclusive cases the default profile wants to see; 0 for a check that draws nothing.
     share : float
-        Its share of the time.
+        Its share of the time, if it takes longer.
     everywhere : bool
         Whether it is worth running on every way to run Keras.
     keras : bool

@@ -84,14 +84,16 @@ def _size(failure: AssertionError) -> tuple[int, int]:
 class Budget:
     """The time that one check may spend.
 
-    Looking for a failure ends when `seconds` are over and :data:`LEAST` conclusive cases were seen: a busy machine must
-    not make a check blind. Shrinking a failure ends `shrinking` seconds after it was found. Both end at once, by
-    :class:`TimeIsOver` and :class:`ShrinkingIsOver`: to let pass by unseen what Hypothesis still wants to try would
-    take minutes, and memory.
+    Looking for a failure ends when enough was seen: `enough` conclusive cases, and no new option or pair of options in
+    the last few of them. It ends as well when `seconds` are over and :data:`LEAST` conclusive cases were seen: a busy
+    machine must not make a check blind. Shrinking a failure ends `shrinking` seconds after it was found. All end at
+    once, by :class:`TimeIsOver` and :class:`ShrinkingIsOver`: to let pass by unseen what Hypothesis still wants to try
+    would take minutes, and memory.
     """
 
     seconds: float = float("inf")
     shrinking: float = 20.0
+    enough: float = float("inf")
     started: float = field(default_factory=time.perf_counter)
     before: int = field(default_factory=lambda: tally.current().conclusive)
     failed_at: float | None = None
@@ -111,13 +113,18 @@ class Budget:
     @property
     def over(self) -> bool:
         """Whether no new cases are to be looked at."""
-        if self.failed_at is not None or self.spent <= self.seconds:
+        if self.failed_at is not None:
             return False
         if self.content:
-            return self.examples >= EXAMPLES or self.spent > self.seconds + self.shrinking
-        conclusive = tally.current().conclusive - self.before
+            late = self.spent > self.seconds
+            return late and (self.examples >= EXAMPLES or self.spent > self.seconds + self.shrinking)
+        counted = tally.current()
+        conclusive = counted.conclusive - self.before
+        if self.spent <= self.seconds:
+            nothing_new = counted.conclusive - counted.newest >= min(LEAST[0][1], self.enough)
+            return conclusive >= self.enough and nothing_new
         least = next((least for times, least in LEAST if self.spent <= times * self.seconds), 1)
-        return conclusive >= least or self.exhausted
+        return conclusive >= min(least, self.enough) or self.exhausted
 
     @property
     def exhausted(self) -> bool:
@@ -184,10 +191,10 @@ def budget() -> Budget:
     return open_budget() if checking.budget is None or tally.current() is not checking.owner else checking.budget
 
 
-def open_budget(seconds: float = float("inf")) -> Budget:
-    """Begin a check that may take so many seconds."""
+def open_budget(seconds: float = float("inf"), enough: float = float("inf")) -> Budget:
+    """Begin a check that may take so many seconds, and has seen enough after so many conclusive cases."""
     checking = state().part(_Checking)
-    checking.owner, checking.budget = tally.current(), Budget(seconds)
+    checking.owner, checking.budget = tally.current(), Budget(seconds, enough=enough)
     return checking.budget
 
 

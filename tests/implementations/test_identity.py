@@ -13,7 +13,7 @@ from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS, resolve
 from pytest_rnnequiv.mistakes.catalogue import by_name
 from pytest_rnnequiv.model.spec import OPTIONS
 from pytest_rnnequiv.suite import selfcheck
-from pytest_rnnequiv.suite.architectures import pool_for
+from pytest_rnnequiv.suite.architectures import members_for, pool_for
 from pytest_rnnequiv.suite.checks import CHECKS
 
 
@@ -46,6 +46,14 @@ def test_a_runtime_is_what_the_registry_says() -> None:
     assert pool_for(port)["exclude"] is not None
     numpy = resolve("numpy")
     assert (numpy.identity, numpy.way, numpy.builds_models, numpy.secondary) == ("numpy", "numpy", False, False)
+
+
+@pytest.mark.tensorflow
+def test_the_ways_of_running_keras_draw_from_one_pool_and_are_asked_what_they_take() -> None:
+    graph, predict = resolve("keras-graph"), resolve("keras-predict")
+    assert pool_for(graph) == pool_for(predict)
+    asked = {spec.dtype for spec in members_for(predict)}
+    assert {spec.dtype for spec in members_for(graph)} - asked == {"float64"}
 
 
 def test_a_mistaken_one_is_checked_as_the_one_in_whose_place_it_is() -> None:

@@ -16,7 +16,15 @@ from pytest_rnnequiv import judge, reference
 from pytest_rnnequiv import strategies as rnn
 from pytest_rnnequiv.model.layers import MERGE_MODES, RNN, Bidirectional, Dense, SimpleRNN
 from pytest_rnnequiv.model.spec import OPTIONS, SOURCES, Spec
-from pytest_rnnequiv.strategies.architectures import _pooled, _spec_of, _weighed, coverage, features, together
+from pytest_rnnequiv.strategies.architectures import (
+    _pairs,
+    _pooled,
+    _spec_of,
+    _weighed,
+    coverage,
+    features,
+    together,
+)
 from pytest_rnnequiv.strategies.codes import Style
 from pytest_rnnequiv.strategies.masks import PATTERNS
 
@@ -138,6 +146,14 @@ def test_features_are_those_of_each_layer_and_of_the_network():
         shared | {"go_backwards", "above another"},
     ]
     assert features(Spec(1, SimpleRNN(1))) == [{"T=None", "N=None"}]
+
+
+def test_pairs_as_bits_are_those_that_come_together(specs):
+    numbers = {}
+    for spec in specs[:200]:
+        bits = _pairs(spec, numbers)
+        pairs = {tuple(sorted(map(numbers.get, pair))) for pair in together([spec])}
+        assert bits == sum(1 << (high * (high - 1) // 2 + low) for low, high in pairs)
 
 
 def test_together_counts_layers():

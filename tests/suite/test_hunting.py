@@ -106,6 +106,48 @@ def test_as_many_conclusive_cases_as_a_check_should_see() -> None:
     assert tally.current().conclusive >= 1
 
 
+@pytest.mark.parametrize(("examples", "enough"), [(100, 12), (400, 40)])
+def test_a_check_that_has_seen_enough_ends_though_there_is_time(examples: int, enough: int) -> None:
+    def right(port: Port, data: Data) -> None:
+        number = drawn(data)
+        tally.current().record(Verdict("equivalent" if number % 2 else "inconclusive", error_over_bound=0.1))
+
+    item(right, examples=examples, share=1000, max_examples=1000)(port=Port(Right()))
+    assert tally.current().conclusive == enough
+
+
+def test_a_check_that_sees_new_options_goes_on() -> None:
+    def right(port: Port, data: Data) -> None:
+        drawn(data)
+        now = tally.current()
+        now.count()
+        now.cover([f"option {min(now.cases, 30)}"])
+
+    item(right, examples=100, share=1000, max_examples=1000)(port=Port(Right()))
+    assert tally.current().conclusive == 30 + 12
+
+
+def test_options_that_only_might_come_keep_no_check_going() -> None:
+    def right(port: Port, data: Data) -> None:
+        drawn(data)
+        now = tally.current()
+        now.count()
+        now.cover([f"option {now.cases}"], 0)
+
+    item(right, examples=100, share=1000, max_examples=1000)(port=Port(Right()))
+    assert tally.current().conclusive == 12
+
+
+def test_one_that_leaves_the_volume_to_another_is_asked_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    def right(port: Port, data: Data) -> None:
+        drawn(data)
+        tally.current().count()
+
+    monkeypatch.setattr(Port, "secondary", True)
+    item(right, share=1000, max_examples=1000)(port=Port(Right()))
+    assert tally.current().conclusive == PROFILES["quick"].secondary < 12
+
+
 def test_a_long_check_is_several_runs_with_other_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "ROUND", 20)
     seen: list[int] = []
@@ -114,7 +156,7 @@ def test_a_long_check_is_several_runs_with_other_numbers(monkeypatch: pytest.Mon
         seen.append(drawn(data))
         tally.current().count()
 
-    item(counts, share=1000, max_examples=100)(port=Port(Right()))
+    item(counts, examples=10_000, share=1000, max_examples=100)(port=Port(Right()))
     assert len(seen) == 101
     assert len({*seen}) > 40  # each run begins with 0
 
@@ -132,7 +174,7 @@ def test_given_a_seed_all_runs_are_the_same_again(monkeypatch: pytest.MonkeyPatc
     try:
         for _ in range(2):
             seen.append([])
-            item(counts, share=1000, max_examples=50)(port=Port(Right()))
+            item(counts, examples=10_000, share=1000, max_examples=50)(port=Port(Right()))
     finally:
         settings.load_profile("default")
     assert seen[0] == seen[1]

@@ -1,0 +1,119 @@
+"""How long a user waits for a right implementation, beside another build.
+
+    python benchmarks/waiting.py [--before FOLDER] [--pairs 3] [--clock cpu] [WHAT/PROFILE ...]
+
+``WHAT`` is the name of a runtime, such as ``keras`` or ``numpy``, or ``port``: that of ``examples/numpy_loop``. Each run
+is ``pytest --rnn-equiv`` in an empty folder. With ``--before``, a checkout of another build, each is paired with one of
+that build, right before or after; the table has the medians.
+
+The checks may spend so many seconds of the clock on the wall. On a machine that is busy with something else that says
+little: ``--clock cpu`` has them spend seconds of the processor instead, as they would on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+PORT = ROOT / "examples" / "numpy_loop"
+
+#: A plugin for pytest that has budgets count seconds of the processor.
+CLOCK = """
+import time
+
+
+def pytest_collection_finish(session):
+    from pytest_rnnequiv.suite import verification
+
+    class Clock:
+        perf_counter = staticmethod(time.process_time)
+
+    verification.time = Clock
+"""
+
+
+class Run(NamedTuple):
+    """One run of the suite."""
+
+    seconds: float
+    """As a clock on the wall has them."""
+    cpu: float
+    """Seconds of processors, those of child processes too."""
+    cases: int
+    conclusive: int
+    pairs: int
+    """Pairs of options of which a case was judged."""
+
+
+def wait(what: str, profile: str, checkout: Path, clock: str) -> Run:
+    """Run the suite once."""
+    with tempfile.TemporaryDirectory() as empty:
+        folder = Path(empty)
+        (folder / "clock_of_processors.py").write_text(CLOCK)
+        own = {"PYTHONPATH": os.pathsep.join([str(checkout), empty]), "HYPOTHESIS_STORAGE_DIRECTORY": f"{empty}/none"}
+        command = [sys.executable, "-m", "pytest", "-v", "--rnn-equiv", "--rnn-equiv-profile", profile, "--rootdir=."]
+        command += ["-p", "no:cacheprovider", "--rnn-equiv-report", "report"]
+        command += ["-p", "clock_of_processors"] if clock == "cpu" else []
+        if what == "port":
+            for each in ("conftest.py", "my_rnn.py"):
+                shutil.copy(PORT / each, folder)
+        else:
+            command += ["--rnn-equiv-impl", what]
+        before, began = _cpu(), time.perf_counter()
+        done = subprocess.run(
+            command, cwd=folder, env=os.environ | own, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        seconds, cpu = time.perf_counter() - began, _cpu() - before
+        if done.returncode:
+            raise SystemExit(f"{what} should have passed:\n{done.stdout}{done.stderr}")
+        told = json.loads((folder / "report" / "summary.json").read_text())
+    checks = [check for each in told["implementations"].values() for check in each["checks"].values()]
+    pairs = sum(int(found) for found in re.findall(r"(\d+) pairs? of options came together", done.stdout))
+    return Run(seconds, cpu, sum(c["cases"] for c in checks), sum(c["conclusive"] for c in checks), pairs)
+
+
+def _cpu() -> float:
+    """Seconds of processors that processes of ours have used which are over."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--before", type=Path, help="a checkout of the build to compare with")
+    parser.add_argument("--pairs", type=int, default=1, help="how many runs of each")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="what the checks' seconds are of")
+    parser.add_argument("runs", nargs="*", metavar="WHAT/PROFILE", default=["keras/quick", "port/quick"])
+    given = parser.parse_args()
+    builds = {"now": ROOT} | ({"before": given.before.resolve()} if given.before else {})
+    print("| run | build | seconds | CPU seconds | cases | conclusive | pairs of options |")
+    print("|---|---|---|---|---|---|---|")
+    for run in given.runs:
+        what, profile = run.split("/")
+        seen: dict[str, list[Run]] = {which: [] for which in builds}
+        for number in range(given.pairs):
+            for which in list(builds) if number % 2 else reversed(builds):
+                seen[which].append(wait(what, profile, builds[which], given.clock))
+        for which, runs in seen.items():
+            seconds, cpu, *counts = (statistics.median(column) for column in zip(*runs, strict=True))
+            print(f"| {run} | {which} | {seconds:.1f} | {cpu:.1f} | {' | '.join(f'{n:.0f}' for n in counts)} |")
+        if given.before:
+            ratios = [now.cpu / old.cpu for now, old in zip(seen["now"], seen["before"], strict=True)]
+            print(f"|  | ratio of CPU seconds, of pairs | | {statistics.median(ratios):.2f} | | | |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
