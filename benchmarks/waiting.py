@@ -2,9 +2,9 @@
 
     python benchmarks/waiting.py [--before FOLDER] [--pairs 3] [--clock cpu] [WHAT/PROFILE ...]
 
-``WHAT`` is the name of a runtime, such as ``keras`` or ``numpy``, or ``port``: that of ``examples/numpy_loop``. Each run
-is ``pytest --rnn-equiv`` in an empty folder. With ``--before``, a checkout of another build, each is paired with one of
-that build, right before or after; the table has the medians.
+``WHAT`` is the name of a runtime, such as ``keras`` or ``numpy``, or ``port``: that of ``examples/numpy_loop``. Each
+run is ``pytest --rnn-equiv`` in an empty folder. With ``--before``, a checkout of another build, each is paired with
+one of that build, right before or after; the table has the medians.
 
 The checks may spend so many seconds of the clock on the wall. On a machine that is busy with something else that says
 little: ``--clock cpu`` has them spend seconds of the processor instead, as they would on an idle machine.
