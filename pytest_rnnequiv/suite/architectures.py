@@ -111,9 +111,9 @@ def _ends(port: Port, letter: str) -> tuple[int, int] | None:
 def _opened(port: Port, data: Opening) -> Case:
     """Make up the case of an opening, of an architecture in whose numbers much can be shown."""
     members = members_for(port)
-    sharp = [each for each in members if not each.compute_dtype.endswith("16")] or members
+    members.sort(key=lambda spec: spec.compute_dtype.endswith("16"))  # sharp ones first
     ranges = {letter: near(port, letter, 1, 64) for letter in "NT"}
-    spec = sharp[data.number % len(sharp)]
+    spec = members[data.number % len(members)]
     shape = opening_shape(Opening(0), **ranges)
     return generic_case(spec, shape.N, shape.T, calls=2 if spec.stateful else 1, seed=1 + data.number)
 
