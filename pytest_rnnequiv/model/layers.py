@@ -48,7 +48,7 @@ def _default(owner: Any, name: str) -> Any:
 
 
 @cache
-def _flags_of(kind: type[RNN]) -> tuple[str, ...]:
+def _flags_of(kind: type[Any]) -> tuple[str, ...]:
     """Names of the options that are True or False."""
     return tuple(name for name in kind.__dataclass_fields__ if isinstance(_default(kind, name), bool))
 
