@@ -82,7 +82,7 @@ class Profile(NamedTuple):
 
 
 PROFILES = {
-    "quick": Profile(0.5, 0.1, 4, 6, 120, 8, 9),
+    "quick": Profile(0.5, 0.25, 4, 9, 120, 8, 9),
     "default": Profile(1.3, 1.0, 24, 20, 300, 40, 9),
     "thorough": Profile(90.0, 60.0, float("inf"), 48, 1000, 600, 65),
 }

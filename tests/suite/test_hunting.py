@@ -106,7 +106,7 @@ def test_as_many_conclusive_cases_as_a_check_should_see() -> None:
     assert tally.current().conclusive >= 1
 
 
-@pytest.mark.parametrize(("examples", "enough"), [(100, 12), (400, 40)])
+@pytest.mark.parametrize(("examples", "enough"), [(40, 12), (160, 40)])
 def test_a_check_that_has_seen_enough_ends_though_there_is_time(examples: int, enough: int) -> None:
     def right(port: Port, data: Data) -> None:
         number = drawn(data)
@@ -123,7 +123,7 @@ def test_a_check_that_sees_new_options_goes_on() -> None:
         now.count()
         now.cover([f"option {min(now.cases, 30)}"])
 
-    item(right, examples=100, share=1000, max_examples=1000)(port=Port(Right()))
+    item(right, examples=40, share=1000, max_examples=1000)(port=Port(Right()))
     assert tally.current().conclusive == 30 + 12
 
 
@@ -134,7 +134,7 @@ def test_options_that_only_might_come_keep_no_check_going() -> None:
         now.count()
         now.cover([f"option {now.cases}"], 0)
 
-    item(right, examples=100, share=1000, max_examples=1000)(port=Port(Right()))
+    item(right, examples=40, share=1000, max_examples=1000)(port=Port(Right()))
     assert tally.current().conclusive == 12
 
 
