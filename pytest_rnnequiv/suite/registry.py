@@ -288,8 +288,10 @@ class Check:
         __tracebackhide__ = True
         left, number = runs.settings["max_examples"], 0
         while left > 0 and Phase.generate in runs.phases and not spent.over:
-            runs.start(port, min(left, ROUND), but=Phase.reuse, number=number)
-            left, number = left - ROUND, number + 1
+            # at first no more than may be enough: what Hypothesis ends itself, it has statistics of
+            examples = min(left, ROUND) if number else max(1, int(min(left, ROUND, spent.wanted)))
+            runs.start(port, examples, but=Phase.reuse, number=number)
+            left, number = left - examples, number + 1
 
 
 class _Runs:

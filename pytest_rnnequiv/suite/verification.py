@@ -127,6 +127,15 @@ class Budget:
         return conclusive >= min(least, self.enough) or self.exhausted
 
     @property
+    def wanted(self) -> float:
+        """How many more conclusive cases are enough if they show nothing new; no end of them where one has failed."""
+        if self.failed_at is not None or self.content:
+            return float("inf")
+        counted = tally.current()
+        news = min(LEAST[0][1], self.enough) - (counted.conclusive - counted.newest)
+        return max(self.enough - (counted.conclusive - self.before), news)
+
+    @property
     def exhausted(self) -> bool:
         """Whether no more is to be tried, though nothing was shown."""
         times, more = CEILING
