@@ -149,10 +149,10 @@ def test_features_are_those_of_each_layer_and_of_the_network():
 
 
 def test_pairs_as_bits_are_those_that_come_together(specs):
-    numbers = {}
+    numbers: dict[str, int] = {}
     for spec in specs[:200]:
         bits = _pairs(spec, numbers)
-        pairs = {tuple(sorted(map(numbers.get, pair))) for pair in together([spec])}
+        pairs = {tuple(sorted(numbers[each] for each in pair)) for pair in together([spec])}
         assert bits == sum(1 << (high * (high - 1) // 2 + low) for low, high in pairs)
 
 
