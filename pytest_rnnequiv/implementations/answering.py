@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -36,6 +37,14 @@ class PortFailure(Exception):
     def __init__(self, message: str, *, hung: bool = False) -> None:
         super().__init__(message)
         self.hung = hung
+
+    @property
+    def in_short(self) -> str:
+        """What the port does instead of answering: "raises ValueError", "gives no answer"."""
+        what = re.match(r"the port (?:raised (?P<error>\w+)|writes into its input)", str(self))
+        if what is None:
+            return "gives no answer"
+        return f"raises {what['error']}" if what["error"] else "writes into its inputs"
 
 
 def compute(

@@ -48,14 +48,14 @@ class Answer:
     shown : Trajectory or None
         None where it raised, or was not asked.
     precision : Precision
-    raised : str
-        The name of the exception; empty if there was none.
+    failed : str
+        What it did instead of answering ("raises ValueError", "gives no answer"); empty if it answered.
     """
 
     case: Case
     shown: Trajectory | None
     precision: Precision
-    raised: str = ""
+    failed: str = ""
 
     @cached_property
     def verdict(self) -> Verdict | None:
@@ -70,7 +70,7 @@ class Answer:
     @property
     def wrong(self) -> bool:
         """Whether it is wrong, for certain."""
-        return bool(self.raised) or (self.verdict is not None and self.verdict.different)
+        return bool(self.failed) or (self.verdict is not None and self.verdict.different)
 
     @cached_property
     def numbers(self) -> Array | None:
@@ -174,7 +174,7 @@ class Asker:
         except Unasked:
             return None
         except Exception as error:
-            return Answer(case, None, precision, raised=type(error).__name__)
+            return Answer(case, None, precision, failed=getattr(error, "in_short", f"raises {type(error).__name__}"))
         return Answer(case, _kept(shown), precision)
 
 

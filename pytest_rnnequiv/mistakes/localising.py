@@ -188,13 +188,13 @@ class _Place:
             return ""
         begins = f"from {letter} = {min(wrong)} on" if not unknown else f"at {letter} = {min(wrong)}"
         upto = f"whenever {letter} = 1" if max(right) == 1 else f"up to {letter} = {max(right)}"
-        raised = self._raised(letter, wrong)
-        return f"right {upto}, {raised or 'wrong'} {begins}"
+        failed = self._failed(letter, wrong)
+        return f"right {upto}, {failed or 'wrong'} {begins}"
 
-    def _raised(self, letter: str, sizes: set[int]) -> str:
-        """How it fails, if that is by an exception in each case."""
-        names = {a.raised if a is not None else "" for a in (self.ask(**{letter: n}) for n in sizes)}
-        return f"raises {names.pop()}" if len(names) == 1 and "" not in names else ""
+    def _failed(self, letter: str, sizes: set[int]) -> str:
+        """What it does instead of answering, where that is the same in each case."""
+        names = {a.failed if a is not None else "" for a in (self.ask(**{letter: n}) for n in sizes)}
+        return names.pop() if len(names) == 1 and "" not in names else ""
 
     def _multiples(self) -> Iterator[str]:
         """Whether it is right where a size is a multiple of what fits into a block."""

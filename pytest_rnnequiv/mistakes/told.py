@@ -42,7 +42,7 @@ def it(things: Sequence[Any]) -> str:
 def no_numbers(base: Answer) -> Iterator[str]:
     """Say of an answer that is none, or not finite, what it is."""
     if base.shown is None:
-        yield f"it raises {base.raised} in a case of the usual kind and size"
+        yield f"it {base.failed} in a case of the usual kind and size"
         return
     y = np.asarray(base.shown.outputs)
     if y.dtype.kind == "f" and y.ndim > 1 and not np.isfinite(y).all():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from ports import by_hand
 from samples import generic
@@ -79,3 +81,24 @@ def test_a_failure_tells_what_was_probed(pytester: pytest.Pytester) -> None:
     )
     result.stdout.fnmatch_lines(["*probed*`bh` reaches sample 0 only", "*right whenever N = 1, wrong from N = 2 on"])
     result.assert_outcomes(failed=1, deselected=28)
+
+
+def test_how_a_port_fails_is_told_in_its_own_words() -> None:
+    def run(case: Case) -> object:
+        if case.T > 8:
+            raise ValueError("at most eight steps")
+        return by_hand.right(case)
+
+    (fact,) = probed(Port(run), generic(T=9))
+    assert fact == "right up to T = 8, raises ValueError from T = 9 on"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (lambda case: 1 / 0, "it raises ZeroDivisionError in a case of the usual kind and size"),
+        (lambda case: case.x.fill(0), "it writes into its inputs in a case of the usual kind and size"),
+    ],
+)
+def test_a_port_that_never_answers_is_told_by_what_it_does(answer: Callable[[Case], object], told: str) -> None:
+    assert told in probed(Port(answer), generic())
