@@ -213,3 +213,10 @@ def test_what_is_known_from_its_start_is_not_to_be_called_before() -> None:
     reset = rest.replace(calls=(rest.calls[0].replace(reset=True), rest.calls[1]))
     with pytest.raises(ValueError, match="is reset before its first call"):
         diagnose(reset, list(reference(reset).each_call), from_start=False)
+
+
+def test_of_one_output_a_softmax_would_be_seen() -> None:
+    true = generic(1, K=1, N=2, T=6)
+    told = diagnose(true, reference(true).outputs[:, -1])
+    assert not any("`softmax` on its head" in sentence for sentence in told.record_also)
+    assert "`softmax` on its head" in str(diagnose(true, np.ones((2, 1), np.float32)))
