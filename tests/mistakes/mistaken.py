@@ -82,7 +82,7 @@ def same(a: Case, b: Case) -> bool:
 
 def leaves_states(mistake: Mistake) -> bool:
     """Whether it is in what becomes of right states."""
-    return mistake.group == "head" or mistake.name == "first-output-taken"
+    return mistake.group == "head" or mistake.name in ("first-output-taken", "mean-output-taken")
 
 
 def numbers(shown: Trajectory) -> bytes:
