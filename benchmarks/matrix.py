@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import subprocess
 import sys
 import tempfile
@@ -69,7 +70,8 @@ def page(summaries: list[dict[str, Any]], profile: str) -> str:
     says = {each.name: f"{each.says}. Instead: {each.instead}." for each in DIVERGENCES}
     wrong = [whole["verdict"]["sentence"] for whole in shown.values() if whole["verdict"]["status"] != "equivalent"]
     with_versions = ", ".join(f"{library} {version}" for library, version in sorted(versions.items()))
-    made = f"Made on {date.today().isoformat()} with the profile `{profile}`, on {summaries[0]['platform']}"
+    system = f"{platform.system()}, {platform.machine()}"
+    made = f"Made on {date.today().isoformat()} with the profile `{profile}`, on {system}"
     not_here = [each.name for each in absent()]
     return "\n\n".join([HEAD + markdown(matrix, says, not_here), *wrong, f"{made}: {with_versions}.\n"])
 
