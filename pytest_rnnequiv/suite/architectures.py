@@ -56,7 +56,8 @@ def pool_for(port: Port) -> dict[str, Any]:
     supports, profile = port.supports, running()
     # The ways of running Keras draw from one pool, which is chosen once, and its models built once; what one of them is
     # known to be wrong about, or does not take, it turns away from. Each may be a model to build, or cost nothing.
-    dtypes = tuple(POLICIES) if port.way in WAYS else supports.dtypes
+    shared = port.way in WAYS and len(supports.dtypes) > len(POLICIES) / 2
+    dtypes = tuple(POLICIES) if shared else supports.dtypes
     count = profile.networks if port.builds_models else max(profile.networks, PROFILES["default"].networks)
     return {
         "count": count,

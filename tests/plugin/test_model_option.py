@@ -53,7 +53,7 @@ def test_the_first_try_in_an_empty_folder(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "rnn-equiv: numpy (numpy *); profile quick",
-            "           the model model.safetensors: D=3 -> GRU(4, return_sequences=True) -> GRU(*",
+            "           the model model.safetensors: D=3 -> GRU(4, return_sequences=True) ->",
             "numpy *",
         ]
     )

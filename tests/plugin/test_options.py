@@ -133,7 +133,7 @@ def test_an_unknown_implementation_is_a_usage_error(project: Project) -> None:
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     sentence = "ERROR: unknown implementation 'nope': expected module:attribute or one of all, keras, keras-graph, "
     assert result.errlines[0].startswith(sentence)
-    assert result.errlines[0].endswith(", or a model file (.keras, .h5, .hdf5, .onnx)")
+    assert result.errlines[0].endswith(", or a model file (.keras, .h5, .hdf5, .onnx, .tflite)")
     assert "test session starts" not in result.stdout.str()
 
 
