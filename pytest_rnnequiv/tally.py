@@ -117,7 +117,9 @@ class Tally:
     features
         What was judged, by features of the cases; those that an implementation does not declare are left out.
     newest
-        How many cases were conclusive when an option, or a pair of options, last came for the first time.
+        How many cases were conclusive when an option, or a pair of options, last came for the first time in a check.
+    met
+        The options and pairs that came since that check began. The selfcheck has one tally for many checks.
     """
 
     implementation: str = ""
@@ -134,6 +136,7 @@ class Tally:
     covered: dict[tuple[str, str], int] = field(default_factory=dict)
     features: dict[str, Feature] = field(default_factory=dict)
     newest: int = field(default=0, compare=False)
+    met: set[tuple[str, str]] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def inconclusive(self) -> int:
@@ -172,7 +175,8 @@ class Tally:
     def cover(self, options: Iterable[str], cases: int = 1) -> None:
         """Count the options of a layer, and the pairs of them; 0 cases say that they may come, and need not."""
         for pair in combinations_with_replacement(sorted(options), 2):
-            if cases and not self.covered.get(pair):
+            if cases and pair not in self.met:
+                self.met.add(pair)
                 self.newest = self.conclusive
             self.covered[pair] = self.covered.get(pair, 0) + cases
 

@@ -202,8 +202,10 @@ def budget() -> Budget:
 
 def open_budget(seconds: float = float("inf"), enough: float = float("inf")) -> Budget:
     """Begin a check that may take so many seconds, and has seen enough after so many conclusive cases."""
-    checking = state().part(_Checking)
-    checking.owner, checking.budget = tally.current(), Budget(seconds, enough=enough)
+    checking, counted = state().part(_Checking), tally.current()
+    counted.met.clear()
+    counted.newest = counted.conclusive
+    checking.owner, checking.budget = counted, Budget(seconds, enough=enough)
     return checking.budget
 
 

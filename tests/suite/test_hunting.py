@@ -127,6 +127,21 @@ def test_a_check_that_sees_new_options_goes_on() -> None:
     assert tally.current().conclusive == 30 + 12
 
 
+def test_what_another_check_has_seen_is_new_to_this_one() -> None:
+    """The selfcheck has one tally for many checks: an activation of the last one must have its turn in the next."""
+
+    def right(port: Port, data: Data) -> None:
+        drawn(data)
+        now = tally.current()
+        now.count()
+        now.cover([f"option {min(now.cases - before, 30)}"])
+
+    for _ in range(2):
+        before = tally.current().cases
+        item(right, examples=40, share=1000, max_examples=1000)(port=Port(Right()))
+        assert tally.current().conclusive - before == 30 + 12
+
+
 def test_options_that_only_might_come_keep_no_check_going() -> None:
     def right(port: Port, data: Data) -> None:
         drawn(data)
