@@ -3,8 +3,8 @@
 #
 # Expected: Y_h is the state after the last step; a run of an ONNX model leaves nothing behind.
 # Happens: with initial_h (and initial_c) the outputs Y are right, and Y_h (and Y_c) are initial_h (and initial_c)
-#   untouched, in both directions. Without initial states Y_h is right, but the file
-#   keeps its state: the second run begins where the first ended, until reset_all_variables(). A GRU is right in both.
+#   untouched. Without initial states Y_h is right, but the file keeps its state: the second run begins where the first
+#   ended, until reset_all_variables(). A GRU is right in both.
 # Output seen (largest differences from onnxruntime):
 #   RNN, initial state given: Y 0.0000, Y_h 2.4769; Y_h is initial_h: True
 #   RNN, none given: first run 0.0000, second run 1.8288, after reset_all_variables() 0.0000
