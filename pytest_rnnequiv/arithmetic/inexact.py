@@ -254,13 +254,12 @@ class Inexact:
             radius = radius + self.scale * (size + radius)
             product = Inexact(value, self.precision, radius, 1, size)
             product.roundings = self.format.roundings + other.format.roundings + 2
-        elif (grid := self.precision.formats.get("accumulator")) is not None:
-            product = self._summed_on(
-                grid, other, Inexact(value, self.precision, radius, other.shape[0], times(abs_a, abs_b))
-            )
         else:
             product = Inexact(value, self.precision, radius, other.shape[0], times(abs_a, abs_b))
-            product.roundings = sum(each.format.roundings for each in (self, other) if each.format is not None)
+            if (grid := self.precision.formats.get("accumulator")) is not None:
+                product = self._summed_on(grid, other, product)
+            else:
+                product.roundings = sum(each.format.roundings for each in (self, other) if each.format is not None)
         if some(np.isnan(product.value)):
             of_a, of_b = (np.isnan(number) & np.isfinite(r) for number, r in ((a, ra), (b, rb)))
             return product._nan_where(of_a.any(-1, keepdims=True) | other.beside(of_b.any(-2), product))

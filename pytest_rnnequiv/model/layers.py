@@ -48,9 +48,9 @@ def _default(owner: Any, name: str) -> Any:
 
 
 @cache
-def _flags_of(kind: type[RNN]) -> tuple[str, ...]:
-    """Names of the options that are True or False."""
-    return tuple(name for name in kind.__dataclass_fields__ if isinstance(_default(kind, name), bool))
+def _flags_of_rnn() -> tuple[str, ...]:
+    """Names of the options of a layer that are True or False; heirs of RNN have no others."""
+    return tuple(name for name in RNN.__dataclass_fields__ if isinstance(_default(RNN, name), bool))
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class RNN:
         sizes = tuple(size("units", each) for each in (units if isinstance(units, tuple) else (units,)))
         object.__setattr__(self, "units", sizes if isinstance(units, tuple) else sizes[0])
         object.__setattr__(self, "activation", activation(self.activation))
-        _flags(self, *_flags_of(RNN))
+        _flags(self, *_flags_of_rnn())
         kinds = self.cell if isinstance(self.cell, tuple) else (self.cell,) * len(self.cells)
         if len(kinds) != len(self.cells) or not all(isinstance(kind, Cell) for kind in kinds):
             raise TypeError(
