@@ -1,13 +1,13 @@
 """How long a user waits for a right implementation, beside another build.
 
-    python benchmarks/waiting.py [--before FOLDER] [--pairs 3] [--clock cpu] [WHAT/PROFILE ...]
+    python benchmarks/waiting.py [--before FOLDER] [--pairs 3] [WHAT/PROFILE ...]
 
 ``WHAT`` is the name of a runtime, such as ``keras`` or ``numpy``, or ``port``: that of ``examples/numpy_loop``. Each
 run is ``pytest --rnn-equiv`` in an empty folder. With ``--before``, a checkout of another build, each is paired with
 one of that build, right before or after; the table has the medians.
 
-The checks may spend so many seconds of the clock on the wall. On a machine that is busy with something else that says
-little: ``--clock cpu`` has them spend seconds of the processor instead, as they would on an idle machine.
+The checks may spend so many seconds of the clock on the wall: on a machine that is busy with something else they see
+fewer cases.
 """
 
 from __future__ import annotations
@@ -29,20 +29,6 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 PORT = ROOT / "examples" / "numpy_loop"
 
-#: A plugin for pytest that has budgets count seconds of the processor.
-CLOCK = """
-import time
-
-
-def pytest_collection_finish(session):
-    from pytest_rnnequiv.suite import verification
-
-    class Clock:
-        perf_counter = staticmethod(time.process_time)
-
-    verification.time = Clock
-"""
-
 
 class Run(NamedTuple):
     """One run of the suite."""
@@ -57,15 +43,13 @@ class Run(NamedTuple):
     """Pairs of options of which a case was judged."""
 
 
-def wait(what: str, profile: str, checkout: Path, clock: str) -> Run:
+def wait(what: str, profile: str, checkout: Path) -> Run:
     """Run the suite once."""
     with tempfile.TemporaryDirectory() as empty:
         folder = Path(empty)
-        (folder / "clock_of_processors.py").write_text(CLOCK)
-        own = {"PYTHONPATH": os.pathsep.join([str(checkout), empty]), "HYPOTHESIS_STORAGE_DIRECTORY": f"{empty}/none"}
+        own = {"PYTHONPATH": str(checkout), "HYPOTHESIS_STORAGE_DIRECTORY": f"{empty}/none"}
         command = [sys.executable, "-m", "pytest", "-v", "--rnn-equiv", "--rnn-equiv-profile", profile, "--rootdir=."]
         command += ["-p", "no:cacheprovider", "--rnn-equiv-report", "report"]
-        command += ["-p", "clock_of_processors"] if clock == "cpu" else []
         if what == "port":
             for each in ("conftest.py", "my_rnn.py"):
                 shutil.copy(PORT / each, folder)
@@ -95,7 +79,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--before", type=Path, help="a checkout of the build to compare with")
     parser.add_argument("--pairs", type=int, default=1, help="how many runs of each")
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="what the checks' seconds are of")
     parser.add_argument("runs", nargs="*", metavar="WHAT/PROFILE", default=["keras/quick", "port/quick"])
     given = parser.parse_args()
     builds = {"now": ROOT} | ({"before": given.before.resolve()} if given.before else {})
@@ -106,7 +89,7 @@ def main() -> None:
         seen: dict[str, list[Run]] = {which: [] for which in builds}
         for number in range(given.pairs):
             for which in list(builds) if number % 2 else reversed(builds):
-                seen[which].append(wait(what, profile, builds[which], given.clock))
+                seen[which].append(wait(what, profile, builds[which]))
         for which, runs in seen.items():
             seconds, cpu, *counts = (statistics.median(column) for column in zip(*runs, strict=True))
             print(f"| {run} | {which} | {seconds:.1f} | {cpu:.1f} | {' | '.join(f'{n:.0f}' for n in counts)} |")
