@@ -158,7 +158,9 @@ def test_a_class_tells_what_is_wrong_and_what_cannot_be_loaded_once(project: pyt
     result = project.runpytest_subprocess("-k", "equal_sizes or nan")
     result.assert_outcomes(failed=2, errors=1, skipped=1)
     assert "TestWrong is wrong: it is the recurrence without the bias `bh` (2 failing checks)" in sentence(result)
-    assert result.stdout.str().count("importing nowhere failed") == 1
+    # pytest's own short summary says it again, whole where the variable CI is set.
+    told = [line for line in result.outlines if "importing nowhere failed" in line and not line.startswith("ERROR ")]
+    assert len(told) == 1
 
 
 def test_where_nothing_is_wrong_nothing_is_said(pytester: pytest.Pytester) -> None:
