@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arithmetic.activations import HARD_SIGMOID_OF_KERAS_2, Activation, activation, sigmoid, softplus
+from ..arithmetic.activations import HARD_SIGMOID_OF_KERAS_2, Activation, activation
+from ..arithmetic.functions import sigmoid, softplus
 from ..cells.cell import Cell, CellWeights
 from .mistake import Mistake, Recurrence, cell_like, family, in_recurrence
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arithmetic.activations import ACTIVATIONS, Activation
 from ..arithmetic.precision import to_bfloat16
-from ..cells import CELLS
-from ..cells.cell import Cell, CellWeights
-from .layers import LAYERS, RNN, Bidirectional, Dense
+from ..cells.cell import CellWeights
+from .layers import Dense
 from .spec import Place, Spec
+from .spec_json import from_plain, plain
 
 __all__ = ["Call", "Case"]
 
@@ -391,7 +390,7 @@ class Case:
         ValueError
             If the spec has an activation or a cell of the user's own, which a file cannot hold.
         """
-        header = {"format": 2, "spec": _plain(self.spec), "resets": [call.reset for call in self.calls]}
+        header = {"format": 2, "spec": plain(self.spec), "resets": [call.reset for call in self.calls]}
         with open(file, "wb") as stream:  # savez would add a suffix to a name without one
             np.savez(stream, allow_pickle=False, spec=np.array(json.dumps(header)), **self.numbers())
 
@@ -417,7 +416,7 @@ class Case:
             header = dict(json.loads(str(arrays.pop("spec"))))
             if header.get("format") != 2:
                 raise ValueError("it was written by another version of pytest-rnnequiv")
-            spec = _from_plain(header["spec"])
+            spec = from_plain(header["spec"])
             calls = []
             for c, reset in enumerate(header["resets"]):
                 own = {name.partition("/")[2]: a for name, a in arrays.items() if name.startswith(f"call{c}/")}
@@ -516,33 +515,3 @@ def _read_only(array: Array) -> Array:
 
 def _zeros(shape: tuple[int, ...], dtype: Any) -> Array:
     return _read_only(np.zeros(shape, dtype))
-
-
-# ---- a spec as JSON ----
-
-_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (Spec, RNN, Bidirectional, Dense, *LAYERS.values())}
-
-
-def _plain(value: Any) -> Any:
-    """Return a spec as JSON has it."""
-    if isinstance(value, Activation):
-        if ACTIVATIONS.get(value.name) != value:
-            raise ValueError(f"a case with the activation {value.name!r} cannot be saved: it is not one by name")
-        return value.name
-    if isinstance(value, Cell):
-        if type(value) is not CELLS.get(value.name):
-            raise ValueError(f"a case with the cell {value!r} cannot be saved: it is not one by name")
-        return {"is": "cell", "name": value.name, **{name: _plain(option) for name, option in vars(value).items()}}
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    if type(value).__name__ in _KINDS:
-        named = {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-        return {"is": type(value).__name__, **named}
-    return value
-
-
-def _from_plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        options = {name: _from_plain(each) for name, each in value.items() if name != "is"}
-        return CELLS[options.pop("name")](**options) if value["is"] == "cell" else _KINDS[value["is"]](**options)
-    return tuple(map(_from_plain, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
