@@ -22,21 +22,29 @@ Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Choose = Callable[[Bools], Bools]
 
-#: The largest number below a half: added to it, no number below a half becomes 1.
-_HALF = float(np.nextafter(0.5, 0.0))
+
+def _nearest_up(a: Any) -> Any:
+    """Round to nearest, ties up; ``floor(a + 0.5)`` would make 1 of the number before a half."""
+    whole = np.floor(a)
+    with np.errstate(invalid="ignore"):  # the fraction of an infinite number
+        return whole + (a - whole >= 0.5)
 
 
-def _nearest_away(a: Array) -> Array:
-    return np.trunc(a + np.copysign(_HALF, a))
+def _nearest_down(a: Any) -> Any:
+    return -_nearest_up(-a)
+
+
+def _nearest_away(a: Any) -> Any:
+    return np.copysign(_nearest_up(np.abs(a)), a)
 
 
 #: How whole numbers are made of others: the lowest and the highest that may come out. Where a rounding is "nearest" and
 #: nothing is known of its ties, and where it is unknown or random, these are two.
 ROUNDINGS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "nearest": (lambda a: np.ceil(a - _HALF), lambda a: np.floor(a + _HALF)),
+    "nearest": (_nearest_down, _nearest_up),
     "nearest-even": (np.rint, np.rint),
     "nearest-away": (_nearest_away, _nearest_away),
-    "nearest-up": (lambda a: np.floor(a + 0.5), lambda a: np.floor(a + 0.5)),
+    "nearest-up": (_nearest_up, _nearest_up),
     "floor": (np.floor, np.floor),
     "zero": (np.trunc, np.trunc),
     "unknown": (np.floor, np.ceil),

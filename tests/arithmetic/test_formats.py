@@ -34,6 +34,23 @@ def test_fixed_point_is_what_integers_make_of_it(a: Any, rounding: str) -> None:
         assert not ends.tie.any()
 
 
+@given(a=few)
+def test_to_nearest_has_two_outcomes_at_a_tie_and_nowhere_else(a: Any) -> None:
+    units = a * 8
+    ends = Fixed(3, 3, "nearest").ends(a, 0.0, U)
+    for one in (np.ceil(units - 0.5), np.rint(units), np.trunc(units + np.copysign(0.5, units))):
+        assert ((ends.low * 8 <= one) & (one <= ends.high * 8)).all()
+    assert (ends.tie == (np.abs(units % 1) == 0.5)).all()
+    assert (ends.low[~ends.tie] == ends.high[~ends.tie]).all()
+
+
+def test_just_below_a_half_is_not_a_tie() -> None:
+    below = np.nextafter(0.5, 0)
+    for rounding in ("nearest", "nearest-even", "nearest-away", "nearest-up"):
+        ends = Fixed(2, 0, rounding).ends(np.array([below, -below]), 0.0, U)
+        assert ends.low.tolist() == ends.high.tolist() == [0.0, 0.0], rounding
+
+
 def test_two_outcomes_are_two() -> None:
     ends = Fixed(2, 0, "nearest-even").ends(np.array([1.5, 1.5, 1.4]), np.array([0.0, 1e-9, 1e-9]), U)
     assert ends.low.tolist() == [2.0, 1.0, 1.0]
