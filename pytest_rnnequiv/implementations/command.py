@@ -144,9 +144,8 @@ class Command:
                 answer = stdout.readline()
             return answer
         finally:
-            if (
-                not answer
-            ):  # it has ended, or somebody is out of patience: the answer must not be taken for the next one
+            # it has ended, or somebody is out of patience: what it answers later must not be taken for the next answer
+            if not answer:
                 self.close()
 
     def close(self) -> None:
