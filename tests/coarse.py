@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pytest_rnnequiv import Precision, Trajectory
-from pytest_rnnequiv.arithmetic.formats import Fixed
+from pytest_rnnequiv.arithmetic.formats import Fixed, Scaled
 
 Array = Any
 
@@ -156,6 +156,51 @@ class Hybrid:
             states.append(h)
             outputs.append(self.times(h, Wo, kernels[2]) + bo)
         return Trajectory(outputs=np.stack(outputs, 1), states=np.stack(states, 1))
+
+
+class FullInt8:
+    """SimpleRNN -> Dense in int8: weights by output unit, inputs and states on scales that calibration found.
+
+    Parameters
+    ----------
+    scale, zero : float, int
+        Of the inputs.
+    wrong : str
+        What is wrong with it: ``"zero point"``, ``"channel"``, ``"transposed"`` or ``"cut"`` (states, in the place of
+        rounding).
+    """
+
+    #: What the states' integers stand for.
+    STATES = 1 / 128
+
+    def __init__(self, scale: float = 0.05, zero: int = -7, wrong: str = "") -> None:
+        self.scale, self.zero, self.wrong = scale, zero, wrong
+        states, sums = Scaled(self.STATES), Fixed(3, 12)
+        self.precision = Precision.full_int8(Scaled(scale, zero), states, sums=sums, outputs=Scaled(0.03, 5))
+
+    def kernel(self, w: Array) -> tuple[Array, Array]:
+        scale = np.abs(w).max(0) / 127
+        return np.clip(np.rint(w / np.where(scale > 0, scale, 1)), -127, 127).astype(np.int64), scale
+
+    def run(self, case: Any) -> Trajectory:
+        Wx, Wh, bh, Wo, bo = (a.astype(np.float64) for a in case.weights)
+        (qx, sx), (qh, sh), (qo, so) = map(self.kernel, (Wx, Wh, Wo))
+        if self.wrong == "transposed":
+            qh = qh.T
+        if self.wrong == "channel":
+            sh = sh * np.where(np.arange(len(sh)) == 1, 2, 1)
+        x = np.clip(np.rint(case.x.astype(np.float64) / self.scale) + self.zero, -128, 127).astype(np.int64)
+        x -= self.zero + 2 * (self.wrong == "zero point")
+        h, states = np.zeros((case.N, case.M), np.int64), []
+        for t in range(case.T):
+            a = (x[:, t] @ qx) * (self.scale * sx) + (h @ qh) * (self.STATES * sh) + bh
+            a = np.clip(np.rint(a * 2**12), -(2**15), 2**15 - 1) / 2**12
+            units = np.tanh(a) / self.STATES
+            h = np.clip(np.trunc(units) if self.wrong == "cut" else np.rint(units), -128, 127).astype(np.int64)
+            states.append(h)
+        whole = np.stack(states, 1)
+        y = np.clip(np.rint(((whole @ qo) * (self.STATES * so) + bo) / 0.03) + 5, -128, 127)
+        return Trajectory(outputs=(y - 5) * 0.03, states=whole * self.STATES)
 
 
 def sigmoid(a: Array) -> Array:

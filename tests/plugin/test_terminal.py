@@ -450,7 +450,8 @@ class TestExitCode:
         project.write_suite(
             PRELUDE
             + "def test_one():\n    record('inconclusive', cases=6)\n    record(cases=4)\n"
-            + "def test_law():\n    Verdict.way = property(lambda self: 'law', lambda self, way: None)\n    record(cases=90)\n"
+            + "def test_law():\n    Verdict.way = property(lambda self: 'law', lambda self, way: None)\n"
+            + "    record(cases=90)\n"
         )
         result = project.run("--rnn-equiv")
         assert result.ret == pytest.ExitCode.TESTS_FAILED
