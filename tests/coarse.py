@@ -57,10 +57,14 @@ class FixedPort:
     ----------
     wrong : callable, optional
         What is done to the integers of a state before it is kept, by step.
+    tanh : callable
+        What stands for the activation.
     """
 
-    def __init__(self, weights: Fixed, states: Fixed, sums: Fixed | None = None, wrong: Any = None) -> None:
-        self.weights, self.states, self.sums, self.wrong = weights, states, sums, wrong
+    def __init__(
+        self, weights: Fixed, states: Fixed, sums: Fixed | None = None, wrong: Any = None, tanh: Any = np.tanh
+    ) -> None:
+        self.weights, self.states, self.sums, self.wrong, self.tanh = weights, states, sums, wrong, tanh
         self.precision = Precision.fixed_point(weights, states, sums=sums)
 
     def run(self, case: Any) -> Trajectory:
@@ -78,13 +82,31 @@ class FixedPort:
             else:
                 cut = behind - self.sums.fraction
                 real = fitted(shifted(a, cut, self.sums.rounding), self.sums) / 2.0**self.sums.fraction
-            h = to_fixed(np.tanh(real), s)
+            h = to_fixed(self.tanh(real), s)
             if self.wrong is not None:
                 h = self.wrong(t, h)
             states.append(h)
         h = np.stack(states, 1)
         y = (h @ Wo) + (bo << s.fraction)
         return Trajectory(outputs=y / 2.0 ** (w.fraction + s.fraction), states=h / 2.0**s.fraction)
+
+
+def table_of_tanh(late: int = 0) -> Any:
+    """Tanh in Q0.15 of sums in Q3.12, from 513 entries and the line between two of them, as kernels for int16 have it.
+
+    Parameters
+    ----------
+    late : int
+        By how many entries it is read too late.
+    """
+    entries = np.clip(np.rint(np.tanh(np.arange(-256, 257) / 32) * 2**15), -(2**15), 2**15 - 1).astype(np.int64)
+
+    def tanh(a: Array) -> Array:
+        n = np.clip(np.floor(np.asarray(a) * 2**12), -(2**15), 2**15 - 1).astype(np.int64)
+        at, rest = np.clip((n >> 7) + 256 + late, 0, 511), n & 127
+        return ((entries[at] * (128 - rest) + entries[at + 1] * rest) >> 7) / 2**15
+
+    return tanh
 
 
 class ApFixed:
