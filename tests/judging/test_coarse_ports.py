@@ -176,14 +176,14 @@ def test_what_is_wrong_with_int8_is_different(wrong: str) -> None:
 def test_a_table_is_computed(seed: int) -> None:
     sums, states = Fixed(3, 12, "floor"), Fixed(0, 15, "floor")
     right, late = (FixedPort(Fixed(3, 12), states, sums, tanh=table_of_tanh(n)) for n in (0, 1))
-    declared = right.precision.with_table(2.0**-12, tanh=table_of_tanh())
+    declared = right.precision.with_table(2.0**-11, tanh=table_of_tanh())
     case = generic(seed, scale=0.6)
     shown = right.run(case)
     assert judge(case, shown, declared).equivalent
     assert judge(case, shown, right.precision).different  # it is no tanh to the last bit
     assert judge(case, late.run(case), declared).different
     with pytest.raises(ValueError, match="more than"):
-        right.precision.with_table(2.0**-12, tanh=table_of_tanh(1))
+        right.precision.with_table(2.0**-11, tanh=table_of_tanh(1))
 
 
 def test_an_accumulator_that_wraps_is_another_than_one_that_saturates() -> None:
