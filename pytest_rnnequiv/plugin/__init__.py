@@ -240,8 +240,8 @@ class Settings:
         default=0.5,
         metadata=_option(
             "--rnn-equiv-least",
-            "The share of an implementation's cases, of those judged against the recurrence, that has to be conclusive, "
-            "from 0 to 1 or as a percentage (default: half of them).",
+            "The share of an implementation's cases, of those judged against the recurrence, that has to be "
+            "conclusive: from 0 to 1, or a percentage (default: half of them).",
             metavar="SHARE",
             parse=_share,
             implies=True,

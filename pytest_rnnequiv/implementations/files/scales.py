@@ -70,7 +70,7 @@ def of_tflite(details: Iterable[Mapping[str, Any]]) -> dict[str, Scaled]:
 
 
 def of_onnx(path: str) -> dict[str, Scaled]:
-    """Return the scales of an ``.onnx``: those of ``QuantizeLinear`` and ``DequantizeLinear``, and of integer kernels."""
+    """Return the scales of an ``.onnx``: of ``QuantizeLinear`` and ``DequantizeLinear``, and of integer kernels."""
     if not find_spec("onnx"):
         raise ImplementationError('an .onnx is read by onnx: pip install "pytest-rnnequiv[onnx]"')
     onnx = import_module("onnx")
