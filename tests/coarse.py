@@ -194,11 +194,15 @@ class FullInt8:
 
     #: What the states' integers stand for.
     STATES = 1 / 128
+    #: And those of the outputs.
+    OUTPUTS, BESIDE = 1 / 16, 5
 
     def __init__(self, scale: float = 0.05, zero: int = -7, wrong: str = "") -> None:
         self.scale, self.zero, self.wrong = scale, zero, wrong
         states, sums = Scaled(self.STATES), Fixed(3, 12)
-        self.precision = Precision.full_int8(Scaled(scale, zero), states, sums=sums, outputs=Scaled(0.03, 5))
+        self.precision = Precision.full_int8(
+            Scaled(scale, zero), states, sums=sums, outputs=Scaled(self.OUTPUTS, self.BESIDE)
+        )
 
     def kernel(self, w: Array) -> tuple[Array, Array]:
         scale = np.abs(w).max(0) / 127
@@ -221,8 +225,8 @@ class FullInt8:
             h = np.clip(np.trunc(units) if self.wrong == "cut" else np.rint(units), -128, 127).astype(np.int64)
             states.append(h)
         whole = np.stack(states, 1)
-        y = np.clip(np.rint(((whole @ qo) * (self.STATES * so) + bo) / 0.03) + 5, -128, 127)
-        return Trajectory(outputs=(y - 5) * 0.03, states=whole * self.STATES)
+        y = np.rint(((whole @ qo) * (self.STATES * so) + bo) / self.OUTPUTS) + self.BESIDE
+        return Trajectory((np.clip(y, -128, 127) - self.BESIDE) * self.OUTPUTS, whole * self.STATES)
 
 
 def sigmoid(a: Array) -> Array:

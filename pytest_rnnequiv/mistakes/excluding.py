@@ -47,9 +47,14 @@ def usual() -> list[Mistake]:
     return [m for m in CATALOGUE if m.precision is None and (m.name in COMMON or m.group == "gates")]
 
 
+#: Errors up to here are roundings of float32, a few dozen of them, as activations of runtimes have.
+FINE = 64 * Precision.float32.unit
+
+
 def is_coarse(p: Precision) -> bool:
     """Whether an arithmetic has room for more than float32 has."""
-    return bool(p.formats or p.radius or p.activation_error or max(p.unit, p.operand) > Precision.float32.unit)
+    own = max(p.unit, p.operand)
+    return bool(p.formats or p.radius or p.activation_error > FINE or own > Precision.float32.unit)
 
 
 def by_exclusion(seen: Observation, verdict: Verdict, precision: Precision) -> Verdict:

@@ -94,7 +94,7 @@ def test_mistakes_are_rounded_as_the_port_rounds() -> None:
 
 @pytest.mark.parametrize(("precision", "coarse"), [
     (Precision.float32, False), (Precision.float64, False), (Precision.tf32, True), (Precision.q7, True),
-    (Precision.float32.with_activation_error(1e-4), True), (Precision.dynamic_range_int8(), True),
+    (Precision.float32.with_activation_error(1e-4), True), (Precision.float32.with_activation_error(1e-6), False), (Precision.dynamic_range_int8(), True),
 ])  # fmt: skip
 def test_which_ports_are_coarse(precision: Precision, coarse: bool) -> None:
     assert is_coarse(precision) is coarse
