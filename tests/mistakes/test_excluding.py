@@ -92,10 +92,18 @@ def test_mistakes_are_rounded_as_the_port_rounds() -> None:
     assert found == {"bh-dropped": True, "weights-to-6-decimals": False}
 
 
-@pytest.mark.parametrize(("precision", "coarse"), [
-    (Precision.float32, False), (Precision.float64, False), (Precision.tf32, True), (Precision.q7, True),
-    (Precision.float32.with_activation_error(1e-4), True), (Precision.float32.with_activation_error(1e-6), False), (Precision.dynamic_range_int8(), True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("precision", "coarse"),
+    [
+        (Precision.float32, False),
+        (Precision.float64, False),
+        (Precision.float32.with_activation_error(1e-6), False),
+        (Precision.float32.with_activation_error(1e-4), True),
+        (Precision.tf32, True),
+        (Precision.q7, True),
+        (Precision.dynamic_range_int8(), True),
+    ],
+)
 def test_which_ports_are_coarse(precision: Precision, coarse: bool) -> None:
     assert is_coarse(precision) is coarse
 
