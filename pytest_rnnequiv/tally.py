@@ -58,6 +58,21 @@ _OTHERWISE = (
     ".dynamic_range_int8(), .fixed_point(...)), since what is declared is computed"
 )
 
+BY_CHANCE = 1e-6
+"""How seldom a run may show too little by chance."""
+
+
+def _chance(hits: int, cases: int, share: float) -> float:
+    """Bound how likely it is that of so many cases no more hit, where each does with a probability of `share`.
+
+    Chernoff's bound, ``exp(-n KL(hits / n, share))`` (Hoeffding 1963, theorem 1), for hits below that share.
+    """
+    found = hits / cases
+    if share >= 1:
+        return 0.0
+    apart = (1 - found) * math.log((1 - found) / (1 - share)) + (found * math.log(found / share) if found else 0.0)
+    return math.exp(-cases * apart)
+
 
 class VerdictLike(Protocol):
     """What `Tally.record` reads of a verdict."""
@@ -189,8 +204,15 @@ class Tally:
         return self.judged - sum(cases for way, cases in self.undecided.items() if way != LAW)
 
     def shows(self, least: float) -> bool:
-        """Whether enough was shown: something, and of what was set beside the recurrence at least such a share."""
-        return self.conclusive > 0 and self.decided >= least * self.judged
+        """Whether enough was shown.
+
+        Something has to be, and some of what was set beside the recurrence. It is too little as well where so few of
+        these cases have an answer that it can hardly be chance: cases are drawn, and one whose share of conclusive ones
+        is `least` may come to fewer in a run.
+        """
+        if not self.conclusive or (self.judged and not self.decided):
+            return False
+        return self.decided >= least * self.judged or _chance(self.decided, self.judged, least) >= BY_CHANCE
 
     def way_out(self) -> str:
         """Say how more would be shown; what is promised was judged case by case."""

@@ -491,8 +491,8 @@ class TestSchema:
         assert other["would_have_seen"] == {"bh-dropped": True, "weights-to-int8": False}
 
     def test_too_little_is_inconclusive(self) -> None:
-        ledger = told_of(entry("recurrence", cases=9, conclusive=3))
-        ledger.entries[0].tally.way, ledger.entries[0].tally.undecided = {"last output": 9}, {"last output": 6}
+        ledger = told_of(entry("recurrence", cases=90, conclusive=9))
+        ledger.entries[0].tally.way, ledger.entries[0].tally.undecided = {"last output": 90}, {"last output": 81}
         assert (
             next(iter(summary_json.summary(ledger, "quick")["implementations"].values()))["verdict"]["status"]
             == "equivalent"
@@ -501,7 +501,7 @@ class TestSchema:
         verdict = next(iter(summary_json.summary(ledger, "quick")["implementations"].values()))["verdict"]
         assert verdict["status"] == "inconclusive"
         assert verdict["sentence"].startswith(
-            "too little was shown of port:run: 3 of 9 cases are conclusive, and at least 50%"
+            "too little was shown of port:run: 9 of 90 cases are conclusive, and at least 50%"
         )
 
     @pytest.mark.parametrize(

@@ -339,8 +339,30 @@ class TestTally:
         assert counted.way == {"induction": 2, "trajectory": 1}
         assert counted.undecided == {"trajectory": 1}
         assert (counted.judged, counted.decided) == (3, 2)
-        assert counted.shows(0.6)
-        assert not counted.shows(0.7)
+
+    @pytest.mark.parametrize(
+        ("decided", "judged", "least", "enough"),
+        [
+            (0, 5, 0.0, False),
+            (1, 5, 0.5, True),
+            (40, 80, 0.5, True),
+            (30, 80, 0.5, True),  # that may be chance
+            (10, 80, 0.5, False),
+            (350, 1000, 0.5, False),
+            (10, 80, 0.125, True),
+            (79, 80, 1.0, False),
+            (80, 80, 1.0, True),
+        ],
+    )
+    def test_enough_is_a_share_but_for_chance(self, decided: int, judged: int, least: float, enough: bool) -> None:
+        ways = {"way": {"last output": judged, "law": 9}, "undecided": {"last output": judged - decided, "law": 3}}
+        counted = Tally(cases=judged + 9, conclusive=decided + 6, **ways)
+        assert counted.shows(least) is enough
+
+    def test_chance_is_bounded(self) -> None:
+        exact = [sum(math.comb(n, k) * 0.3**k * 0.7 ** (n - k) for k in range(6)) for n in (20, 40, 80)]
+        bounds = [tally._chance(5, n, 0.3) for n in (20, 40, 80)]
+        assert all(tail <= bound < 30 * tail for tail, bound in zip(exact, bounds, strict=True))
 
     def test_a_mistake_is_seen_if_one_item_sees_it(self) -> None:
         whole = Tally()
@@ -433,14 +455,14 @@ class TestExitCode:
     def test_most_cases_have_to_be_conclusive(self, project: Project, args: list[str], green: bool) -> None:
         project.write_suite(
             PRELUDE
-            + "def test_one():\n    record('inconclusive', cases=60)\n    record(cases=20)\n"
-            + "    tally.current().would = {'every output': 5, 'states': 55}\n"
+            + "def test_one():\n    record('inconclusive', cases=70)\n    record(cases=10)\n"
+            + "    tally.current().would = {'every output': 5, 'states': 65}\n"
         )
         result = project.run("--rnn-equiv", *args)
         result.assert_outcomes(passed=1)
         assert result.ret == (pytest.ExitCode.OK if green else pytest.ExitCode.TESTS_FAILED)
         said = (
-            "TOO LITTLE WAS SHOWN OF keras-graph: 20 of 80 cases are conclusive, and at least 50% have to be "
+            "TOO LITTLE WAS SHOWN OF keras-graph: 10 of 80 cases are conclusive, and at least 50% have to be "
             "(--rnn-equiv-least). What helps: give the states of every step (return Trajectory(outputs=y, states=h)): "
             "then 75 of 80 cases are conclusive"
         )
@@ -449,13 +471,13 @@ class TestExitCode:
     def test_a_law_is_no_answer_to_what_is_asked(self, project: Project) -> None:
         project.write_suite(
             PRELUDE
-            + "def test_one():\n    record('inconclusive', cases=6)\n    record(cases=4)\n"
+            + "def test_one():\n    record('inconclusive', cases=96)\n    record(cases=4)\n"
             + "def test_law():\n    Verdict.way = property(lambda self: 'law', lambda self, way: None)\n"
             + "    record(cases=90)\n"
         )
         result = project.run("--rnn-equiv")
         assert result.ret == pytest.ExitCode.TESTS_FAILED
-        assert "4 of 10 cases are conclusive" in project.unwrapped(result)
+        assert "4 of 100 cases are conclusive" in project.unwrapped(result)
 
     def test_laws_alone_are_enough_where_nothing_else_was_asked(self, project: Project) -> None:
         project.write_suite(
