@@ -16,7 +16,7 @@ import numpy as np
 from ..arithmetic.precision import Precision
 from ..judging.observing import Observation
 from ..judging.oracle import judge_all
-from ..judging.verdict import Verdict
+from ..judging.verdict import Finding, Verdict
 from ..model.case import Case
 from ..model.forward import reference
 from ..model.trajectory import Trajectory
@@ -83,7 +83,7 @@ def excluded(seen: Observation, precision: Precision, mistakes: Iterable[Mistake
     case, shown = seen.case, seen.trajectory
     exact = dict(only_what(shown, reference(case)).numbers())
     outcomes = ((m, run) for m in mistakes if (run := outcome(m, case, shown, precision, exact)) is not None)
-    beside = None if precision.formats or _shows_states(shown) else findings(Made(case), shown, precision)
+    beside = _bounds(case, shown, precision)
     while some := list(islice(outcomes, AT_A_TIME)):
         runs = [run for _, run in some]
         if beside is None:
@@ -125,11 +125,16 @@ def _same(one: dict[str, Any], two: dict[str, Any]) -> bool:
         )
 
 
-def _shows_states(shown: Trajectory) -> bool:
-    return any(layer is not None for call in shown.each_call for layer in call.shown_layers)
+def _bounds(case: Case, shown: Trajectory, precision: Precision) -> list[Finding] | None:
+    """The bounds of each call's outputs, where these are all that was shown, and no rounding has several outcomes."""
+    more = any(layer is not None for call in shown.each_call for layer in call.shown_layers)
+    if precision.formats or more or case.spec.two_outputs:
+        return None
+    found = findings(Made(case), shown, precision)
+    return found if len(found) == len(case.calls) else None
 
 
-def _outside(run: Trajectory, beside: Sequence[Any]) -> bool:
+def _outside(run: Trajectory, beside: Sequence[Finding]) -> bool:
     """Whether outputs are outside of their bounds somewhere."""
     for call, right in zip(run.each_call, beside, strict=True):
         y = np.asarray(call.outputs, np.float64)

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from coarse import Fixed, FixedPort
-from samples import generic
+from samples import NETWORKS, generic
 
 from pytest_rnnequiv import Case, Precision, Spec, Trajectory, judge, reference, tally
 from pytest_rnnequiv.implementations.port import Port
@@ -90,6 +90,22 @@ def test_mistakes_are_rounded_as_the_port_rounds() -> None:
     seen = Observation.of(case, port.run(case))
     (found,) = excluded(seen, port.precision, [m for m in CATALOGUE if m.name in names])
     assert found == {"bh-dropped": True, "weights-to-6-decimals": False}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_is_asked_of_any_architecture(name: str) -> None:
+    case = NETWORKS[name]
+    whole = reference(case)
+    alone = Trajectory.of_calls([Trajectory(call.outputs) for call in whole.each_call])
+    few = [m for m in usual() if m.name in ("Wh-transposed", "time-reversed")]
+    for shown in (whole, alone):
+        for p in (Precision.float32, Precision.bfloat16, Precision.float16_accumulated_in_float32):
+            found = {
+                name: each for some in excluded(Observation.of(case, shown), p, few) for name, each in some.items()
+            }
+            assert found, (name, p.name)
+            # all that moves a number is seen in the numbers of the case's own arithmetic
+            assert p is not Precision.float32 or all(found.values())
 
 
 @pytest.mark.parametrize(
