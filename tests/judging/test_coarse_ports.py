@@ -163,7 +163,7 @@ def test_another_rounding_than_the_declared_one_is_different(right: str, wrong: 
 
 @pytest.mark.parametrize("wrong", ["zero point", "channel", "transposed", "cut"])
 def test_what_is_wrong_with_int8_is_different(wrong: str) -> None:
-    case = generic(4, N=2, T=6, M=12, D=5, scale=0.4, radius=0.9)
+    case = generic(4, N=1, T=4, M=8, D=4, scale=0.4, radius=0.9)
     right, port = FullInt8(), FullInt8(wrong=wrong)
     assert judge(case, right.run(case), right.precision).equivalent
     assert judge(case, Trajectory(right.run(case).outputs[:, -1]), right.precision).equivalent
