@@ -25,16 +25,26 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from coarse import ApFixed, Fixed, FixedPort, Fp8, Half, Hybrid, HybridGated
+from coarse import ApFixed, Fixed, FixedPort, Fp8, FullInt8, Half, Hybrid, HybridGated, table_of_tanh
 from samples import generic
 
 from pytest_rnnequiv import Precision, Trajectory, diagnose, judge
+
+
+def with_table() -> Any:
+    """Return a port in q15 whose tanh is a table."""
+    port = FixedPort(Fixed(3, 12), Fixed(0, 15, "floor"), Fixed(3, 12, "floor"), tanh=table_of_tanh())
+    port.precision = port.precision.with_table(2.0**-11, tanh=table_of_tanh())
+    return port
+
 
 #: A port, its cell, and the precision that could be declared before.
 KINDS: dict[str, tuple[Callable[[], Any], str, Any]] = {
     "dynamic range int8": (Hybrid, "SimpleRNN", ("int8", 2.0**-8)),
     "dynamic range int8, GRU": (HybridGated, "GRU", ("int8", 2.0**-8)),
     "dynamic range int8, LSTM": (HybridGated, "LSTM", ("int8", 2.0**-8)),
+    "full int8": (FullInt8, "SimpleRNN", ("int8", 2.0**-8)),
+    "int16 with a table": (with_table, "SimpleRNN", (2.0**-12, 2.0**-11)),
     "q15": (lambda: FixedPort(Fixed(3, 12), Fixed(0, 15)), "SimpleRNN", (2.0**-12, 2.0**-15)),
     "q15, cut": (
         lambda: FixedPort(Fixed(3, 12), Fixed(0, 15, "floor"), Fixed(3, 12, "floor")),

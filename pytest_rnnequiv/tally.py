@@ -21,7 +21,19 @@ from typing import Any, Protocol
 
 from .run_state import state
 
-__all__ = ["CHECK", "IDENTITY", "PREFIX", "Feature", "Tally", "VerdictLike", "close", "current", "take", "watch"]
+__all__ = [
+    "CHECK",
+    "IDENTITY",
+    "LAW",
+    "PREFIX",
+    "Feature",
+    "Tally",
+    "VerdictLike",
+    "close",
+    "current",
+    "take",
+    "watch",
+]
 
 PREFIX = "rnn_equiv."
 """How the names of the user properties begin that bear a tally."""
@@ -31,6 +43,35 @@ CHECK = PREFIX + "check"
 
 IDENTITY = PREFIX + "identity"
 """The user property which says what was asked for, whatever an implementation calls itself."""
+
+LAW = "law"
+"""The way of a verdict that two answers of one implementation gave, and not the recurrence."""
+
+#: What to do to show more.
+_HOW_TO_SHOW = {
+    "every output": "give the outputs of every step (convert with return_sequences=True)",
+    "states": "give the states of every step (return Trajectory(outputs=y, states=h))",
+}
+_OTHERWISE = (
+    "what rounding may do is more than what would tell right from wrong: support shorter sequences and fewer units, or "
+    "declare a finer precision if it has one; of a quantized port, say how it rounds (Precision.int8_weights(), "
+    ".dynamic_range_int8(), .fixed_point(...)), since what is declared is computed"
+)
+
+BY_CHANCE = 1e-6
+"""How seldom a run may show too little by chance."""
+
+
+def _chance(hits: int, cases: int, share: float) -> float:
+    """Bound how likely it is that of so many cases no more hit, where each does with a probability of `share`.
+
+    Chernoff's bound, ``exp(-n KL(hits / n, share))`` (Hoeffding 1963, theorem 1), for hits below that share.
+    """
+    found = hits / cases
+    if share >= 1:
+        return 0.0
+    apart = (1 - found) * math.log((1 - found) / (1 - share)) + (found * math.log(found / share) if found else 0.0)
+    return math.exp(-cases * apart)
 
 
 class VerdictLike(Protocol):
@@ -105,6 +146,12 @@ class Tally:
         How many more the implementation did not take; they were left out.
     worst_error_over_bound
         The worst error of a conclusive case as a fraction of its bound; infinite if it was not a number.
+    undecided
+        How many verdicts of each way were inconclusive.
+    would
+        How many of these would have had an answer if more were shown, by what: ``"every output"``, ``"states"``.
+    mistakes
+        Of mistakes of the catalogue, by name, whether they would have been seen; empty where nobody has asked.
     seconds
         How long the item ran. The plugin fills it in.
     notes
@@ -130,6 +177,9 @@ class Tally:
     failures: int = 0
     declined: int = 0
     worst_error_over_bound: float = 0.0
+    undecided: dict[str, int] = field(default_factory=dict)
+    would: dict[str, int] = field(default_factory=dict)
+    mistakes: dict[str, bool] = field(default_factory=dict)
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
@@ -142,6 +192,35 @@ class Tally:
     def inconclusive(self) -> int:
         """How many cases had no answer."""
         return self.cases - self.conclusive
+
+    @property
+    def judged(self) -> int:
+        """How many cases were set beside the recurrence: laws hold of other recurrences, too."""
+        return sum(cases for way, cases in self.way.items() if way != LAW)
+
+    @property
+    def decided(self) -> int:
+        """How many of these had an answer."""
+        return self.judged - sum(cases for way, cases in self.undecided.items() if way != LAW)
+
+    def shows(self, least: float) -> bool:
+        """Whether enough was shown.
+
+        Something has to be, and some of what was set beside the recurrence. It is too little as well where so few of
+        these cases have an answer that it can hardly be chance: cases are drawn, and one whose share of conclusive ones
+        is `least` may come to fewer in a run.
+        """
+        if not self.conclusive or (self.judged and not self.decided):
+            return False
+        return self.decided >= least * self.judged or _chance(self.decided, self.judged, least) >= BY_CHANCE
+
+    def way_out(self) -> str:
+        """Say how more would be shown; what is promised was judged case by case."""
+        best = max(self.would, key=lambda what: self.would[what], default="")  # the first one, where they are equal
+        if best and self.would[best]:
+            then = f"then {self.decided + self.would[best]} of {self.judged} cases are conclusive"
+            return f"{_HOW_TO_SHOW[best]}: {then}"
+        return _OTHERWISE
 
     def record(self, verdict: VerdictLike) -> None:
         """Count one judged case.
@@ -157,8 +236,9 @@ class Tally:
             self.conclusive += 1
             error = math.inf if math.isnan(verdict.error_over_bound) else verdict.error_over_bound
             self.worst_error_over_bound = max(self.worst_error_over_bound, error)
-        if verdict.status == "different":
-            self.failures += 1
+            self.failures += verdict.status == "different"
+        else:
+            self.undecided[verdict.way] = self.undecided.get(verdict.way, 0) + 1
         self.cases += 1
         self.way[verdict.way] = self.way.get(verdict.way, 0) + 1
         _notify(self)
@@ -193,8 +273,11 @@ class Tally:
         self.implementation = self.implementation or other.implementation
         self.versions |= other.versions
         self.facts |= other.facts
-        for way, cases in other.way.items():
-            self.way[way] = self.way.get(way, 0) + cases
+        for own, others in ((self.way, other.way), (self.undecided, other.undecided), (self.would, other.would)):
+            for key, cases in others.items():
+                own[key] = own.get(key, 0) + cases
+        for name, seen in other.mistakes.items():
+            self.mistakes[name] = seen or self.mistakes.get(name, False)
         for pair, cases in other.covered.items():
             self.covered[pair] = self.covered.get(pair, 0) + cases
         for name, cell in other.features.items():
@@ -219,10 +302,13 @@ class Tally:
             ("worst_error_over_bound", self.worst_error_over_bound),
             ("seconds", self.seconds),
         ]
-        properties += ((f"way.{way}", cases) for way, cases in self.way.items())
+        for kind in ("way", "undecided", "would"):
+            properties += ((f"{kind}.{key}", cases) for key, cases in getattr(self, kind).items())
         properties += ((f"version.{name}", version) for name, version in self.versions.items())
         properties += ((f"fact.{name}", fact) for name, fact in self.facts.items())
         properties += (("note", note) for note in self.notes)
+        if self.mistakes:
+            properties.append(("mistakes", json.dumps(self.mistakes, separators=(",", ":"))))
         if self.covered:
             properties.append(("covered", _packed(self.covered)))
         if self.features:
@@ -239,14 +325,16 @@ class Tally:
                 continue
             found = True
             kind, _, rest = name.removeprefix(PREFIX).partition(".")
-            if kind == "way":
-                tally.way[rest] = value
+            if kind in ("way", "undecided", "would"):
+                getattr(tally, kind)[rest] = value
             elif kind == "version":
                 tally.versions[rest] = value
             elif kind == "fact":
                 tally.facts[rest] = value
             elif kind == "note":
                 tally.notes.append(value)
+            elif kind == "mistakes":
+                tally.mistakes = json.loads(value)
             elif kind == "covered":
                 tally.covered = _unpacked(value)
             elif kind == "features":

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pytest_rnnequiv import Precision, Trajectory
-from pytest_rnnequiv.arithmetic.formats import Fixed
+from pytest_rnnequiv.arithmetic.formats import Fixed, Scaled
 
 Array = Any
 
@@ -57,10 +57,14 @@ class FixedPort:
     ----------
     wrong : callable, optional
         What is done to the integers of a state before it is kept, by step.
+    tanh : callable
+        What stands for the activation.
     """
 
-    def __init__(self, weights: Fixed, states: Fixed, sums: Fixed | None = None, wrong: Any = None) -> None:
-        self.weights, self.states, self.sums, self.wrong = weights, states, sums, wrong
+    def __init__(
+        self, weights: Fixed, states: Fixed, sums: Fixed | None = None, wrong: Any = None, tanh: Any = np.tanh
+    ) -> None:
+        self.weights, self.states, self.sums, self.wrong, self.tanh = weights, states, sums, wrong, tanh
         self.precision = Precision.fixed_point(weights, states, sums=sums)
 
     def run(self, case: Any) -> Trajectory:
@@ -78,13 +82,31 @@ class FixedPort:
             else:
                 cut = behind - self.sums.fraction
                 real = fitted(shifted(a, cut, self.sums.rounding), self.sums) / 2.0**self.sums.fraction
-            h = to_fixed(np.tanh(real), s)
+            h = to_fixed(self.tanh(real), s)
             if self.wrong is not None:
                 h = self.wrong(t, h)
             states.append(h)
         h = np.stack(states, 1)
         y = (h @ Wo) + (bo << s.fraction)
         return Trajectory(outputs=y / 2.0 ** (w.fraction + s.fraction), states=h / 2.0**s.fraction)
+
+
+def table_of_tanh(late: int = 0) -> Any:
+    """Tanh in Q0.15 of sums in Q3.12, from 513 entries and the line between two of them, as kernels for int16 have it.
+
+    Parameters
+    ----------
+    late : int
+        By how many entries it is read too late.
+    """
+    entries = np.clip(np.rint(np.tanh(np.arange(-256, 257) / 32) * 2**15), -(2**15), 2**15 - 1).astype(np.int64)
+
+    def tanh(a: Array) -> Array:
+        n = np.clip(np.floor(np.asarray(a) * 2**12), -(2**15), 2**15 - 1).astype(np.int64)
+        at, rest = np.clip((n >> 7) + 256 + late, 0, 511), n & 127
+        return ((entries[at] * (128 - rest) + entries[at + 1] * rest) >> 7) / 2**15
+
+    return tanh
 
 
 class ApFixed:
@@ -156,6 +178,55 @@ class Hybrid:
             states.append(h)
             outputs.append(self.times(h, Wo, kernels[2]) + bo)
         return Trajectory(outputs=np.stack(outputs, 1), states=np.stack(states, 1))
+
+
+class FullInt8:
+    """SimpleRNN -> Dense in int8: weights by output unit, inputs and states on scales that calibration found.
+
+    Parameters
+    ----------
+    scale, zero : float, int
+        Of the inputs.
+    wrong : str
+        What is wrong with it: ``"zero point"``, ``"channel"``, ``"transposed"`` or ``"cut"`` (states, in the place of
+        rounding).
+    """
+
+    #: What the states' integers stand for.
+    STATES = 1 / 128
+    #: And those of the outputs.
+    OUTPUTS, BESIDE = 1 / 16, 5
+
+    def __init__(self, scale: float = 0.05, zero: int = -7, wrong: str = "") -> None:
+        self.scale, self.zero, self.wrong = scale, zero, wrong
+        states, sums = Scaled(self.STATES), Fixed(3, 12)
+        self.precision = Precision.full_int8(
+            Scaled(scale, zero), states, sums=sums, outputs=Scaled(self.OUTPUTS, self.BESIDE)
+        )
+
+    def kernel(self, w: Array) -> tuple[Array, Array]:
+        scale = np.abs(w).max(0) / 127
+        return np.clip(np.rint(w / np.where(scale > 0, scale, 1)), -127, 127).astype(np.int64), scale
+
+    def run(self, case: Any) -> Trajectory:
+        Wx, Wh, bh, Wo, bo = (a.astype(np.float64) for a in case.weights)
+        (qx, sx), (qh, sh), (qo, so) = map(self.kernel, (Wx, Wh, Wo))
+        if self.wrong == "transposed":
+            qh = qh.T
+        if self.wrong == "channel":
+            sh = sh * np.where(np.arange(len(sh)) == 1, 2, 1)
+        x = np.clip(np.rint(case.x.astype(np.float64) / self.scale) + self.zero, -128, 127).astype(np.int64)
+        x -= self.zero + 2 * (self.wrong == "zero point")
+        h, states = np.zeros((case.N, case.M), np.int64), []
+        for t in range(case.T):
+            a = (x[:, t] @ qx) * (self.scale * sx) + (h @ qh) * (self.STATES * sh) + bh
+            a = np.clip(np.rint(a * 2**12), -(2**15), 2**15 - 1) / 2**12
+            units = np.tanh(a) / self.STATES
+            h = np.clip(np.trunc(units) if self.wrong == "cut" else np.rint(units), -128, 127).astype(np.int64)
+            states.append(h)
+        whole = np.stack(states, 1)
+        y = np.rint(((whole @ qo) * (self.STATES * so) + bo) / self.OUTPUTS) + self.BESIDE
+        return Trajectory((np.clip(y, -128, 127) - self.BESIDE) * self.OUTPUTS, whole * self.STATES)
 
 
 def sigmoid(a: Array) -> Array:

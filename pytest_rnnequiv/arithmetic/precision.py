@@ -240,6 +240,40 @@ class Precision:
         return cls.float32.rounded(**dict.fromkeys(KERNELS, kernels), factors=factors).named("dynamic range int8")
 
     @classmethod
+    def full_int8(
+        cls,
+        inputs: Scaled,
+        states: Scaled,
+        *,
+        weights: Mapping[str, Any] | str = "channel",
+        biases: Format | None = None,
+        sums: Format | None = None,
+        outputs: Scaled | None = None,
+    ) -> Precision:
+        """Integers throughout: what is multiplied is int8 on known scales, and summed in int32, exactly.
+
+        Parameters
+        ----------
+        inputs, states : Scaled
+            With the scales and zero points that calibration found, such as ``Scaled(1 / 127, zero_point=3)``. `states`
+            is also the format of the activations' values, gates among them.
+        weights : mapping of str to float or array, or {"channel", "tensor"}
+            The scale of each kernel, by letter or full name; or over what it is made: ``max|w| / 127``, symmetric.
+        biases : Format, optional
+            By default they are added as they are: in int32 they mostly stand on a far finer scale than the sums.
+        sums : Format, optional
+            To what a finished sum is rescaled before its activation: ``Fixed(3, 12)`` for the int16 that tables take.
+        outputs : Scaled, optional
+            By default the sums of the head are used as they are.
+        """
+        if isinstance(weights, str):
+            kernels: dict[str, Format] = dict.fromkeys(KERNELS, Scaled(per=weights))
+        else:
+            kernels = {name: Scaled(scale) for name, scale in weights.items()}
+        formats = {"inputs": inputs, "activations": states, "states": states, "sums": sums, "outputs": outputs}
+        return cls.float32.rounded(**kernels, bh=biases, bo=biases, **formats).named("full int8")
+
+    @classmethod
     def fixed_point(
         cls,
         weights: Fixed,
@@ -308,23 +342,10 @@ class Precision:
         ValueError
             If a table falls somewhere, or is further from its function than that.
         """
-        from .activations import activation
+        from .tables import try_table  # activations know precisions
 
         for name, table in tables.items():
-            a = np.unique(np.concatenate([np.linspace(-20, 20, 40_001), np.linspace(-1, 1, 4_001)]))
-            values = np.asarray(table(a), np.float64)
-            if values.shape != a.shape:
-                raise ValueError(f"the table of {name} must take an array, and give one of its shape")
-            off = np.abs(values - activation(name).function(a))
-            if not off.max() <= within:
-                at = int(np.nan_to_num(off, nan=np.inf).argmax())
-                raise ValueError(
-                    f"the table of {name} gives {values[at]:.6g} at {a[at]:.6g}, which is {off[at]:.2g} from the "
-                    f"function: more than {within:g}. It is wrong, or must be declared with more room"
-                )
-            if (np.diff(values) < 0).any():
-                at = int(np.diff(values).argmin())
-                raise ValueError(f"the table of {name} falls between {a[at]:.6g} and {a[at + 1]:.6g}: it must not")
+            try_table(name, table, within)
         said = f"{self.name}, tables of {', '.join(tables)}"
         return replace(self, name=said, tables={**self.tables, **tables})
 

@@ -21,6 +21,7 @@ from ..arithmetic.inexact import Inexact
 from ..arithmetic.precision import Precision
 from ..model.case import Case
 from ..model.trajectory import Trajectory
+from ..tally import LAW
 from .enclosure import Enclosure
 from .laws import Other
 from .oracle import as_shown, inspection
@@ -212,12 +213,8 @@ def _compare(other: Other, first: Sequence[Numbers], second: Sequence[Numbers], 
             places.append(replace(place, n=samples[place.n], t=steps[place.t], unit=units[place.unit]))
     broken = sum(int(finding.broken.sum()) for finding in found)
     judged = sum(finding.got.shape[0] * finding.got.shape[1] for finding in found)
-    verdict = Verdict.of(found, WAY, broken, judged, seen_states=False)
+    verdict = Verdict.of(found, LAW, broken, judged, seen_states=False)
     return replace(verdict, place=min(places, key=lambda place: place.t)) if places else verdict
-
-
-#: The way in which a law is judged.
-WAY = "law"
 
 
 def _pairs(

@@ -18,9 +18,10 @@ from ..model.case import Case
 from ..model.layers import RNN
 from ..model.spec import Layer
 from ..model.trajectory import Assembled, BadAnswer, ShownLayer, Trajectory, shape_of
+from .nominal import nominal
 from .oracle import INDUCTION, LAYER_BY_LAYER, Verdict, inspection, judge, judge_all
 
-__all__ = ["PREFIXES", "Asking", "Observation", "judge_observations", "observe"]
+__all__ = ["PREFIXES", "Asking", "Observation", "judge_observations", "observe", "would_help"]
 
 #: The way of an implementation that shows outputs only and was run on every prefix.
 PREFIXES = "prefixes"
@@ -84,6 +85,28 @@ def judge_observations(seen: Sequence[Observation], precision: Precision | None 
     """Judge each in the strongest way; those of one spec and shape at once."""
     verdicts = judge_all([each.case for each in seen], [each.trajectory for each in seen], precision)
     return [each.told(verdict, precision) for each, verdict in zip(seen, verdicts, strict=True)]
+
+
+def would_help(seen: Observation, precision: Precision | None = None) -> list[str]:
+    """Find out what more an implementation would have to show, for a case to be conclusive.
+
+    What a right one would show is judged as it would be.
+
+    Returns
+    -------
+    list of str
+        ``"every output"`` and ``"states"``, each where it would help.
+    """
+    case, shown = seen.case, seen.trajectory
+    if any(layer is not None for call in shown.each_call for layer in call.shown_layers):
+        return []
+    p = case.spec.precision if precision is None else precision
+    with np.errstate(all="ignore"):
+        right = nominal(case, p)
+    more = {"states": right}
+    if shape_of(shown.outputs) != shape_of(right.outputs):
+        more = {"every output": Trajectory.of_calls([Trajectory(call.outputs) for call in right.each_call]), **more}
+    return [what for what, each in more.items() if not judge(case, each, p).undetermined]
 
 
 #: Longer cases are not run on every prefix: that many runs would take too long.

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from ..arithmetic.activations import Activation
 from ..arithmetic.precision import Precision, to_bfloat16
 from ..cells.cell import Cell, CellWeights
+from ..judging.nominal import Nominal
 from ..judging.oracle import inspect
 from ..model.case import Case
-from ..model.forward import Computed
+from ..model.forward import Computed, Walk
 from ..model.trajectory import Assembled, Trajectory
 from ..model.wiring import RIGHT, Wiring
 from .half_sums import SUMS_IN_FLOAT16, HalfSums, bits_of_sums, has_sums
@@ -48,10 +49,12 @@ KEPT_IN: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def walk_in(p: Precision, case: Case, wiring: Wiring = RIGHT, dtype: Any = None) -> Computed:
+def walk_in(p: Precision, case: Case, wiring: Wiring = RIGHT, dtype: Any = None) -> Walk:
     """Return a walk that computes in an arithmetic; `dtype` says another one than NumPy's nearest."""
     if dtype is not None:
         return Computed(case, wiring, dtype)
+    if p.formats or p.tables:
+        return Nominal(case, p, wiring)
     if p.name in KEPT_IN and p.unit > Precision.float32.unit:
         return Computed(case, wiring, np.float32, KEPT_IN[p.name])
     if p is SUMS_IN_FLOAT16:

@@ -167,7 +167,7 @@ class Mistake:
             case = made_in(case, place, self.recurrence)
         return case
 
-    def run(self, case: Case, dtype: Any = None) -> Trajectory:
+    def run(self, case: Case, dtype: Any = None, precision: Precision | None = None) -> Trajectory:
         """Compute what an implementation that makes this mistake shows.
 
         Parameters
@@ -175,9 +175,11 @@ class Mistake:
         dtype : dtype, optional
             The numbers to compute in; by default those of the case, or of the arithmetic that is the mistake. Where the
             mistake cannot be made, it is the plain recurrence.
+        precision : Precision, optional
+            The arithmetic to compute in, where that is not the mistake; by default that of the case.
         """
         changed = self(case)
-        p = case.spec.precision if self.precision is None or changed is None else self.precision
+        p = (precision or case.spec.precision) if self.precision is None or changed is None else self.precision
         right = walk_in(p, case.with_every_output(), dtype=dtype)
         if changed is None:
             return shown_by(right.calls(), case)

@@ -15,11 +15,9 @@ from ..arithmetic.precision import Precision
 from ..judging.oracle import judge
 from ..model.case import Case
 from ..model.trajectory import Trajectory, shape_of
-from ..model.wiring import Unmade
 from .asked import probe_case
-from .catalogue import CATALOGUE, Mistake
-from .evidence import COMMON
-from .made import only_what
+from .catalogue import Mistake
+from .excluding import outcome, usual
 
 __all__ = ["record_also", "unshown"]
 
@@ -36,18 +34,15 @@ def unshown(case: Case, shown: Trajectory, precision: Precision | None = None) -
         As for :func:`~.oracle.judge`.
     """
     generic = probe_case(case)
-    wanted = [m for m in CATALOGUE if m.precision is None and (m.name in COMMON or m.group == "gates")]
-    return [m for m in wanted if _hides(m, case, shown, precision, generic)]
+    return [m for m in usual() if _hides(m, case, shown, precision or case.spec.precision, generic)]
 
 
-def _hides(mistake: Mistake, case: Case, shown: Trajectory, precision: Precision | None, generic: Case) -> bool:
+def _hides(mistake: Mistake, case: Case, shown: Trajectory, precision: Precision, generic: Case) -> bool:
     """Whether a mistake can be made in such a model, and would not have been seen."""
     if mistake(case) is None:
         return mistake(generic) is not None
-    try:
-        return not judge(case, only_what(shown, mistake.run(case, np.float64)), precision).different
-    except (Unmade, ValueError):
-        return False
+    wrong = outcome(mistake, case, shown, precision)
+    return wrong is not None and not judge(case, wrong, precision).different
 
 
 def record_also(case: Case, shown: Trajectory, precision: Precision | None = None) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from ..model.wiring import Unmade
 from .arithmetic import bits_of_marks
 from .made import FEW, Made, outputs_of, whole
 
-__all__ = ["NOTHING", "Seen", "Told"]
+__all__ = ["NOTHING", "Seen", "Told", "findings"]
 
 Array = npt.NDArray[np.float64]
 
@@ -102,12 +102,12 @@ class Seen:
     @cached_property
     def findings(self) -> list[Finding]:
         """What was seen beside what is right."""
-        return _findings(Made(self.case), self.shown, self.precision)
+        return findings(Made(self.case), self.shown, self.precision)
 
     @cached_property
     def output_findings(self) -> list[Finding]:
         """The outputs beside what is right."""
-        return _findings(Made(self.case), outputs_of(self.shown), self.precision)
+        return findings(Made(self.case), outputs_of(self.shown), self.precision)
 
     def far_from(self, made: Made) -> bool:
         """Whether a mistake gives outputs that are nowhere near those seen: then there is no need for bounds.
@@ -163,6 +163,8 @@ class Seen:
             return False
         if any(getattr(each, "overflow", "") == "wrap" for name, each in p.formats.items() if name != "accumulator"):
             return False  # then what comes may be anywhere
+        if "outputs" in p.formats:
+            return False  # they may have been cut where their range ends
         if max(call.T for call in self.case.calls) > SHORT or self.case.spec.two_outputs:
             return False
         large = max((float(np.abs(a).max(initial=0.0)) for a in arrays if a.dtype.kind == "f"), default=0.0)
@@ -178,7 +180,7 @@ class Seen:
             # Its bounds are so wide that they tell nothing: it is known by its digits.
             bits, numbers = bits_of_marks(made.precision, self.case, self.shown)
             return Told(bits, frozenset((number, number) for number in numbers))
-        wrong = {finding.what: finding for finding in _findings(made, self.shown, self.precision)}
+        wrong = {finding.what: finding for finding in findings(made, self.shown, self.precision)}
         if self.verdict.place is None:  # final states of other shapes; under the mistake, they are what they should be
             return sum((_told_alone(each) for what, each in wrong.items() if "final state" in what), NOTHING)
         broken = [finding for finding in self.findings if finding.broken.any()]
@@ -202,7 +204,8 @@ class _Wide(Inspection):
         return radius
 
 
-def _findings(made: Made, shown: Trajectory, precision: Precision) -> list[Finding]:
+def findings(made: Made, shown: Trajectory, precision: Precision) -> list[Finding]:
+    """What was shown beside what it should be, with all bounds, however wide."""
     walk = _Wide(made.case, made.seen(shown), made.precision or precision, made.wiring)
     walk.calls()
     return walk.findings

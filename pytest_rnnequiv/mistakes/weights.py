@@ -98,6 +98,19 @@ def _(r: Recurrence) -> Recurrence | None:
 
 @in_recurrence(
     "weights",
+    "Wh-integers-transposed",
+    "with the integers of `Wh` transposed, and their scales not",
+    "an int8 kernel turned for another library; its scales, one for each output unit, stay where they were",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    scale = np.abs(r.Wh).max(0)
+    scale = np.where(scale > 0, scale, 1)
+    integers = r.by_gate(r.Wh / scale, np.transpose)
+    return r.replace(Wh=(integers * scale).astype(r.Wh.dtype))
+
+
+@in_recurrence(
+    "weights",
     "Wx-memory-order",
     "with `Wx` read in the other memory order (for D = M that is transposed)",
     "a buffer written row by row (C) and read column by column (Fortran, Eigen, MATLAB), or PyTorch's `weight_ih`",

@@ -105,6 +105,16 @@ def _part(text: str) -> str:
     return text
 
 
+def _share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ValueError(f"{text!r} is no share; give a number from 0 to 1, or a percentage such as 50%.")
+    return share
+
+
 def _file(text: str) -> Path:
     if not text:
         raise ValueError("the name of a file is missing.")
@@ -224,6 +234,17 @@ class Settings:
         default=False,
         metadata=_option(
             "--rnn-equiv-require-impl", "Fail the run if nothing but the default implementation was checked."
+        ),
+    )
+    least: float = field(
+        default=0.5,
+        metadata=_option(
+            "--rnn-equiv-least",
+            "The share of an implementation's cases, of those judged against the recurrence, that has to be "
+            "conclusive: from 0 to 1, or a percentage (default: half of them).",
+            metavar="SHARE",
+            parse=_share,
+            implies=True,
         ),
     )
     report: Path | None = field(
@@ -398,6 +419,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config.stash[LEDGER] = ledger = Ledger()
     config.pluginmanager.register(ledger, "rnn_equiv_ledger")
     chosen = settings(config)
+    ledger.least = chosen.least
     if chosen.enabled:
         _start(config, chosen)
     if _reports(config, chosen):

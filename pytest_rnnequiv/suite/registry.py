@@ -405,13 +405,8 @@ def _seed() -> tuple[str, bool]:
 
 def _nothing_shown(port: Port, counted: tally.Tally) -> str:
     ways = ", ".join(way or "no trajectory" for way in counted.way)
-    return (
-        f"{port.name}: none of {counted.cases} cases was conclusive (judged by {ways}), so nothing was shown. "
-        "What rounding may do there is more than what would tell right from wrong. What helps: show the states (return "
-        "Trajectory(outputs=y, states=h); convert a model with return_sequences=True), support shorter sequences and "
-        "fewer units, or declare a finer precision if it has one. Of a quantized port, declare how it rounds "
-        "(Precision.int8_weights(), .dynamic_range_int8(), .fixed_point(...)): what is declared is computed."
-    )
+    none = f"none of {counted.cases} cases was conclusive (judged by {ways}), so nothing was shown"
+    return f"{port.name}: {none}. What helps: {counted.way_out()}"
 
 
 CHECKS: dict[str, Check] = {}

@@ -17,14 +17,14 @@ from ..failures.story import size
 from ..implementations.errors import Declined
 from ..implementations.port import Port
 from ..implementations.runner import PortFailure
-from ..judging.observing import PREFIXES, Observation, judge_observations
+from ..judging.observing import PREFIXES, Observation, judge_observations, would_help
 from ..judging.oracle import Verdict
 from ..mistakes.describing import describe
 from ..mistakes.diagnosis import Diagnosis, explain
 from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
 from ..run_state import state
-from . import asking_again, features, told_before
+from . import asking_again, features, sight, told_before
 from .probing import probed
 
 __all__ = [
@@ -361,14 +361,27 @@ def verify(port: Port, cases: Sequence[Case]) -> None:
         if verdict is None:
             tally.current().declined += 1
             continue
+        if observation is not None:
+            verdict = sight.decided(port, observation, verdict)
         tally.current().record(verdict)
         features.count(case, verdict)
+        if observation is not None and verdict.inconclusive:
+            _note_what_would_help(observation, port)
+        elif observation is not None and verdict.equivalent:
+            sight.look(port, observation, spent)
         if verdict.different:
             failure = _failure(port, observation, case, verdict, spent)
             asking_again.prepare(failure, port, cases, number, in_batch=answers[number] is not None)
             spent.failures[key] = failure
             fail(failure)
         asking_again.remember(port, case, right=verdict.equivalent)
+
+
+def _note_what_would_help(seen: Observation, port: Port) -> None:
+    """Count for a case without an answer what would have given it one, if that were shown."""
+    would = tally.current().would
+    for what in would_help(seen, port.precision):
+        would[what] = would.get(what, 0) + 1
 
 
 def _judged(

@@ -8,7 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from coarse import ApFixed, Fixed, FixedLSTM, FixedPort, Fp8, Half, Hybrid, HybridGated
+from coarse import ApFixed, Fixed, FixedLSTM, FixedPort, Fp8, FullInt8, Half, Hybrid, HybridGated, table_of_tanh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import generic
@@ -92,6 +92,17 @@ def test_hybrid_kernels_are_never_different(kind: str, at_least: int, seed: int,
     not_different(port, generic(seed, cell=kind, scale=scale, **shape))
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    zero=st.integers(-128, 127),
+    scale=st.sampled_from([0.01, 0.03, 1 / 32, 0.2]),
+    seed=st.integers(0, 2**32 - 1),
+    shape=shapes(),
+)
+def test_full_int8_is_never_different(zero: int, scale: float, seed: int, shape: Any) -> None:
+    not_different(FullInt8(scale, zero), generic(seed, **shape))
+
+
 @settings(max_examples=30, deadline=None)
 @given(kind=st.sampled_from(["float16", "bfloat16", "e4m3", "e5m2"]), seed=st.integers(0, 2**32 - 1), shape=shapes())
 def test_narrow_floats_are_never_different(kind: str, seed: int, shape: Any) -> None:
@@ -148,6 +159,31 @@ def test_another_rounding_than_the_declared_one_is_different(right: str, wrong: 
     assert judge(case, port.run(case), port.precision).equivalent
     unknown = Precision.fixed_point(Fixed(3, 12), Fixed(0, 15, "unknown"))
     assert judge(case, port.run(case), unknown).equivalent
+
+
+@pytest.mark.parametrize("wrong", ["zero point", "channel", "transposed", "cut"])
+def test_what_is_wrong_with_int8_is_different(wrong: str) -> None:
+    case = generic(4, N=1, T=4, M=8, D=4, scale=0.4, radius=0.9)
+    right, port = FullInt8(), FullInt8(wrong=wrong)
+    assert judge(case, right.run(case), right.precision).equivalent
+    assert judge(case, Trajectory(right.run(case).outputs[:, -1]), right.precision).equivalent
+    assert judge(case, port.run(case), port.precision).different
+    if wrong == "transposed":
+        assert diagnose(case, port.run(case), port.precision).names == ("Wh-integers-transposed",)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_table_is_computed(seed: int) -> None:
+    sums, states = Fixed(3, 12, "floor"), Fixed(0, 15, "floor")
+    right, late = (FixedPort(Fixed(3, 12), states, sums, tanh=table_of_tanh(n)) for n in (0, 1))
+    declared = right.precision.with_table(2.0**-11, tanh=table_of_tanh())
+    case = generic(seed, scale=0.6)
+    shown = right.run(case)
+    assert judge(case, shown, declared).equivalent
+    assert judge(case, shown, right.precision).different  # it is no tanh to the last bit
+    assert judge(case, late.run(case), declared).different
+    with pytest.raises(ValueError, match="more than"):
+        right.precision.with_table(2.0**-11, tanh=table_of_tanh(1))
 
 
 def test_an_accumulator_that_wraps_is_another_than_one_that_saturates() -> None:

@@ -44,6 +44,7 @@ def test_defaults(pytester: pytest.Pytester) -> None:
             "implementations",
             ("keras", "port.py_rnn:run"),
         ),
+        (["--rnn-equiv-least=60%"], "rnn_equiv_least = 0.6", "least", 0.6),
     ],
 )
 @pytest.mark.parametrize("way", ["command line", "ini file"])
@@ -100,6 +101,8 @@ def test_the_requirement_alone_does_not_imply_the_suite(pytester: pytest.Pyteste
         ("--rnn-equiv-impl=:run", "':run' is neither the name of an implementation nor module:attribute."),
         ("--rnn-equiv-impl=", "'' is neither the name of an implementation nor module:attribute."),
         ("--rnn-equiv-report=", "the name of a directory is missing."),
+        ("--rnn-equiv-least=most", "'most' is no share; give a number from 0 to 1, or a percentage such as 50%."),
+        ("--rnn-equiv-least=60", "'60' is no share; give a number from 0 to 1, or a percentage such as 50%."),
     ],
 )
 def test_a_bad_value_is_a_usage_error(project: Project, argument: str, sentence: str) -> None:

@@ -462,7 +462,7 @@ ALL_KINDS = (
     entry("nan", outcome="failed", cases=1, conclusive=1, failures=1, worst_error_over_bound=np.inf),
     entry("masks", outcome="skipped", reason="it heeds no <mask>"),
     entry("known", outcome="xfailed", reason="keras 3: it is so", cases=1, conclusive=1, worst_error_over_bound=9.0),
-    entry("recurrence", "<script>alert(1)</script>", cases=2),
+    entry("recurrence", "<script>alert(1)</script>", cases=2, mistakes={"bh-dropped": True, "weights-to-int8": False}),
 )
 
 
@@ -485,6 +485,24 @@ class TestSchema:
         ledger.interrupted = True
         validate(summary_json.summary(ledger, "thorough"))
         validate(summary_json.summary(Ledger(), "default"))
+
+    def test_of_a_coarse_port_it_says_what_would_have_been_seen(self) -> None:
+        *_, other = summary_json.summary(told_of(*ALL_KINDS), "quick")["implementations"].values()
+        assert other["would_have_seen"] == {"bh-dropped": True, "weights-to-int8": False}
+
+    def test_too_little_is_inconclusive(self) -> None:
+        ledger = told_of(entry("recurrence", cases=90, conclusive=9))
+        ledger.entries[0].tally.way, ledger.entries[0].tally.undecided = {"last output": 90}, {"last output": 81}
+        assert (
+            next(iter(summary_json.summary(ledger, "quick")["implementations"].values()))["verdict"]["status"]
+            == "equivalent"
+        )
+        ledger.least = 0.5
+        verdict = next(iter(summary_json.summary(ledger, "quick")["implementations"].values()))["verdict"]
+        assert verdict["status"] == "inconclusive"
+        assert verdict["sentence"].startswith(
+            "too little was shown of port:run: 9 of 90 cases are conclusive, and at least 50%"
+        )
 
     @pytest.mark.parametrize(
         ("change", "problem"),

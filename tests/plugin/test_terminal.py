@@ -337,6 +337,38 @@ class TestTally:
         assert (counted.cases, counted.conclusive, counted.inconclusive, counted.failures) == (3, 2, 1, 1)
         assert counted.worst_error_over_bound == 7.0
         assert counted.way == {"induction": 2, "trajectory": 1}
+        assert counted.undecided == {"trajectory": 1}
+        assert (counted.judged, counted.decided) == (3, 2)
+
+    @pytest.mark.parametrize(
+        ("decided", "judged", "least", "enough"),
+        [
+            (0, 5, 0.0, False),
+            (1, 5, 0.5, True),
+            (40, 80, 0.5, True),
+            (30, 80, 0.5, True),  # that may be chance
+            (10, 80, 0.5, False),
+            (350, 1000, 0.5, False),
+            (10, 80, 0.125, True),
+            (79, 80, 1.0, False),
+            (80, 80, 1.0, True),
+        ],
+    )
+    def test_enough_is_a_share_but_for_chance(self, decided: int, judged: int, least: float, enough: bool) -> None:
+        ways = {"way": {"last output": judged, "law": 9}, "undecided": {"last output": judged - decided, "law": 3}}
+        counted = Tally(cases=judged + 9, conclusive=decided + 6, **ways)
+        assert counted.shows(least) is enough
+
+    def test_chance_is_bounded(self) -> None:
+        exact = [sum(math.comb(n, k) * 0.3**k * 0.7 ** (n - k) for k in range(6)) for n in (20, 40, 80)]
+        bounds = [tally._chance(5, n, 0.3) for n in (20, 40, 80)]
+        assert all(tail <= bound < 30 * tail for tail, bound in zip(exact, bounds, strict=True))
+
+    def test_a_mistake_is_seen_if_one_item_sees_it(self) -> None:
+        whole = Tally()
+        for mistakes in ({"a": False, "b": True}, {"a": True, "b": False, "c": False}):
+            whole.add(Tally(mistakes=mistakes))
+        assert whole.mistakes == {"a": True, "b": True, "c": False}
 
     def test_no_number_is_the_worst_error(self) -> None:
         counted = Tally()
@@ -363,6 +395,9 @@ class TestTally:
             seconds=1.5,
             notes=["one", "two"],
             facts={"caught after": "3"},
+            undecided={"induction": 1},
+            would={"states": 1},
+            mistakes={"bh-dropped": True, "weights-to-int8": False},
         )
         properties = counted.to_properties()
         assert all(name.startswith("rnn_equiv.") for name, _ in properties)
@@ -405,7 +440,7 @@ class TestExitCode:
         result = project.run("--rnn-equiv", *args)
         result.assert_outcomes(passed=1, skipped=1)
         assert result.ret == pytest.ExitCode.TESTS_FAILED
-        assert "NOTHING WAS SHOWN OF mine:run: every check that was asked for was skipped; " in project.unwrapped(
+        assert "TOO LITTLE WAS SHOWN OF mine:run: every check that was asked for was skipped; " in project.unwrapped(
             result
         )
 
@@ -413,12 +448,55 @@ class TestExitCode:
         project.write_suite(PRELUDE + "def test_one():\n    record('inconclusive')\n")
         result = project.run("--rnn-equiv")
         assert result.ret == pytest.ExitCode.TESTS_FAILED
-        said = "NOTHING WAS SHOWN OF keras-graph: 10 cases, none conclusive; it would help if "
+        said = "TOO LITTLE WAS SHOWN OF keras-graph: 10 cases, none conclusive. What helps: what rounding may do "
         assert said in project.unwrapped(result)
+
+    @pytest.mark.parametrize(("args", "green"), [([], False), (["--rnn-equiv-least=25%"], True)], ids=str)
+    def test_most_cases_have_to_be_conclusive(self, project: Project, args: list[str], green: bool) -> None:
+        project.write_suite(
+            PRELUDE
+            + "def test_one():\n    record('inconclusive', cases=70)\n    record(cases=10)\n"
+            + "    tally.current().would = {'every output': 5, 'states': 65}\n"
+        )
+        result = project.run("--rnn-equiv", *args)
+        result.assert_outcomes(passed=1)
+        assert result.ret == (pytest.ExitCode.OK if green else pytest.ExitCode.TESTS_FAILED)
+        said = (
+            "TOO LITTLE WAS SHOWN OF keras-graph: 10 of 80 cases are conclusive, and at least 50% have to be "
+            "(--rnn-equiv-least). What helps: give the states of every step (return Trajectory(outputs=y, states=h)): "
+            "then 75 of 80 cases are conclusive"
+        )
+        assert (said in project.unwrapped(result)) is not green
+
+    def test_a_law_is_no_answer_to_what_is_asked(self, project: Project) -> None:
+        project.write_suite(
+            PRELUDE
+            + "def test_one():\n    record('inconclusive', cases=96)\n    record(cases=4)\n"
+            + "def test_law():\n    Verdict.way = property(lambda self: 'law', lambda self, way: None)\n"
+            + "    record(cases=90)\n"
+        )
+        result = project.run("--rnn-equiv")
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        assert "4 of 100 cases are conclusive" in project.unwrapped(result)
+
+    def test_laws_alone_are_enough_where_nothing_else_was_asked(self, project: Project) -> None:
+        project.write_suite(
+            PRELUDE
+            + "def test_law():\n    Verdict.way = property(lambda self: 'law', lambda self, way: None)\n"
+            + "    record()\n    record('inconclusive', cases=90)\n"
+        )
+        assert project.run("--rnn-equiv").ret == pytest.ExitCode.OK
 
     def test_a_skip_beside_what_was_shown_is_green(self, project: Project) -> None:
         project.write_suite(PRELUDE + "def test_one():\n    record()\ndef test_two():\n    pytest.skip('no')\n")
         assert project.run("--rnn-equiv").ret == pytest.ExitCode.OK
+
+    def test_it_says_what_it_could_not_have_seen(self, project: Project) -> None:
+        names = [f"weights-to-{bits}-bits" for bits in range(9, 17)]
+        mistakes = {"bh-dropped": True, **dict.fromkeys(names, False)}
+        project.write_suite(PRELUDE + f"def test_one():\n    record()\n    tally.current().mistakes = {mistakes}\n")
+        said = f"keras-graph: would have seen 1 of 9 mistakes; not: {', '.join(names[:6])} and 2 more"
+        assert said in project.unwrapped(project.run("--rnn-equiv"))
 
     def test_own_tests_are_the_users(self, project: Project) -> None:
         project.write({"test_port.py": PRELUDE + "def test_port():\n    record('inconclusive', implementation='')\n"})

@@ -336,7 +336,7 @@ def test_a_check_whose_cases_were_all_inconclusive_fails() -> None:
         tally.current().record(Verdict("inconclusive", way="last output", error_over_bound=0.1))
 
     with pytest.raises(
-        NothingShown, match=r"none of \d+ cases was conclusive \(judged by last output\).*show the states"
+        NothingShown, match=r"none of \d+ cases was conclusive \(judged by last output\).*say how it rounds"
     ):
         item(unsure)(port=Port(Right()))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_rnnequiv.tally import Tally
 
-__all__ = ["ACCOUNTS", "LEDGER", "OWN_TESTS", "Entry", "Ledger"]
+__all__ = ["ACCOUNTS", "LEDGER", "OWN_TESTS", "Entry", "Ledger", "summed"]
 
 _PREFIX = "rnn_equiv."  # `tally.PREFIX`, without importing it in runs that have nothing to tell
 
@@ -72,9 +72,12 @@ class Ledger:
         Whether the run did not come to its end.
     problems : list of str
         What went wrong around the run, and must be told.
+    least : float
+        The share of the cases of an implementation that have to be conclusive.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, least: float = 0.0) -> None:
+        self.least = least
         self._entries: dict[tuple[str, str], Entry] = {}
         self.interrupted = False
         self.problems: list[str] = []
@@ -186,16 +189,17 @@ class Ledger:
         ours = ("", default, *GROUPS.get(default, ()))
         return any(entry.cases > 0 and (not entry.check or entry.identity not in ours) for entry in self.entries)
 
-    def showing_nothing(self) -> dict[str, list[Entry]]:
-        """Return the implementations of which the suite has shown nothing at all, and has not said so by a failure."""
+    def showing_too_little(self) -> dict[str, str]:
+        """Say of which implementations the suite has shown nothing, or less than it has to, and what would help.
+
+        Those that have failed have said so.
+        """
         if self.interrupted:  # nobody knows what would have come
             return {}
         checks = self.by_implementation([entry for entry in self.entries if entry.check])
-        return {
-            label: entries
-            for label, entries in checks.items()
-            if not any(entry.conclusive or entry.outcome == "failed" for entry in entries)
-        }
+        quiet = {label: each for label, each in checks.items() if not any(entry.outcome == "failed" for entry in each)}
+        counted = {label: summed(entries) for label, entries in quiet.items()}
+        return {label: _too_little(each, self.least) for label, each in counted.items() if not each.shows(self.least)}
 
     def passed_without_an_answer(self) -> list[Entry]:
         """Return the items that passed, and had no conclusive case."""
@@ -203,8 +207,29 @@ class Ledger:
 
     @property
     def green(self) -> bool:
-        """Whether what passed has shown something."""
-        return not self.showing_nothing() and not any(entry.check for entry in self.passed_without_an_answer())
+        """Whether what passed has shown something, and of each implementation enough."""
+        return not self.showing_too_little() and not any(each.check for each in self.passed_without_an_answer())
+
+
+def summed(entries: Iterable[Entry]) -> Tally:
+    """Add up what items counted."""
+    from pytest_rnnequiv.tally import Tally
+
+    whole = Tally()
+    for entry in entries:
+        if entry.tally is not None:
+            whole.add(entry.tally)
+    return whole
+
+
+def _too_little(counted: Tally, least: float) -> str:
+    if not counted.cases:
+        return "every check that was asked for was skipped; the reasons say what it would have to support"
+    if not counted.conclusive:
+        cases = "1 case" if counted.cases == 1 else f"{counted.cases} cases"
+        return f"{cases}, none conclusive. What helps: {counted.way_out()}"
+    share = f"{counted.decided} of {counted.judged} cases are conclusive, and at least {least:.0%} have to be"
+    return f"{share} (--rnn-equiv-least). What helps: {counted.way_out()}"
 
 
 LEDGER = pytest.StashKey[Ledger]()

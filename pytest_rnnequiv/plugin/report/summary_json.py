@@ -11,7 +11,7 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from ... import __version__
-from . import Entry, Ledger, matrix
+from . import Entry, Ledger, matrix, summed
 
 if TYPE_CHECKING:
     from ...failures.story import Story
@@ -33,6 +33,8 @@ def summary(ledger: Ledger, profile: str) -> dict[str, Any]:
             "checks": {},
             "coverage": _coverage(entries),
         }
+        if mistakes := summed(entries).mistakes:
+            whole["would_have_seen"] = mistakes
         for entry in entries:
             if entry.tally is not None:
                 whole["versions"].update(entry.tally.versions)
@@ -53,9 +55,9 @@ def summary(ledger: Ledger, profile: str) -> dict[str, Any]:
 
 def verdicts_by_implementation(ledger: Ledger) -> dict[str, tuple[list[Entry], dict[str, Any]]]:
     """Return for each implementation, under its label, what its items came to, and its verdict as plain data."""
-    wrong = _wrong(ledger)
+    wrong, too_little = _wrong(ledger), ledger.showing_too_little()
     return {
-        label: (entries, _verdict(label, entries, wrong.get(label, [])))
+        label: (entries, _verdict(label, entries, wrong.get(label, []), too_little.get(label, "")))
         for label, entries in ledger.by_implementation(ledger.entries).items()
     }
 
@@ -79,7 +81,7 @@ def _wrong(ledger: Ledger) -> dict[str, list[Story]]:
     return verdicts.of_all(ledger)
 
 
-def _verdict(label: str, entries: list[Entry], found: list[Story]) -> dict[str, Any]:
+def _verdict(label: str, entries: list[Entry], found: list[Story], too_little: str) -> dict[str, Any]:
     """Return the verdict of an implementation: one word, one sentence, and each reason for which it is wrong."""
     failed = [entry for entry in entries if entry.outcome == "failed"]
     conclusive = sum(entry.conclusive for entry in entries)
@@ -101,6 +103,8 @@ def _verdict(label: str, entries: list[Entry], found: list[Story]) -> dict[str, 
     cases = f"{conclusive:,} conclusive {'case' if conclusive == 1 else 'cases'}"
     if failed:
         return {"status": "failed", "sentence": f"{label} failed: {len(failed)} of {len(entries)}", "reasons": []}
+    if too_little:
+        return {"status": "inconclusive", "sentence": f"too little was shown of {label}: {too_little}", "reasons": []}
     if not conclusive:
         return {"status": "inconclusive", "sentence": f"nothing was shown of {label}", "reasons": []}
     return {"status": "equivalent", "sentence": f"{label} is the recurrence in {cases}", "reasons": []}

@@ -26,7 +26,7 @@ import pytest
 
 from pytest_rnnequiv import tally
 from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, GIVEN, Settings, to_check
-from pytest_rnnequiv.plugin.report import Entry, Ledger, matrix
+from pytest_rnnequiv.plugin.report import Entry, Ledger, matrix, summed
 from pytest_rnnequiv.tally import Tally
 from pytest_rnnequiv.wording import wrapped
 
@@ -223,7 +223,7 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
     if reporter.verbosity < 0:
         remarks = [remark for remark in remarks if remark.loud]
         if ledger.counted:
-            _write_line(reporter, f"rnn-equiv: {_in_words(_sum(ledger.counted))}", _markup(_total(ledger)))
+            _write_line(reporter, f"rnn-equiv: {_in_words(summed(ledger.counted))}", _markup(_total(ledger)))
     else:
         reporter.section("rnn-equiv")
         if settings.selfcheck:
@@ -231,7 +231,7 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
         elif ledger.counted:
             _write_table(reporter, ledger, room=_MOST_LINES - 1 - len(remarks))
             if reporter.verbosity > 0:
-                _write_coverage(reporter, _sum(ledger.counted).covered)
+                _write_coverage(reporter, summed(ledger.counted).covered)
                 _write_matrix(reporter, ledger)
     for remark in remarks:
         _write_wrapped(reporter, remark.text, remark.markup)
@@ -239,7 +239,7 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
 
 def _write_table(reporter: pytest.TerminalReporter, ledger: Ledger, room: int) -> None:
     rows = _rows(ledger)
-    whole = _sum(ledger.counted)
+    whole = summed(ledger.counted)
     versions = _list(whole.versions)
     folded = reporter.verbosity == 0 and 1 + len(rows) + bool(versions) > room
     if folded:
@@ -357,7 +357,7 @@ def _group(entries: Iterable[Entry], key: Callable[[Entry], str]) -> dict[str, l
 
 
 def _row(label: str, entries: list[Entry], kind: Literal["implementation", "check", "total"]) -> _Row:
-    return _Row(label, _sum(entries), any(entry.outcome == "failed" for entry in entries), kind)
+    return _Row(label, summed(entries), any(entry.outcome == "failed" for entry in entries), kind)
 
 
 def _total(ledger: Ledger) -> _Row:
@@ -384,7 +384,7 @@ def _in_words(counted: Tally) -> str:
 def _remarks(ledger: Ledger, settings: Settings, deselected: Iterable[pytest.Item] = ()) -> Iterator[_Remark]:
     """Yield what a reader must not miss, most harmless first."""
     yield from _skips(ledger)
-    for note in _sum(ledger.counted).notes:
+    for note in summed(ledger.counted).notes:
         yield _Remark(note, {})
     for label, entries in ledger.by_implementation(ledger.entries).items():
         if declined := sum(entry.declined for entry in entries):
@@ -403,12 +403,15 @@ def _remarks(ledger: Ledger, settings: Settings, deselected: Iterable[pytest.Ite
         yield _Remark(f"interrupted after {_plural(interrupted.cases, 'case')} of one more", {"yellow": True})
     elif ledger.interrupted and settings.enabled and not ledger.entries:
         yield _Remark("interrupted before the first check was over", {"yellow": True})
+    for label, entries in ledger.by_implementation(ledger.counted).items():
+        if not any(entry.outcome == "failed" for entry in entries) and (mistakes := summed(entries).mistakes):
+            yield _Remark(f"{label}: {_what_it_saw(mistakes)}", {})
     for entry in ledger.passed_without_an_answer():
         cases = _plural(entry.cases, "case")
         text = f"PASSED, BUT NOTHING WAS SHOWN: {entry.nodeid}: {cases}, none conclusive"
         yield _Remark(text, _LOUD, loud=True)
-    for label, entries in ledger.showing_nothing().items():
-        yield _Remark(f"NOTHING WAS SHOWN OF {label}: {_what_would_help(entries)}", _FAILED, loud=True)
+    for label, why in ledger.showing_too_little().items():
+        yield _Remark(f"TOO LITTLE WAS SHOWN OF {label}: {why}", _FAILED, loud=True)
     if settings.enabled and not ledger.interrupted and not any(entry.check for entry in ledger.entries):
         yield _Remark(f"no check of the suite ran{_what_there_is(deselected)}", _LOUD, loud=True)
     for problem in ledger.problems:
@@ -448,22 +451,18 @@ def _skips(ledger: Ledger) -> Iterator[_Remark]:
         yield _Remark(text, {"yellow": True})
 
 
-def _what_would_help(entries: list[Entry]) -> str:
-    cases = sum(entry.cases for entry in entries)
-    if cases:
-        return (
-            f"{_plural(cases, 'case')}, none conclusive; it would help if it showed its states, as "
-            "Trajectory(outputs=y, states=h), or took any weights and lengths"
-        )
-    return "every check that was asked for was skipped; the reasons above say what it would have to support"
+#: Names of mistakes that are told in the terminal; all of them are in ``summary.json``.
+_FEW_NAMES = 6
 
 
-def _sum(entries: Iterable[Entry]) -> Tally:
-    whole = Tally()
-    for entry in entries:
-        if entry.tally is not None:
-            whole.add(entry.tally)
-    return whole
+def _what_it_saw(mistakes: dict[str, bool]) -> str:
+    """Say which mistakes would have been seen, and which would not."""
+    missed = [name for name, seen in mistakes.items() if not seen]
+    said = f"would have seen {len(mistakes) - len(missed)} of {_plural(len(mistakes), 'mistake')}"
+    if not missed:
+        return said
+    more = f" and {len(missed) - _FEW_NAMES} more" if len(missed) > _FEW_NAMES else ""
+    return f"{said}; not: {', '.join(missed[:_FEW_NAMES])}{more}"
 
 
 def _is_remarkable(row: _Row) -> bool:

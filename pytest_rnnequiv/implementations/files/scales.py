@@ -1,0 +1,104 @@
+"""The scales in a quantized model file, by the names of its tensors: what a coarse port declares of its numbers.
+
+They are read as data. What they belong to is in the names: a file says which tensor is a kernel, and not which letter
+of a spec that is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from ...arithmetic.formats import Scaled
+from ..errors import ImplementationError
+from .limits import bounded, told
+
+__all__ = ["of_onnx", "of_tflite", "read_scales"]
+
+#: How ONNX Runtime's quantizer calls the integers of a tensor, their scale and their zero point.
+_QUANTIZED, _SCALE, _ZERO = "_quantized", "_scale", "_zero_point"
+
+
+def read_scales(path: str | os.PathLike[str]) -> dict[str, Scaled]:
+    """Read the scales and zero points of a ``.tflite`` or a quantized ``.onnx``.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict of str to Scaled
+        By the name of the tensor that is quantized. A scale for each output unit has shape ``(M,)``.
+
+    Raises
+    ------
+    ImplementationError
+        If it is neither, cannot be read, or what reads it is not installed.
+    """
+    path = os.fspath(path)
+    with told(path):
+        bounded(path)
+        if path.lower().endswith(".onnx"):
+            return of_onnx(path)
+        if path.lower().endswith(".tflite"):
+            return of_tflite(_interpreter()(model_path=path).get_tensor_details())
+        raise ImplementationError("scales are read of .tflite and .onnx only")
+
+
+def _interpreter() -> Any:
+    """The interpreter of LiteRT, or the one that TensorFlow still has."""
+    if find_spec("ai_edge_litert"):
+        return import_module("ai_edge_litert.interpreter").Interpreter
+    if find_spec("tensorflow"):
+        return import_module("tensorflow").lite.Interpreter
+    raise ImplementationError('a .tflite is read by LiteRT: pip install "pytest-rnnequiv[litert]"')
+
+
+def of_tflite(details: Iterable[Mapping[str, Any]]) -> dict[str, Scaled]:
+    """Return the scales of tensors as an interpreter tells them (``get_tensor_details()``)."""
+    return {
+        str(each["name"]): _scaled(quantized["scales"], quantized["zero_points"], np.dtype(each["dtype"]))
+        for each in details
+        if len((quantized := each["quantization_parameters"])["scales"])
+    }
+
+
+def of_onnx(path: str) -> dict[str, Scaled]:
+    """Return the scales of an ``.onnx``: of ``QuantizeLinear`` and ``DequantizeLinear``, and of integer kernels."""
+    if not find_spec("onnx"):
+        raise ImplementationError('an .onnx is read by onnx: pip install "pytest-rnnequiv[onnx]"')
+    onnx = import_module("onnx")
+    graph = onnx.load(path, load_external_data=False).graph
+    known = {each.name: each for each in graph.initializer}
+    found = {}
+    for name, scale, zero in _named(graph, known):
+        if scale in known and (not zero or zero in known):
+            zeros = onnx.numpy_helper.to_array(known[zero]) if zero else np.zeros((), np.uint8)
+            found[name] = _scaled(onnx.numpy_helper.to_array(known[scale]), zeros, zeros.dtype)
+    return found
+
+
+def _named(graph: Any, known: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield a tensor's name, that of its scale, and that of its zero point."""
+    for node in graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            yield node.input[0].removesuffix(_QUANTIZED), node.input[1], node.input[2] if len(node.input) > 2 else ""
+    for name in known:
+        if name.endswith(_QUANTIZED):
+            bare = name.removesuffix(_QUANTIZED)
+            yield bare, bare + _SCALE, bare + _ZERO
+
+
+def _scaled(scale: Any, zero: Any, dtype: np.dtype[Any]) -> Scaled:
+    bits = 8 * dtype.itemsize
+    zero = np.asarray(zero, np.int64) - (2 ** (bits - 1) if dtype.kind == "u" else 0)
+    scale = np.asarray(scale, np.float64)
+    if scale.size == 1:
+        return Scaled(float(scale.item()), int(zero.ravel()[0]), bits)
+    return Scaled(scale.ravel(), zero.ravel() if zero.any() else 0, bits)

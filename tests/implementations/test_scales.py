@@ -1,0 +1,180 @@
+"""Scales that are read out of model files, and the ports that libraries make with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from samples import generic
+
+from pytest_rnnequiv import Case, Precision, Trajectory, diagnose, judge
+from pytest_rnnequiv.arithmetic.formats import Scaled
+from pytest_rnnequiv.implementations.errors import ImplementationError
+from pytest_rnnequiv.implementations.files.scales import of_tflite, read_scales
+
+
+def a_case(seed: int) -> Case:
+    return generic(seed, N=2, T=4, M=24, D=8, scale=0.4, radius=0.9)
+
+
+def all_ways(shown: Trajectory) -> list[Trajectory]:
+    return [shown, Trajectory(np.asarray(shown.outputs)[:, -1])]
+
+
+# ---- ONNX ----
+
+
+def as_onnx(case: Case, path: Path) -> None:
+    """The notebook's model, step by step: what a converter unrolls."""
+    onnx = pytest.importorskip("onnx")
+    make, kind = onnx.helper, onnx.TensorProto.FLOAT
+    nodes, inputs, outputs = [], [], []
+
+    def node(operator: str, made: str, *of: str) -> None:
+        nodes.append(make.make_node(operator, list(of), [made], name=f"{operator}-{made}"))
+
+    for t in range(case.T):
+        node("MatMul", f"ax{t}", f"x{t}", "Wx")
+        if t:
+            node("MatMul", f"ah{t}", f"h{t - 1}", "Wh")
+            node("Add", f"s{t}", f"ax{t}", f"ah{t}")
+        node("Add", f"a{t}", f"s{t}" if t else f"ax{t}", "bh")
+        node("Tanh", f"h{t}", f"a{t}")
+        node("MatMul", f"m{t}", f"h{t}", "Wo")
+        node("Add", f"y{t}", f"m{t}", "bo")
+        inputs.append(make.make_tensor_value_info(f"x{t}", kind, [case.N, case.D]))
+        outputs.append(make.make_tensor_value_info(f"h{t}", kind, [case.N, case.M]))
+        outputs.append(make.make_tensor_value_info(f"y{t}", kind, [case.N, case.K]))
+    letters = zip(("Wx", "Wh", "bh", "Wo", "bo"), case.weights, strict=True)
+    graph = make.make_graph(
+        nodes, "rnn", inputs, outputs, [onnx.numpy_helper.from_array(a, name) for name, a in letters]
+    )
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8), path)
+
+
+def run_onnx(case: Case, path: Path) -> Trajectory:
+    runtime = pytest.importorskip("onnxruntime")
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_outputs()]
+    told = dict(zip(names, session.run(None, {f"x{t}": case.x[:, t] for t in range(case.T)}), strict=True))
+    y, h = (np.stack([told[f"{letter}{t}"] for t in range(case.T)], 1) for letter in "yh")
+    return Trajectory(y, h)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_dynamic_quantization_of_onnx_runtime(tmp_path: Path, per_channel: bool) -> None:
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    case = a_case(0)
+    plain, file = tmp_path / "rnn.onnx", tmp_path / "int8.onnx"
+    as_onnx(case, plain)
+    # kernels in 7 bits: with 8, sums of two products overflow their 16 bits on processors without VNNI
+    quantization.quantize_dynamic(plain, file, per_channel=per_channel, reduce_range=True)
+    scales = read_scales(file)
+    assert scales.keys() == {"Wx", "Wh", "Wo"}
+    assert np.shape(scales["Wh"].scale) == ((case.M,) if per_channel else ())
+    declared = Precision.float32.rounded(**scales, factors=Scaled(per="tensor", symmetric=False))
+    transposed = case.replace(Wh=case.Wh.T)
+    for shown in all_ways(run_onnx(case, file)):
+        assert judge(case, shown, declared).equivalent
+        assert judge(transposed, shown, declared).different
+        assert judge(case.replace(bh=0 * case.bh), shown, declared).different
+    assert diagnose(transposed, run_onnx(case, file), declared).name == "Wh-transposed"
+
+
+def test_scales_of_quantize_and_dequantize(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    make, array = onnx.helper, onnx.numpy_helper.from_array
+    nodes = [
+        make.make_node("QuantizeLinear", ["x", "sx", "zx"], ["qx"]),
+        make.make_node("DequantizeLinear", ["qx", "sx", "zx"], ["x8"]),
+        make.make_node("DequantizeLinear", ["w_quantized", "sw", "zw"], ["w8"], axis=1),
+        make.make_node("MatMul", ["x8", "w8"], ["y"]),
+    ]
+    known = [
+        array(np.float32(0.02), "sx"),
+        array(np.uint8(130), "zx"),
+        array(np.zeros((2, 3), np.int8), "w_quantized"),
+        array(np.array([0.1, 0.2, 0.3], np.float32), "sw"),
+        array(np.zeros(3, np.int8), "zw"),
+    ]
+    ends = (make.make_tensor_value_info(name, 1, [1, size]) for name, size in (("x", 2), ("y", 3)))
+    graph = make.make_graph(nodes, "g", [next(ends)], [next(ends)], known)
+    onnx.save(make.make_model(graph), tmp_path / "qdq.onnx")
+    found = read_scales(tmp_path / "qdq.onnx")
+    assert (round(found["x"].scale, 6), found["x"].zero_point, found["x"].bits) == (0.02, 2, 8)
+    assert found["w"].scale == pytest.approx([0.1, 0.2, 0.3])
+    assert found["w"].zero_point == 0
+
+
+# ---- .tflite ----
+
+
+def test_scales_of_a_tflite() -> None:
+    def tensor(name: str, dtype: Any, scales: list[float], zeros: list[int]) -> dict[str, Any]:
+        own = {"scales": np.array(scales, np.float32), "zero_points": np.array(zeros), "quantized_dimension": 0}
+        return {"name": name, "dtype": dtype, "quantization_parameters": own}
+
+    found = of_tflite(
+        [tensor("x", np.int8, [0.5], [-3]), tensor("w", np.int8, [0.25, 0.5], [0, 0]), tensor("y", np.float32, [], [])]
+    )
+    assert found.keys() == {"x", "w"}
+    assert (found["x"].scale, found["x"].zero_point) == (0.5, -3)
+    assert found["w"].scale.tolist() == [0.25, 0.5]
+
+
+def test_another_file_has_none(tmp_path: Path) -> None:
+    file = tmp_path / "model.keras"
+    file.write_bytes(b"PK")
+    with pytest.raises(ImplementationError, match=r"scales are read of \.tflite and \.onnx only"):
+        read_scales(file)
+
+
+# ---- PyTorch ----
+
+
+class TorchCell:
+    """``quantize_dynamic`` of a loop over an ``RNNCell``: int8 kernels, inputs and states in 7 bits for each step."""
+
+    def __init__(self, case: Case) -> None:
+        self.torch = torch = pytest.importorskip("torch")
+        Wx, Wh, bh, Wo, bo = (torch.tensor(a) for a in case.weights)
+        cell, head = torch.nn.RNNCell(case.D, case.M), torch.nn.Linear(case.M, case.K)
+        with torch.no_grad():
+            pairs = ((cell.weight_ih, Wx.T), (cell.weight_hh, Wh.T), (cell.bias_ih, bh), (cell.bias_hh, 0 * bh))
+            for parameter, value in (*pairs, (head.weight, Wo.T), (head.bias, bo)):
+                parameter.copy_(value)
+        whole = torch.nn.ModuleDict({"cell": cell, "head": head})
+        self.model = torch.ao.quantization.quantize_dynamic(whole, {torch.nn.RNNCell, torch.nn.Linear})
+        kernels = self.model["cell"].get_weight()
+        scales = (kernels["weight_ih"], kernels["weight_hh"], self.model["head"].weight())
+        formats = {name: Scaled(w.q_scale()) for name, w in zip(("Wx", "Wh", "Wo"), scales, strict=True)}
+        self.precision = Precision.float32.rounded(
+            **formats, factors=Scaled(bits=7, per="tensor", symmetric=False)
+        ).named("PyTorch's dynamic int8")
+
+    def run(self, case: Case) -> Trajectory:
+        torch, states, outputs = self.torch, [], []
+        with torch.no_grad():
+            h = torch.zeros(case.N, case.M)
+            for t in range(case.T):
+                h = self.model["cell"](torch.tensor(case.x[:, t]), h)
+                states.append(h.numpy())
+                outputs.append(self.model["head"](h).numpy())
+        return Trajectory(np.stack(outputs, 1), np.stack(states, 1))
+
+
+@pytest.mark.filterwarnings("ignore")  # it is to be removed
+def test_dynamic_quantization_of_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    if torch.backends.quantized.engine not in ("x86", "fbgemm"):
+        pytest.skip("other kernels of PyTorch round to 8 bits")
+    for seed in range(2):
+        case = a_case(seed)
+        port = TorchCell(case)
+        for shown in all_ways(port.run(case)):
+            assert judge(case, shown, port.precision).equivalent
+            assert judge(case.replace(Wh=case.Wh.T), shown, port.precision).different
+            one_channel = case.Wh * np.where(np.arange(case.M) == 1, np.float32(2), np.float32(1))
+            assert judge(case.replace(Wh=one_channel), shown, port.precision).different
