@@ -33,8 +33,8 @@ class LiteRtFile:
 
         self.name = os.path.basename(path)
         with told(path):
-            if part == "recurrent":
-                raise ImplementationError("its recurrent part cannot be run alone: a .tflite is run as a whole")
+            if part != "whole":
+                raise ImplementationError("a part of it cannot be run alone: a .tflite is run as a whole")
             bounded(path)
             try:
                 self._interpreter: Any = Interpreter(model_path=path, num_threads=1)

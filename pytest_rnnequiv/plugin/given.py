@@ -39,7 +39,7 @@ def read_given(chosen: Settings) -> Given:
         If one of them cannot be read, or the inputs are not those of the model.
     """
     try:
-        model = None if chosen.model is None else read_model(chosen.model, chosen.part)  # type: ignore[arg-type]
+        model = None if chosen.model is None else read_model(chosen.model, chosen.part)
         if chosen.inputs is not None and model is not None:
             recorded_cases(chosen.inputs, *model)
     except ImplementationError as error:

@@ -120,6 +120,7 @@ def test_the_recurrent_part_of_a_state_dict(tmp_path: Path) -> None:
     spec, weights = read_model(tmp_path / "model.safetensors", part="recurrent")
     assert spec == Spec(3, LSTM(4, return_sequences=True))
     assert all(map(np.array_equal, weights, case.weights[:3]))
+    assert read_model(tmp_path / "model.safetensors", part="encoder.rnn")[0] == spec
 
 
 @pytest.mark.parametrize(
@@ -444,6 +445,43 @@ def test_the_recurrent_part_of_a_graph(tmp_path: Path) -> None:
     assert spec == Spec(3, SimpleRNN(4, return_sequences=True))
     case = filled(spec, 2).replace(weights=weights)
     assert judge(case, resolve(str(file), "recurrent").run(case)).equivalent
+
+
+def test_the_recurrent_part_without_what_comes_before_it(tmp_path: Path) -> None:
+    """It is run as it stands in the file, from the tensor on with which it begins."""
+    pytest.importorskip("onnxruntime")
+    made = Made(filled(Spec.simple(3, 4, 2, cell="LSTM"), 1))
+    made.add("Sin", made.tip)
+    lstm_with_head(made)
+    file = made.save(tmp_path / "model.onnx")
+    with pytest.raises(ImplementationError, match=r"its node Sin \(n1\) does what a Spec has no place for: part='rec"):
+        read_model(file)
+    spec, weights = read_model(file, part="recurrent")
+    assert spec == Spec(3, LSTM(4, return_sequences=True))
+    case = filled(spec, 2).replace(weights=weights)
+    port = resolve(str(file), "recurrent")
+    assert judge(case, port.run(case)).equivalent
+    assert judge(case.replace(weights=[2 * w for w in weights]), port.run(case)).different
+
+
+def test_one_node_of_a_graph(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    spec = Spec(3, (Bidirectional(GRU(4, return_sequences=True)), LSTM(5, return_sequences=True)), Dense(2))
+    made = Made(filled(spec, 1))
+    made.both(0)
+    made.add("Abs", made.tip)
+    made.forward(1)
+    made.head()
+    gru, lstm = (node.name for node in made.nodes if node.op_type in ("GRU", "LSTM"))
+    file = made.save(tmp_path / "model.onnx")
+    with pytest.raises(ImplementationError, match=rf"part='{gru}' .* by itself \(it has {gru}, {lstm}\)"):
+        read_model(file)
+    for name, own in ((gru, Spec(3, spec.layers[0])), (lstm, Spec(8, spec.layers[1]))):
+        assert read_model(file, part=name)[0] == own
+        case = filled(own, 2).replace(weights=read_model(file, part=name)[1])
+        assert judge(case, resolve(str(file), name).run(case)).equivalent
+    with pytest.raises(ImplementationError, match=f"no recurrent node of the name 'lstm'; it has {gru}, {lstm}"):
+        read_model(file, part="lstm")
 
 
 def test_files_that_are_no_onnx(tmp_path: Path) -> None:

@@ -104,7 +104,11 @@ def test_a_port_that_does_not_know_such_a_model(pytester: pytest.Pytester) -> No
     [
         (("--rnn-equiv-model", "missing.keras"), "the model *missing.keras cannot be read: it is not there"),
         (("--rnn-equiv-model", "model.safetensors", "--rnn-equiv-inputs", "bad.npz"), "its x: x has shape (2, 5, 4)*"),
-        (("--rnn-equiv-model-part", "half"), "*'half' is no part of a model; choose one of whole, recurrent."),
+        (("--rnn-equiv-model-part", ""), "*the part of the model is missing; choose one of whole, recurrent, or *"),
+        (
+            ("--rnn-equiv-model", "model.safetensors", "--rnn-equiv-model-part", "half"),
+            "the model *cannot be read: it has no recurrent module of the name 'half'; it has *",
+        ),
         (("--rnn-equiv-impl", "missing.onnx"), "there is no file *missing.onnx"),
     ],
 )

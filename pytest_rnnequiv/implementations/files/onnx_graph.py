@@ -14,15 +14,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
 
 from ...model.layers import RNN, Bidirectional, Dense
 from ...model.layouts import from_onnx
 from ...model.spec import Layer, Spec
 from ..errors import ImplementationError
-from .model import RECURRENT_ONLY, Model, Part, model_of
-from .onnx_data import Array, attributes_of, load, moved
+from .model import PARTS, RECURRENT_ONLY, Model, Part, by_name, model_of
+from .onnx_constants import Known
+from .onnx_data import Array, attributes_of, load
 
 __all__ = ["Graph", "Recurrent", "read_onnx", "spec_of", "understood"]
 
@@ -41,11 +40,15 @@ FUNCTIONS: dict[str, tuple[str, dict[str, float]]] = {
 #: What these take where nothing is said.
 DEFAULTS = {("Elu", "alpha"): 1.0, ("LeakyRelu", "alpha"): 0.01, ("Softmax", "axis"): -1}
 
+RECURRENT = {"RNN", "GRU", "LSTM"}
+
+UNROLLED = (
+    "it has no node RNN, GRU or LSTM: its recurrence is unrolled, or in a Loop or a Scan, which can be run and not be "
+    "read"
+)
+
 #: Nodes that change nothing.
 IDLE = ("Cast", "Dropout", "Identity")
-
-#: Nodes that make zeros of zeros.
-STILL_ZEROS = ("Cast", "Expand", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
 
 
 # ---- the graph ----
@@ -84,6 +87,8 @@ class Graph:
     y : str
         The output.
     y_axes : str
+    cut : bool
+        Whether `x` is a tensor inside, since what comes before it is left out.
     """
 
     x: str
@@ -95,6 +100,7 @@ class Graph:
     last: list[Array] = field(default_factory=list)
     y: str = ""
     y_axes: str = ""
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,11 @@ class _Value:
     merged: str | None = None
     turned: bool = False
     head: bool = False
+
+
+def _name(node: Any) -> str:
+    """Return what a node is asked for by: its name, or that of its first output where it has none."""
+    return str(node.name or next(name for name in node.output if name))
 
 
 def read_onnx(path: str, part: Part = "whole") -> Model:
@@ -162,29 +173,31 @@ class _Walk:
 
     def __init__(self, graph: Any, part: Part) -> None:
         self.graph, self.part = graph, part
-        self.constants: dict[str, Array] = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+        self.known = Known(graph)
         self.values: dict[str, _Value] = {}
-        #: Tensors that are made of shapes, and those that are zeros of such a shape.
-        self.shapes: set[str] = set()
-        self.zeros: set[str] = {name for name, array in self.constants.items() if not array.any()}
-        given = [each for each in graph.input if each.name not in self.constants]
+        given = [each for each in graph.input if each.name not in self.known.constants]
         if not given:
             raise ImplementationError("it has no input")
         self.found = Graph(given[0].name)
-        self.others = {each.name for each in given[1:]}
         rank = len(given[0].type.tensor_type.shape.dim)
-        if rank not in (2, 3):
+        if part == "whole" and rank not in (2, 3):
             raise ImplementationError(
                 f"its input {given[0].name} has {rank} axes, expected (N, T, F) or (T, N, F), or two axes of whole "
                 "numbers"
             )
-        self.values[given[0].name] = _Value("ABF" if rank == 3 else "AB")
-        self.step = ""
+        if part in PARTS and rank in (2, 3):
+            self.values[given[0].name] = _Value("ABF" if rank == 3 else "AB")
 
     def walked(self) -> Graph:
         for node in self.graph.node:
             self._visit(node)
         if not self.found.layers:
+            names = [_name(node) for node in self.graph.node if node.op_type in RECURRENT]
+            if not names:
+                raise ImplementationError(UNROLLED)
+            if self.part not in PARTS:
+                known = ", ".join(names)
+                raise ImplementationError(f"it has no recurrent node of the name {self.part!r}; it has {known}")
             raise ImplementationError("it has no node RNN, GRU or LSTM that is reached from its input")
         self._end()
         return self.found
@@ -193,7 +206,7 @@ class _Walk:
         """Find the output, and see that it is one of a spec."""
         outputs = [each.name for each in self.graph.output if each.name in self.values]
         last = len(self.found.layers) - 1
-        if self.part == "recurrent":
+        if self.part != "whole":
             self._close(_Value("TNF", tuple((last, d) for d in range(self.found.layers[last].directions))), "its end")
             self.found.head, self.found.last = None, []
             return
@@ -209,15 +222,18 @@ class _Walk:
 
     def _visit(self, node: Any) -> None:
         """Take note of what a node makes."""
+        if node.op_type in RECURRENT and self._begins(node):
+            self.found.x, self.found.cut = node.input[0], True
+            self.values = {node.input[0]: _Value("ABF")}
         inputs = [name for name in node.input if name]
         followed = [name for name in inputs if name in self.values]
         if not followed:
-            return self._constant(node)
-        if node.op_type == "Shape" or any(name in self.shapes for name in followed):
-            return self._made_of_shapes(node)
+            return self.known.take(node)
+        if node.op_type == "Shape":
+            return self.known.take_shape(node)
         if node.domain not in ("", "ai.onnx"):
             return self._stop(node)
-        if node.op_type in ("RNN", "GRU", "LSTM"):
+        if node.op_type in RECURRENT:
             return self._recurrent(node)
         visit: Callable[[Any, _Value], _Value | None] | None = getattr(self, f"_{node.op_type.lower()}", None)
         if node.op_type in IDLE:
@@ -233,59 +249,28 @@ class _Walk:
         self.values[node.output[0]] = made
         return None
 
+    def _begins(self, node: Any) -> bool:
+        """Whether what is read begins with a recurrent node, whatever comes before it."""
+        if self.found.layers or self.part == "whole":
+            return False
+        return _name(node) == self.part if self.part not in PARTS else node.input[0] not in self.values
+
     def _stop(self, node: Any) -> None:
-        """Refuse a node; where only the recurrent ones are meant, go on without it."""
-        if self.part == "recurrent" and self.found.layers:
+        """Refuse a node; where only recurrent ones are meant, go on without it."""
+        if self.part != "whole":
             return
-        if not {"RNN", "GRU", "LSTM"} & {each.op_type for each in self.graph.node}:
-            raise ImplementationError(
-                "it has no node RNN, GRU or LSTM: its recurrence is unrolled, or in a Loop or a Scan, which can be run "
-                "and not be read"
-            )
+        if not RECURRENT & {each.op_type for each in self.graph.node}:
+            raise ImplementationError(UNROLLED)
         name = f" ({node.name})" if node.name else ""
-        hint = f": {RECURRENT_ONLY}" if self.found.layers else ""
-        raise ImplementationError(f"its node {node.op_type}{name} does what a Spec has no place for{hint}")
-
-    def _constant(self, node: Any) -> None:
-        """Compute a node of constants, if it only moves numbers; the weights of some exporters come through a few."""
-        if any(name in self.shapes for name in node.input):
-            return self._made_of_shapes(node)
-        arguments = [self.constants.get(name) for name in node.input]
-        attributes = attributes_of(node)
-        if node.op_type == "Constant":
-            value = attributes.get("value")
-            made = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else None
-            for name in ("value_float", "value_int", "value_ints", "value_floats"):
-                made = np.asarray(attributes[name]) if name in attributes else made
-        elif node.op_type == "ConstantOfShape":
-            value = attributes.get("value")
-            if value is None or not numpy_helper.to_array(value).any():
-                self.zeros.add(node.output[0])
-            return None
-        elif any(argument is None for argument in arguments):
-            if node.op_type in STILL_ZEROS and node.input[0] in self.zeros:
-                self.zeros.update(node.output)
-            return None
-        else:
-            made = moved(node, [argument for argument in arguments if argument is not None], attributes)
-        if made is not None:
-            self.constants[node.output[0]] = made
-            if not made.any():
-                self.zeros.add(node.output[0])
-        return None
-
-    def _made_of_shapes(self, node: Any) -> None:
-        """Take note of a node that computes sizes, or zeros of such a size: an exporter's initial states."""
-        zeros = node.op_type in STILL_ZEROS and node.input[0] in self.zeros
-        if node.op_type == "ConstantOfShape":
-            value = attributes_of(node).get("value")
-            zeros = value is None or not numpy_helper.to_array(value).any()
-        (self.zeros if zeros else self.shapes).update(node.output)
+        raise ImplementationError(
+            f"its node {node.op_type}{name} does what a Spec has no place for: {RECURRENT_ONLY}"
+            + by_name([_name(each) for each in self.graph.node if each.op_type in RECURRENT], "; ")
+        )
 
     # ---- axes ----
 
     def _known(self, node: Any, place: int) -> Array | None:
-        return self.constants.get(node.input[place]) if len(node.input) > place else None
+        return self.known.constants.get(node.input[place]) if len(node.input) > place else None
 
     def _axes(self, node: Any, value: _Value) -> list[int] | None:
         """The axes that a node names, as an attribute or as its second input."""
@@ -383,7 +368,7 @@ class _Walk:
         return self._merged(node, "sum") or self._bias(node, value)
 
     def _mul(self, node: Any, value: _Value) -> _Value | None:
-        half = next((self.constants[name] for name in node.input if name in self.constants), None)
+        half = next((self.known.constants[name] for name in node.input if name in self.known.constants), None)
         if half is not None and value.merged == "sum" and (half == 0.5).all():
             return replace(value, merged="ave")
         return self._merged(node, "mul")
@@ -426,7 +411,7 @@ class _Walk:
 
     def _bias(self, node: Any, value: _Value) -> _Value | None:
         """Add the bias of the head."""
-        bias = next((self.constants[name] for name in node.input if name in self.constants), None)
+        bias = next((self.known.constants[name] for name in node.input if name in self.known.constants), None)
         head = self.found.head
         if (
             head is None
@@ -465,6 +450,8 @@ class _Walk:
     def _recurrent(self, node: Any) -> None:
         """Read a recurrent node."""
         names = [*node.input, *[""] * 8][:8]
+        if self.part not in PARTS and _name(node) != self.part:
+            return None
         x, attributes, what = self.values.get(names[0]), attributes_of(node), f"its node {node.op_type}"
         if x is None or x.head:
             return self._stop(node)
@@ -484,11 +471,11 @@ class _Walk:
         if lengths:
             raise ImplementationError(f"{what} takes sequence_lens, and a Spec that is read off a file has no lengths")
         for name in states:
-            if name not in self.zeros:
+            if name not in self.known.zeros:
                 raise ImplementationError(
                     f"{what} takes an initial state, {name}, that is not zeros: that is not read off a file"
                 )
-        arrays = [None if not name else self.constants.get(name) for name in (*names[1:4], names[7])]
+        arrays = [None if not name else self.known.constants.get(name) for name in (*names[1:4], names[7])]
         missing = [name for name, array in zip((*names[1:4], names[7]), arrays, strict=True) if name and array is None]
         if missing or arrays[0] is None or arrays[1] is None:
             raise ImplementationError(f"{what} has weights that are no numbers of the file: {', '.join(missing)}")

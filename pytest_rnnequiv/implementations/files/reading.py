@@ -9,7 +9,7 @@ from importlib import import_module
 from .._quiet import quiet_import
 from ..errors import ImplementationError
 from .limits import bounded, told
-from .model import PART, Model, Part
+from .model import Model, Part
 from .saved_model import is_saved_model
 
 __all__ = ["READERS", "Reader", "read_model"]
@@ -57,9 +57,9 @@ def read_model(file: str | os.PathLike[str], part: Part = "whole") -> Model:
     ----------
     file : path
         Its suffix says what it is: one of :data:`READERS`.
-    part : {"whole", "recurrent"}
-        ``"recurrent"`` leaves out what is not recurrent before and behind the recurrent layers, which a spec may have
-        no place for.
+    part : str
+        ``"whole"``; ``"recurrent"`` leaves out what is not recurrent before and behind the recurrent layers, which a
+        spec may have no place for; the name of a recurrent layer reads that one by itself, wherever it stands.
 
     Returns
     -------
@@ -73,8 +73,8 @@ def read_model(file: str | os.PathLike[str], part: Part = "whole") -> Model:
         possible.
     """
     path = os.fspath(file)
-    if part not in PART:
-        raise ValueError(f"part must be one of {', '.join(PART)}, not {part!r}")
+    if not isinstance(part, str) or not part:
+        raise ValueError(f"part must be 'whole', 'recurrent' or the name of a recurrent layer, not {part!r}")
     with told(path):
         reader = READERS.get(os.path.splitext(path)[1].lower())
         if os.path.isdir(path) and is_saved_model(path):
