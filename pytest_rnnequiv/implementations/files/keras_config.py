@@ -205,9 +205,9 @@ def _in_order(entries: list[Entry], ends: list[str], names: list[str]) -> list[E
     alone = by_name(names)
     inputs = [entry for entry in entries if entry.kind == "InputLayer"]
     if len(inputs) != 1:
-        names = ", ".join(entry.name for entry in inputs)
+        given = ", ".join(entry.name for entry in inputs)
         raise ImplementationError(
-            f"it has {len(inputs)} inputs ({names}), and a chain of layers has one: initial states, masks and second "
+            f"it has {len(inputs)} inputs ({given}), and a chain of layers has one: initial states, masks and second "
             f"inputs are not read off a file{alone}"
         )
     ordered, left = inputs, [entry for entry in entries if entry.kind != "InputLayer"]

@@ -59,7 +59,7 @@ class Known:
                 self.zeros.add(node.output[0])
             return
         elif any(argument is None for argument in arguments):
-            if node.op_type in STILL_ZEROS and node.input[0] in self.zeros:
+            if self._still_zeros(node):
                 self.zeros.update(node.output)
             return
         else:
@@ -69,9 +69,15 @@ class Known:
             if not made.any():
                 self.zeros.add(node.output[0])
 
+    def _still_zeros(self, node: Any) -> bool:
+        """Whether a node makes zeros of zeros."""
+        if node.op_type == "Concat":
+            return {*node.input} <= self.zeros
+        return node.op_type in STILL_ZEROS and node.input[0] in self.zeros
+
     def _of_sizes(self, node: Any) -> None:
         """Take note of a node that computes sizes, or zeros of such a size."""
-        zeros = node.op_type in STILL_ZEROS and node.input[0] in self.zeros
+        zeros = self._still_zeros(node)
         if node.op_type == "ConstantOfShape":
             zeros = _fills_with_zeros(attributes_of(node))
         (self.zeros if zeros else self.shapes).update(node.output)

@@ -44,6 +44,7 @@ READERS: dict[str, Reader] = {
     ".pt": Reader("state_dict", "read_torch", "torch", "torch"),
     ".pth": Reader("state_dict", "read_torch", "torch", "torch"),
     ".safetensors": Reader("state_dict", "read_safetensors"),
+    ".tflite": Reader("tflite_graph", "read_tflite"),
 }
 
 #: What reads the directory of a SavedModel.
@@ -86,11 +87,6 @@ def read_model(file: str | os.PathLike[str], part: Part = "whole") -> Model:
                     f"it is a directory and no SavedModel: {expected}, or the directory of a SavedModel"
                 )
             bounded(path)
-            if path.lower().endswith(".tflite"):
-                raise ImplementationError(
-                    "a .tflite file is run and not read, by pytest-rnnequiv[litert]: say which model it was made of, "
-                    "as --rnn-equiv-model FILE --rnn-equiv-impl model.tflite"
-                )
             raise ImplementationError(f"its suffix says nothing that is known: {expected}")
         if reader.needs:
             try:
