@@ -515,7 +515,10 @@ def test_two_files_of_two_models(tmp_path: Path) -> None:
     with pytest.raises(EquivalenceError) as raised:
         assert_equivalent(tmp_path / "right.safetensors", tmp_path / "wrong.safetensors")
     assert raised.value.diagnosis.explanations[0].says == "with the input gate and the forget gate exchanged"
-    assert "wrong.safetensors, as it was read, is not the recurrence" in str(raised.value)
+    sentence = (
+        "wrong.safetensors, as it was read, whose layer0/Wx and layer0/Wh and layer0/bh have other numbers, is not"
+    )
+    assert sentence in str(raised.value)
     write_safetensors(tmp_path / "other.safetensors", state_of(filled(Spec(2, GRU(3, return_sequences=True)))))
     with pytest.raises(
         EquivalenceError, match=r"which is D=2 -> GRU\(3, return_sequences=True\), is not the recurrence"

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ...model.spec import Spec
 from ..errors import ImplementationError
 
-__all__ = ["PARTS", "RECURRENT_ONLY", "Model", "Part", "by_name", "model_of", "shows_the_same"]
+__all__ = ["PARTS", "RECURRENT_ONLY", "Model", "Part", "by_name", "model_of", "other_weights", "shows_the_same"]
 
 Model = tuple[Spec, tuple[npt.NDArray[Any], ...]]
 
@@ -43,6 +43,19 @@ def shows_the_same(one: Spec, other: Spec) -> bool:
         return [spec.plain, spec.head is None, *layers, *(direction.state_units for direction in spec.directions)]
 
     return shown(one) == shown(other)
+
+
+def other_weights(model: Model, other: Model) -> list[str]:
+    """Return the names of the weights that are other numbers in another model of the same shapes, beyond a rounding.
+
+    None where all are others, or the shapes are: then it says nothing of one of them.
+    """
+    (spec, weights), shapes = model, [array.shape for array in other[1]]
+    if [array.shape for array in weights] != shapes:
+        return []
+    close = [np.allclose(a, b, 1e-6, 1e-6 * np.abs(a).max(initial=0)) for a, b in zip(weights, other[1], strict=True)]
+    names = [name for name, same in zip(spec.weight_shapes, close, strict=True) if not same]
+    return names if len(names) < len(shapes) else []
 
 
 def model_of(spec: Spec, weights: Sequence[npt.NDArray[Any]]) -> Model:
