@@ -532,6 +532,25 @@ def test_an_archive_that_lacks_something(tmp_path: Path) -> None:
         read_model(file)
 
 
+@pytest.mark.parametrize("kind", ["Lambda", "TFOpLambda", "TFSMLayer"])
+def test_layers_that_are_code(kind: str) -> None:
+    """Wherever they stand, and in whatever they stand: what is read never holds one."""
+    from pytest_rnnequiv.implementations.files.keras_config import chain, read
+
+    rnn = {"class_name": "GRU", "config": {"name": "rnn", "units": 2, "return_sequences": True}}
+    own = {"class_name": kind, "config": {"name": "own"}}
+    inside = {"class_name": "Sequential", "config": {"layers": [own]}}
+    around = {"class_name": "Bidirectional", "config": {"name": "both", "layer": own}}
+    for layers, parts in (
+        ([rnn, own], ["whole"]),
+        ([rnn, inside, rnn], ["whole", "recurrent"]),
+        ([around], ["whole", "recurrent", "both"]),
+    ):
+        for part in parts:
+            with pytest.raises(ImplementationError, match=rf"its {kind} \(own\) (runs|calls) .* never done here"):
+                read(chain({"class_name": "Sequential", "config": {"layers": layers}}, part), lambda _: [], part=part)
+
+
 def test_a_configuration_that_is_nested_too_deeply(tmp_path: Path) -> None:
     file = tmp_path / "model.keras"
     with zipfile.ZipFile(file, "w") as archive:

@@ -48,14 +48,19 @@ def shows_the_same(one: Spec, other: Spec) -> bool:
 def other_weights(model: Model, other: Model) -> list[str]:
     """Return the names of the weights that are other numbers in another model of the same shapes, beyond a rounding.
 
-    None where all are others, or the shapes are: then it says nothing of one of them.
+    Where all those of a part are, its name; none where all of the model are, or the shapes: then no place is told.
     """
     (spec, weights), shapes = model, [array.shape for array in other[1]]
     if [array.shape for array in weights] != shapes:
         return []
     close = [np.allclose(a, b, 1e-6, 1e-6 * np.abs(a).max(initial=0)) for a, b in zip(weights, other[1], strict=True)]
-    names = [name for name, same in zip(spec.weight_shapes, close, strict=True) if not same]
-    return names if len(names) < len(shapes) else []
+    of = dict[str, list[tuple[str, bool]]]()
+    for name, same in zip(spec.weight_shapes, close, strict=True):
+        of.setdefault(name.rpartition("/")[0], []).append((name, same))
+    if not any(close):
+        return []
+    alike = [(part, [name for name, same in each if not same], len(each)) for part, each in of.items()]
+    return [name for part, names, count in alike for name in ([part] if len(names) == count > 1 else names)]
 
 
 def model_of(spec: Spec, weights: Sequence[npt.NDArray[Any]]) -> Model:

@@ -36,6 +36,8 @@ class Known:
     def __init__(self, graph: Any) -> None:
         self.constants: dict[str, Array] = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
         self.shapes: set[str] = set()
+        #: Bytes of constants that nodes were given.
+        self._moved = 0
         self.zeros: set[str] = {name for name, array in self.constants.items() if not array.any()}
 
     def take_shape(self, node: Any) -> None:
@@ -63,7 +65,11 @@ class Known:
                 self.zeros.update(node.output)
             return
         else:
-            made = _moved(node, [argument for argument in arguments if argument is not None], attributes)
+            found = [argument for argument in arguments if argument is not None]
+            self._moved += sum(argument.nbytes for argument in found)
+            if self._moved > LARGEST:
+                raise ImplementationError(f"its nodes would put more than {LARGEST:,} bytes of constants together")
+            made = _moved(node, found, attributes)
         if made is not None:
             self.constants[node.output[0]] = made
             if not made.any():
@@ -91,8 +97,6 @@ def _fills_with_zeros(attributes: dict[str, Any]) -> bool:
 def _moved(node: Any, arguments: Sequence[Array], attributes: dict[str, Any]) -> Array | None:
     """Compute a node that only moves constants; None of any other."""
     first = arguments[0]
-    if sum(argument.nbytes for argument in arguments) > LARGEST:
-        raise ImplementationError(f"its node {node.op_type} would put more than {LARGEST:,} bytes together")
     axes = attributes.get("axes", arguments[1] if len(arguments) > 1 else None)
     match node.op_type:
         case "Identity":

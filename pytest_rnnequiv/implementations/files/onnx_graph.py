@@ -392,12 +392,12 @@ class _Walk:
 
     def _ids(self, name: str, ids: Array) -> Array:
         """Compute what a tensor is where the input is these ids."""
-        if name == self.found.x:
-            return ids
-        if name in self.known.constants:
-            return self.known.constants[name]
-        node = self.of_ids.get(name)
-        return ids * 0 - 1 if node is None else OF_IDS[node.op_type](*(self._ids(each, ids) for each in node.input))
+        known = {each: array for each, array in self.known.constants.items() if array.size == 1}
+        known[self.found.x] = ids
+        for output, node in self.of_ids.items():  # in their order
+            if all(each in known for each in node.input):
+                known[output] = OF_IDS[node.op_type](*(known[each] for each in node.input))
+        return known.get(name, ids[:0])
 
     def _recurrent(self, node: Any) -> None:
         """Read a recurrent node."""

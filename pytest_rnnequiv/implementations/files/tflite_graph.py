@@ -233,12 +233,12 @@ class _Walk:
 
     def _ids(self, number: int, ids: Array) -> Array:
         """Compute what a tensor is where the input is these ids."""
-        if number in self.graph.inputs:
-            return ids
-        if number in self.constants:
-            return self.constants[number]
-        made = self.of_ids.get(number)
-        return ids * 0 - 1 if made is None else OF_IDS[made.kind](*(self._ids(each, ids) for each in made.inputs))
+        known = {i: array for i, array in self.constants.items() if array.size == 1}
+        known |= dict.fromkeys(self.graph.inputs, ids)
+        for output, made in self.of_ids.items():  # in their order
+            if all(i in known for i in made.inputs):
+                known[output] = OF_IDS[made.kind](*(known[i] for i in made.inputs))
+        return known.get(number, ids[:0])
 
     def _concatenation(self, operator: Operator, value: _Value) -> _Value | None:
         axis = operator.option(0, "<i") % len(value.axes)

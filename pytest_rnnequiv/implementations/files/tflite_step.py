@@ -7,7 +7,7 @@ it does nothing else is seen by computing the step on random numbers, as the fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -27,6 +27,9 @@ GATES = ("sigmoid", "hard_sigmoid", "tanh", "linear")
 
 #: How near the two computations are to be; they differ by the rounding of scales and constants.
 NEAR = 1e-6
+
+#: Numbers of an array that a step makes, of a few rows.
+LARGEST = 2**24
 
 #: Operators of two arrays.
 OF_TWO: dict[str, Callable[..., Array]] = {
@@ -82,13 +85,14 @@ class Step:
         """Compute the outputs of an operator."""
         inputs = operator.inputs
         match operator.kind:
-            case "ADD" | "SUB" | "MUL" | "DIV":
+            case kind if kind in OF_TWO:
                 one, other = (self.value(i) for i in inputs)
+                if np.prod(np.broadcast_shapes(one.shape, other.shape), dtype=object) > LARGEST:
+                    raise ImplementationError(f"its loop makes an array of more than {LARGEST:,} numbers in one step")
                 if operator.kind == "ADD":
                     self.added += [self.value(i) for i in inputs if self.body.constant(i) is not None]
-                yield _function(operator.fused(0))(OF_TWO[operator.kind](one, other))
-            case "MAXIMUM" | "MINIMUM":
-                yield OF_TWO[operator.kind](*(self.value(i) for i in inputs))
+                made = OF_TWO[kind](one, other)
+                yield made if kind in ("MAXIMUM", "MINIMUM") else _function(operator.fused(0))(made)
             case "FULLY_CONNECTED":
                 kernel = self.value(inputs[1])
                 bias = self.value(inputs[2]) if len(inputs) > 2 and inputs[2] >= 0 else None
@@ -200,19 +204,20 @@ def _candidates(
         gates = len(kind.gates)
         if Wx.shape[1] != gates * M or Wh.shape[1] != gates * M:
             continue
-        for order in permutations(range(gates)):
+        for order in permutations(range(gates)):  # the first one is Keras's
             columns = np.concatenate([gate * M + np.arange(M) for gate in order])
             own = CellWeights(Wx=Wx[:, columns], Wh=Wh[:, columns], bh=(bx + bh)[columns])
-            for cell in _variants(kind, kind.options()):
+            usual = order == tuple(range(gates))
+            for cell in _variants(kind, kind.options(), GATES if usual else GATES[:1]):
                 two = cell.weight_shapes(D, M)["bh"] == (2, gates * M)
                 biases = np.stack([bx[columns], bh[columns]]) if two else own.bh
                 yield cell, CellWeights(Wx=own.Wx, Wh=own.Wh, bh=biases), use_bias
 
 
-def _variants(kind: Callable[..., Cell], options: Mapping[str, Any]) -> Iterator[Cell]:
+def _variants(kind: Callable[..., Cell], options: Mapping[str, Any], gates: Sequence[str]) -> Iterator[Cell]:
     if "recurrent_activation" not in options:
         yield kind()
         return
-    for gate in GATES:
+    for gate in gates:
         for more in ({"reset_after": True}, {"reset_after": False}) if "reset_after" in options else ({},):
             yield kind(recurrent_activation=gate, **more)
