@@ -44,7 +44,8 @@ def read_given(chosen: Settings) -> Given:
             recorded_cases(chosen.inputs, *model)
     except ImplementationError as error:
         raise pytest.UsageError(str(error)) from None
-    return Given(model, chosen.inputs, "" if chosen.model is None else chosen.model.name)
+    part = "" if chosen.part == "whole" else f" (part {chosen.part})"
+    return Given(model, chosen.inputs, "" if chosen.model is None else chosen.model.name + part)
 
 
 def give(port: Port, given: Given) -> str:
