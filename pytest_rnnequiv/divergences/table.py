@@ -52,7 +52,7 @@ INHERITED = {
     "keras-xla": "keras-graph",
     "keras-export": "keras-graph",
     **dict.fromkeys(("keras-implementation-1", "keras-reloaded", "keras-h5"), "keras-call"),
-    **dict.fromkeys(("keras-jax", "keras-torch", "keras-numpy", "keras-openvino"), "keras-call"),
+    **dict.fromkeys(("keras-jax", "keras-torch", "keras-numpy"), "keras-call"),
 }
 
 

@@ -39,7 +39,6 @@ __all__ = [
     "KerasImplementation1",
     "KerasJax",
     "KerasNumpy",
-    "KerasOpenVino",
     "KerasReloaded",
     "KerasTorch",
     "KerasXla",
@@ -232,12 +231,4 @@ class KerasNumpy(_OnBackend):
 
     name = "keras-numpy"
     backend = "numpy"
-    declared = _DECLARED
-
-
-class KerasOpenVino(_OnBackend):
-    """Keras on OpenVINO, which compiles a graph for each answer that is asked for."""
-
-    name = "keras-openvino"
-    backend = "openvino"
     declared = _DECLARED

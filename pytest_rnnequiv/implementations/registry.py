@@ -140,7 +140,6 @@ BUILT_IN: dict[str, Runtime] = {
         _keras_way("jax", "KerasJax", ("keras", "jax"), "jax"),
         _keras_way("torch", "KerasTorch", ("keras", "torch"), "torch"),
         _keras_way("numpy", "KerasNumpy", ("keras", "jax"), "jax"),
-        _keras_way("openvino", "KerasOpenVino", ("keras", "openvino"), "openvino"),
         Runtime("numpy", "numpy_loop", "NumpyLoop", ("numpy",), "numpy"),
         _other("torch", "torch", "TorchLayers", ("torch",)),
         _other("onnxruntime", "onnxruntime", "OnnxRuntime", ("onnx", "onnxruntime")),
