@@ -18,6 +18,7 @@ from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.files.recorded import recorded_cases
 from pytest_rnnequiv.implementations.registry import FILES, resolve
 from pytest_rnnequiv.plugin import MODEL_SUFFIXES
+from pytest_rnnequiv.suite.probing import of_its_file
 
 STACK = Spec(3, (GRU(4, return_sequences=True), GRU(4, return_sequences=True)), Dense(2))
 
@@ -147,6 +148,8 @@ def test_a_keras_file_is_run_by_keras(tmp_path: Path) -> None:
     assert ports["right"].fixed is not None
     assert ports["right"].fixed[0] == case.spec
     assert ports["wrong"].keep_to_model((case.spec, case.weights)) == ""
+    assert of_its_file(ports["wrong"]) == ("in its file, layer0/Wh has other numbers than the model's",)
+    assert of_its_file(ports["right"]) == ()
     assert judge(case, ports["right"].run(case)).equivalent
     verdict = judge(case, shown := ports["wrong"].run(case))
     assert verdict.place is not None
