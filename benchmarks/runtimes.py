@@ -1,19 +1,24 @@
 """What the runtimes cost, and whether they are right.
 
-    python benchmarks/runtimes.py [--cases 400] [--seconds 60] [NAME ...]
+    python benchmarks/runtimes.py [--cases 400] [--seconds 60] [--write] [NAME ...]
 
 For each runtime that is installed: seconds until it is loaded in its process; milliseconds for the first case of a
 model (its conversion among them), for the same model with other weights, and for the same with other inputs only, the
 medians over some models. Then networks of every pair of options that it declares are judged, `--cases` of them or as
 many as `--seconds` allow: how many were inconclusive, how many different, and the worst error over its bound. Networks
-that meet a known divergence are left out.
+that meet a known divergence are left out. `--write` puts the first columns into `docs/runtimes.md`, and judges nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import platform
+import re
 import time
 from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
 from statistics import median
 
 from pytest_rnnequiv import Case, Spec
@@ -81,12 +86,39 @@ def judged(port: Port, cases: int, seconds: float) -> tuple[int, int, list[str],
     return count, inconclusive, different, worst
 
 
+PAGE = Path(__file__).parents[1] / "docs" / "runtimes.md"
+
+
+def write(rows: list[str]) -> None:
+    """Put the table of costs into the page, between its marks."""
+    made = f"Made on {date.today()}, on {platform.system()}, {platform.machine()}, {os.cpu_count()} processors."
+    text = "\n".join(
+        [
+            "<!-- costs -->",
+            "",
+            "| runtime | versions | load, s | first case, ms | other weights, ms | other inputs, ms |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+            made,
+            "",
+            "<!-- end of costs -->",
+        ]
+    )
+    page = PAGE.read_text(encoding="utf-8")
+    page, found = re.subn("<!-- costs -->.*<!-- end of costs -->", lambda _: text, page, flags=re.DOTALL)
+    assert found == 1, f"{PAGE} has no place for it"
+    PAGE.write_text(page, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--cases", type=int, default=400)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
+    rows = []
     print("| runtime | versions | load, s | first case, ms | other weights, ms | other inputs, ms | cases | | worst |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name in chosen.names or [name for name, runtime in BUILT_IN.items() if runtime.isolated]:
@@ -98,17 +130,21 @@ def main() -> None:
         port = resolve(name)
         load = time.perf_counter() - began
         first, weights, inputs = costs(port)
-        count, inconclusive, different, worst = judged(port, chosen.cases, chosen.seconds)
         versions = ", ".join(f"{library} {version}" for library, version in port.versions().items())
+        row = f"| {name} | {versions} | {load:.1f} | {first:.1f} | {weights:.1f} | {inputs:.1f} |"
+        if chosen.write:
+            print(row, flush=True)
+            rows.append(row)
+            port.close()
+            continue
+        count, inconclusive, different, worst = judged(port, chosen.cases, chosen.seconds)
         found = f"{inconclusive} inconclusive, {len(different)} different"
-        print(
-            f"| {name} | {versions} | {load:.1f} | {first:.1f} | {weights:.1f} | {inputs:.1f} | {count} | {found} "
-            f"| {worst:.2f} |",
-            flush=True,
-        )
+        print(f"{row} {count} | {found} | {worst:.2f} |", flush=True)
         for each in different:
             print(f"    {each}")
         port.close()
+    if chosen.write:
+        write(rows)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from ..arithmetic.precision import Precision
 from ..implementations.answering import PortFailure
 from ..implementations.errors import MissingRuntime
 from ..implementations.files import Model, read_model
-from ..implementations.files.model import shows_the_same
+from ..implementations.files.model import other_weights, shows_the_same
 from ..implementations.port import Port
 from ..implementations.registry import check_available, resolve
 from ..model.case import Call, Case
@@ -48,6 +48,10 @@ def answers(expected: str, actual: str) -> Iterator[tuple[Case, Callable[[], Any
     (spec, weights), name = model, os.path.basename(actual) + (", as it was read," if port is None else "")
     if own is not None and own[0] != spec:
         name = f"{name.rstrip(',')}, which is {own[0]},"
+    if own is not None and (others := other_weights(model, own)):
+        name = (
+            f"{name.rstrip(',')}, whose {' and '.join(others)} {'has' if len(others) == 1 else 'have'} other numbers,"
+        )
     for seed, sizes in enumerate(SIZES):
         case = Case(spec, weights=weights, calls=(_inputs(spec, seed, *_sizes(spec, port, *sizes)),))
         yield case, _asking(case, own, port, name), None if port is None else port.precision, name

@@ -37,7 +37,7 @@ from ..model.trajectory import Trajectory
 from ._quiet import load
 from .declaration import FIRST_TIMEOUT, Supports
 from .errors import ImplementationError
-from .files.keras_config import chain, read
+from .files.keras_config import Entry, chain, read
 from .files.model import Model
 from .keras_models import Built, build, graph, no_graph, one_or_all, retracing
 
@@ -174,13 +174,19 @@ def read_model(model: Any) -> Model:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a lambda, which is refused in our own words
             entries = chain({"class_name": type(model).__name__, "config": model.get_config()})
-        return read(entries, lambda entry: layers[entry.name].get_weights())
+        return read(entries, lambda entry: _layer_of(model, entry).get_weights())
     except ImplementationError as error:
         raise ImplementationError(f"the model {model.name} cannot be read: {error}") from None
 
 
+def _layer_of(model: Any, entry: Entry) -> Any:
+    for each in (*entry.within, entry):
+        model = next(layer for layer in model.layers if layer.name == each.name)
+    return model
+
+
 #: Where a layer has others inside.
-_INSIDE = ("cell", "cells", "layer", "forward_layer", "backward_layer")
+_INSIDE = ("cell", "cells", "layer", "layers", "forward_layer", "backward_layer")
 
 
 def _see_functions(layer: Any) -> None:

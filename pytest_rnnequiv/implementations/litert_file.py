@@ -1,4 +1,7 @@
-"""A model in a ``.tflite`` file, run by the LiteRT interpreter: its outputs are seen, and nothing of what is inside."""
+"""A model in a ``.tflite`` file, run by the LiteRT interpreter: its outputs are seen, and nothing of what is inside.
+
+What it is, the file says where its layers can be read; else it is asked about the model that it was made of.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from ..model.trajectory import Trajectory
 from .declaration import Supports
 from .errors import ImplementationError
 from .files.limits import bounded, told
-from .files.model import Part
+from .files.model import Model, Part
+from .files.tflite_graph import read_tflite
 
 __all__ = ["LiteRtFile"]
 
@@ -25,17 +29,20 @@ class LiteRtFile:
     """
 
     first_timeout = 600.0
-    model = None
-    unread = "of a .tflite, the outputs are seen and not the layers"
 
     def __init__(self, path: str, part: Part = "whole") -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self.name = os.path.basename(path)
+        self.name, self.unread = os.path.basename(path), ""
+        self.model: Model | None = None
         with told(path):
-            if part == "recurrent":
-                raise ImplementationError("its recurrent part cannot be run alone: a .tflite is run as a whole")
+            if part != "whole":
+                raise ImplementationError("a part of it cannot be run alone: a .tflite is run as a whole")
             bounded(path)
+            try:
+                self.model = read_tflite(path)
+            except (ImplementationError, ArithmeticError, LookupError, ValueError) as error:  # it may run all the same
+                self.unread = str(error)
             try:
                 self._interpreter: Any = Interpreter(model_path=path, num_threads=1)
                 self._interpreter.allocate_tensors()
@@ -50,7 +57,9 @@ class LiteRtFile:
                     "(inference_input_type and inference_output_type as they are by default)"
                 )
         N, T = (int(size) if size > 0 else None for size in self._x["shape_signature"][:2])
-        self.supports = Supports(cells=tuple(CELLS), N=N, T=T)
+        # of one sample and the last step alone, nothing but NaN is left to be seen
+        nan = N != 1 or len(self._y["shape"]) > 2
+        self.supports = Supports(cells=tuple(CELLS), N=N, T=T, nan=nan)
 
     @staticmethod
     def _only(what: str, details: list[dict[str, Any]]) -> dict[str, Any]:

@@ -53,10 +53,12 @@ class OnnxFile:
                 self.model = spec_of(self._graph)
             except ImplementationError as error:
                 self.unread = str(error)
-            self._recurrent_only = part == "recurrent"
+            self._recurrent_only = part != "whole"
             if self._recurrent_only and self._graph is None:
                 raise ImplementationError(self.unread)
             self._show_nodes(proto)
+            if self._graph is not None and self._graph.cut:
+                _cut(proto.graph, self._graph)
             try:
                 self._session = session_of(proto.SerializeToString())
             except Exception as error:
@@ -138,6 +140,32 @@ class OnnxFile:
             pair = parts if layer.return_sequences else last
             shown.append(ShownLayer(MERGED[layer.merge_mode](*pair)))
         return tuple(shown)
+
+
+def _cut(proto: Any, graph: Graph) -> None:
+    """Leave what makes the outputs of the recurrent nodes of the tensor with which what was read begins.
+
+    Initial states are left out: where there are some, they were read to be zeros.
+    """
+    shown, kept = {name for each in graph.layers for name in each.node.output[:2]}, []
+    wanted = {*shown}
+    for each in graph.layers:
+        for place in range(5, min(len(each.node.input), 7)):
+            each.node.input[place] = ""
+    for node in reversed(proto.node):
+        if wanted & {*node.output}:
+            kept.append(node)
+            wanted |= {*node.input} - {graph.x, ""}
+    outputs = [each for each in proto.output if each.name in shown]
+    weights = [each for each in proto.initializer if each.name in wanted]
+    kind = onnx.helper.np_dtype_to_tensor_dtype(graph.layers[0].weights[0].dtype)
+    x = onnx.helper.make_tensor_value_info(graph.x, kind, [*graph.axes[:2], graph.layers[0].weights[0].shape[0]])
+    for own, left in ((proto.node, kept[::-1]), (proto.output, outputs), (proto.initializer, weights)):
+        copies = [type(each).FromString(each.SerializeToString()) for each in left]
+        del own[:]
+        own.extend(copies)
+    del proto.input[:]
+    proto.input.append(x)
 
 
 MERGED: dict[str | None, Any] = {

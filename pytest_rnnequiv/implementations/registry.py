@@ -311,7 +311,7 @@ def _is_file_of(module: str, file: Path) -> bool:
 
 
 def resolve(name: str, part: Part = "whole") -> Port:
-    """Load one implementation, ready to run; of a model file, all of it or its recurrent part.
+    """Load one implementation, ready to run; of a model file, all of it or a part.
 
     Raises
     ------

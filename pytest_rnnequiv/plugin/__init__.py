@@ -100,8 +100,8 @@ class ModelFile(NamedTuple):
 
 
 def _part(text: str) -> str:
-    if text not in ("whole", "recurrent"):
-        raise ValueError(f"{text!r} is no part of a model; choose one of whole, recurrent.")
+    if not text:
+        raise ValueError("the part of the model is missing; choose one of whole, recurrent, or the name of a layer.")
     return text
 
 
@@ -214,7 +214,8 @@ class Settings:
         default="whole",
         metadata=_option(
             "--rnn-equiv-model-part",
-            "Which part of that model: whole, or recurrent, without what is before and behind its recurrent layers.",
+            "Which part of that model: whole; recurrent, without what is before and behind its recurrent layers; or "
+            "the name of a recurrent layer, that one by itself.",
             metavar="PART",
             parse=_part,
             implies=True,

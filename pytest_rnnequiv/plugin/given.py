@@ -39,12 +39,13 @@ def read_given(chosen: Settings) -> Given:
         If one of them cannot be read, or the inputs are not those of the model.
     """
     try:
-        model = None if chosen.model is None else read_model(chosen.model, chosen.part)  # type: ignore[arg-type]
+        model = None if chosen.model is None else read_model(chosen.model, chosen.part)
         if chosen.inputs is not None and model is not None:
             recorded_cases(chosen.inputs, *model)
     except ImplementationError as error:
         raise pytest.UsageError(str(error)) from None
-    return Given(model, chosen.inputs, "" if chosen.model is None else chosen.model.name)
+    part = "" if chosen.part == "whole" else f" (part {chosen.part})"
+    return Given(model, chosen.inputs, "" if chosen.model is None else chosen.model.name + part)
 
 
 def give(port: Port, given: Given) -> str:

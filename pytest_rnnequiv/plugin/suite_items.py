@@ -100,7 +100,7 @@ def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Po
     try:
         if request.param != FIXTURE:
             progress(request.config).say(f"loading {request.param} ...")  # TensorFlow takes seconds
-            ready = resolve(request.param, settings(request.config).part)  # type: ignore[arg-type]
+            ready = resolve(request.param, settings(request.config).part)
         elif isinstance(rnn_implementation, Port):
             ready = rnn_implementation
         else:

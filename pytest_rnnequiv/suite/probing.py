@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..implementations.errors import Declined, ImplementationError
+from ..implementations.files.model import other_weights
 from ..implementations.port import Port
 from ..implementations.runner import PortFailure
 from ..mistakes.asked import Unasked, probe_case
@@ -18,7 +19,7 @@ from ..model.case import Case
 from ..model.trajectory import Trajectory
 from ..run_state import state
 
-__all__ = ["probed"]
+__all__ = ["of_its_file", "probed"]
 
 #: Kinds of cases about which a port is probed, and the seconds that each may take.
 KINDS, SECONDS = 2, 5.0
@@ -43,7 +44,15 @@ def probed(port: Port, case: Case) -> tuple[str, ...]:
     kind = probe_case(case, N=1, T=1, any_weights=port.any_weights).spec if case.spec.plain else case.spec
     if kind not in known and len(known) < KINDS and not port.hangs:
         known[kind] = probe(lambda asked: _run(port, asked), case, port.precision, asking=port.asking, seconds=SECONDS)
-    return known.get(kind, ())
+    return (*of_its_file(port), *known.get(kind, ()))
+
+
+def of_its_file(port: Port) -> tuple[str, ...]:
+    """Return what the weights in a model file tell, where it should be another model and can be read."""
+    own = port.declaration.fixed
+    others = [] if own is None or port.given is None else other_weights(port.given, own)
+    has = "has" if len(others) == 1 else "have"
+    return (f"in its file, {' and '.join(others)} {has} other numbers than the model's",) if others else ()
 
 
 def _run(port: Port, case: Case) -> Trajectory:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_rnnequiv import LSTM, Call, Case, Dense, SimpleRNN, Spec, judge, read_model
+from pytest_rnnequiv import GRU, LSTM, Call, Case, Dense, SimpleRNN, Spec, judge, read_model
 from pytest_rnnequiv.arithmetic.activations import HARD_SIGMOID_OF_KERAS_2
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.keras import KerasCall, build_simple_rnn, load
@@ -82,6 +82,12 @@ BUILT: dict[str, Callable[[], Any]] = {
     ),
     "stateful": lambda: sequential("k.SimpleRNN(2, stateful=True, return_sequences=True)", T=4, N=3),
     "unrolled": lambda: sequential("k.GRU(2, unroll=True)", T=4),
+    "models inside": lambda: load()[1].Sequential(
+        [
+            sequential("k.Dropout(.1)", "k.GRU(4, return_sequences=True)", "k.GRU(3, return_sequences=True)"),
+            functional(),
+        ]
+    ),
 }
 
 
@@ -287,8 +293,47 @@ def test_what_stands_round_the_recurrent_layers(layers: Any, sentence: str, tmp_
     spec, weights = read_model(tmp_path / "model.keras", part="recurrent")
     assert spec == RECURRENT_PART
     assert len(weights) == 3
-    with pytest.raises(ValueError, match="part must be one of whole, recurrent, not 'all'"):
-        read_model(tmp_path / "model.keras", part="all")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="part must be 'whole', 'recurrent' or the name of a recurrent layer, not ''"):
+        read_model(tmp_path / "model.keras", part="")
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+@pytest.mark.filterwarnings("ignore")
+def test_each_layer_by_itself(suffix: str, tmp_path: Path) -> None:
+    """Of an encoder and a decoder, which are no chain: the decoder is called on states, and lies in a model inside."""
+    _, keras = load()
+    x, y = keras.Input((None, 3)), keras.Input((None, 2))
+    _, *states = keras.layers.LSTM(4, return_state=True, name="encoder")(x)
+    inner = [keras.Input((None, 2)), keras.Input((4,)), keras.Input((4,))]
+    decoder = keras.layers.LSTM(4, return_sequences=True, name="decoder")
+    decoded = keras.Model(inner, decoder(inner[0], initial_state=inner[1:]), name="inside")([y, *states])
+    model, file = keras.Model([x, y], keras.layers.Dense(2)(decoded)), tmp_path / f"model.{suffix}"
+    model.save(file)
+    sentence = "part='encoder' (--rnn-equiv-model-part encoder) reads the layer of that name by itself (it has encoder,"
+    with pytest.raises(ImplementationError, match=re.escape(sentence)):
+        read_model(file, part="recurrent")
+    for name, spec in (
+        ("encoder", Spec(3, LSTM(4, return_state=True))),
+        ("decoder", Spec(2, LSTM(4, return_sequences=True, initial_state=True))),
+    ):
+        got, weights = read_model(file, part=name)
+        assert got == spec
+        own = decoder if name == "decoder" else model.get_layer(name)
+        assert all(map(np.array_equal, weights, own.get_weights()))
+    with pytest.raises(ImplementationError, match="no recurrent layer of the name 'lstm'; it has encoder, decoder"):
+        read_model(file, part="lstm")
+
+
+def test_code_behind_the_recurrent_layers_is_left_out_with_them(tmp_path: Path) -> None:
+    sequential("k.GRU(2)", "k.Dense(1)", "k.Lambda(lambda x: 100 * x)").save(tmp_path / "model.keras")
+    sentence = r"its Lambda \(.*\) runs code that the file brings, which is never done here. part='recurrent'"
+    with pytest.raises(ImplementationError, match=sentence):
+        read_model(tmp_path / "model.keras")
+    assert read_model(tmp_path / "model.keras", part="recurrent")[0] == Spec(3, GRU(2))
+    layers = ("k.GRU(2, return_sequences=True)", "k.Lambda(lambda x: 100 * x)", "k.GRU(3)")
+    sequential(*layers).save(tmp_path / "model.keras")
+    with pytest.raises(ImplementationError, match=r"its Lambda \(.*\) runs code"):
+        read_model(tmp_path / "model.keras", part="recurrent")
 
 
 def test_a_softmax_that_takes_the_mask_of_steps_for_one_of_features(tmp_path: Path) -> None:
@@ -300,7 +345,10 @@ def test_a_softmax_that_takes_the_mask_of_steps_for_one_of_features(tmp_path: Pa
 
 def test_what_stands_between_them_is_never_left_out(tmp_path: Path) -> None:
     sequential("k.GRU(2, return_sequences=True)", "k.LayerNormalization()", "k.GRU(2)").save(tmp_path / "model.keras")
-    with pytest.raises(ImplementationError, match=r"its LayerNormalization \(.*\) stands between recurrent layers"):
+    between = (
+        r"its LayerNormalization \(.*\) stands between recurrent layers.*part='gru(_\d+)?' \(--rnn-equiv-model-part"
+    )
+    with pytest.raises(ImplementationError, match=between):
         read_model(tmp_path / "model.keras", part="recurrent")
     sequential("k.Dense(2)").save(tmp_path / "model.keras")
     with pytest.raises(ImplementationError, match="it has no recurrent layer of SimpleRNN, GRU, LSTM, RNN"):
@@ -482,6 +530,25 @@ def test_an_archive_that_lacks_something(tmp_path: Path) -> None:
     file.write_bytes(b"no model")
     with pytest.raises(ImplementationError, match=r"it is no .keras file, which is a zip archive"):
         read_model(file)
+
+
+@pytest.mark.parametrize("kind", ["Lambda", "TFOpLambda", "TFSMLayer"])
+def test_layers_that_are_code(kind: str) -> None:
+    """Wherever they stand, and in whatever they stand: what is read never holds one."""
+    from pytest_rnnequiv.implementations.files.keras_config import chain, read
+
+    rnn = {"class_name": "GRU", "config": {"name": "rnn", "units": 2, "return_sequences": True}}
+    own = {"class_name": kind, "config": {"name": "own"}}
+    inside = {"class_name": "Sequential", "config": {"layers": [own]}}
+    around = {"class_name": "Bidirectional", "config": {"name": "both", "layer": own}}
+    for layers, parts in (
+        ([rnn, own], ["whole"]),
+        ([rnn, inside, rnn], ["whole", "recurrent"]),
+        ([around], ["whole", "recurrent", "both"]),
+    ):
+        for part in parts:
+            with pytest.raises(ImplementationError, match=rf"its {kind} \(own\) (runs|calls) .* never done here"):
+                read(chain({"class_name": "Sequential", "config": {"layers": layers}}, part), lambda _: [], part=part)
 
 
 def test_a_configuration_that_is_nested_too_deeply(tmp_path: Path) -> None:

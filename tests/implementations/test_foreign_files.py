@@ -120,6 +120,7 @@ def test_the_recurrent_part_of_a_state_dict(tmp_path: Path) -> None:
     spec, weights = read_model(tmp_path / "model.safetensors", part="recurrent")
     assert spec == Spec(3, LSTM(4, return_sequences=True))
     assert all(map(np.array_equal, weights, case.weights[:3]))
+    assert read_model(tmp_path / "model.safetensors", part="encoder.rnn")[0] == spec
 
 
 @pytest.mark.parametrize(
@@ -446,6 +447,101 @@ def test_the_recurrent_part_of_a_graph(tmp_path: Path) -> None:
     assert judge(case, resolve(str(file), "recurrent").run(case)).equivalent
 
 
+def test_the_recurrent_part_without_what_comes_before_it(tmp_path: Path) -> None:
+    """It is run as it stands in the file, from the tensor on with which it begins."""
+    pytest.importorskip("onnxruntime")
+    made = Made(filled(Spec.simple(3, 4, 2, cell="LSTM"), 1))
+    made.add("Sin", made.tip)
+    lstm_with_head(made)
+    file = made.save(tmp_path / "model.onnx")
+    with pytest.raises(ImplementationError, match=r"its node Sin \(n1\) does what a Spec has no place for: part='rec"):
+        read_model(file)
+    spec, weights = read_model(file, part="recurrent")
+    assert spec == Spec(3, LSTM(4, return_sequences=True))
+    case = filled(spec, 2).replace(weights=weights)
+    port = resolve(str(file), "recurrent")
+    assert judge(case, port.run(case)).equivalent
+    assert judge(case.replace(weights=[2 * w for w in weights]), port.run(case)).different
+
+
+def test_one_node_of_a_graph(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    spec = Spec(3, (Bidirectional(GRU(4, return_sequences=True)), LSTM(5, return_sequences=True)), Dense(2))
+    made = Made(filled(spec, 1))
+    made.both(0)
+    made.add("Abs", made.tip)
+    made.forward(1)
+    made.head()
+    gru, lstm = (node.name for node in made.nodes if node.op_type in ("GRU", "LSTM"))
+    file = made.save(tmp_path / "model.onnx")
+    with pytest.raises(ImplementationError, match=rf"part='{gru}' .* by itself \(it has {gru}, {lstm}\)"):
+        read_model(file)
+    for name, own in ((gru, Spec(3, spec.layers[0])), (lstm, Spec(8, spec.layers[1]))):
+        assert read_model(file, part=name)[0] == own
+        case = filled(own, 2).replace(weights=read_model(file, part=name)[1])
+        assert judge(case, resolve(str(file), name).run(case)).equivalent
+    with pytest.raises(ImplementationError, match=f"no recurrent node of the name 'lstm'; it has {gru}, {lstm}"):
+        read_model(file, part="lstm")
+
+
+def ids_below_zero(made: Made, table: str = "E") -> None:
+    """Look ids up as Keras does, those below 0 counted from the end, with what tf2onnx makes of it."""
+    made.nodes.clear()
+    vocabulary = len(made.constants[table])
+    below = made.add("Less", "x", made.constant("zero", np.int32(0)))
+    turned = made.add("Add", "x", made.constant("size", np.int32(vocabulary)))
+    made.add("Gather", table, made.add("Where", below, turned, "x"))
+    made.add("Transpose", made.tip, perm=[1, 0, 2])
+
+
+def test_an_embedding_of_keras(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    spec = Spec(3, GRU(4), Dense(2), source="embedding", vocabulary=7)
+    made = Made(filled(spec, 1))
+    ids_below_zero(made)
+    lstm_with_head(made)
+    assert read_model(made.save(tmp_path / "model.onnx"))[0] == spec
+    made.constants["size"] = np.int32(6)  # a slip, but of ids that nobody has
+    assert read_model(made.save(tmp_path / "model.onnx"))[0] == spec
+    made.constants["zero"] = np.int32(1)
+    with pytest.raises(ImplementationError, match="its node Gather .* does what a Spec has no place for"):
+        read_model(made.save(tmp_path / "model.onnx"))
+
+
+def both_ends(made: Made) -> None:
+    """Take the last step of each direction where it ends, as Keras's export does."""
+    made.recurrent(0)
+    sides = []
+    for d, (start, end) in enumerate(((-1, 2**31 - 1), (0, 1))):
+        side = made.add("Gather", "Y0", made.constant(f"d{d}", d), axis=1)
+        ends = [made.constant(f"{name}{d}", np.array([n])) for name, n in (("start", start), ("end", end), ("axis", 0))]
+        sides.append(made.add("Squeeze", made.add("Slice", side, *ends), made.constant("axes", [0])))
+    made.add("Concat", *sides, axis=1)
+
+
+def test_both_directions_at_their_ends(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    made = Made(filled(Spec(3, Bidirectional(LSTM(4))), 1))
+    both_ends(made)
+    file = made.save(tmp_path / "model.onnx")
+    assert read_model(file)[0] == made.case.spec
+    assert judge(made.case, resolve(str(file)).run(made.case)).equivalent
+
+
+def test_constants_that_unfold_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each node doubles what there was; all together are bounded."""
+    pytest.importorskip("onnx")
+    constants = import_module("pytest_rnnequiv.implementations.files.onnx_constants")
+    monkeypatch.setattr(constants, "LARGEST", 2**20)
+    made = Made(filled(Spec.simple(3, 4, 2), 1))
+    name = made.constant("seed", np.ones(64, np.float32))
+    for _ in range(12):
+        name = made.add("Concat", name, name, axis=0)
+    lstm_with_head(made)
+    with pytest.raises(ImplementationError, match="its nodes would put more than 1,048,576 bytes of constants toget"):
+        read_model(made.save(tmp_path / "model.onnx"))
+
+
 def test_files_that_are_no_onnx(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     for content in (b"", b"no model at all"):
@@ -477,7 +573,8 @@ def test_two_files_of_two_models(tmp_path: Path) -> None:
     with pytest.raises(EquivalenceError) as raised:
         assert_equivalent(tmp_path / "right.safetensors", tmp_path / "wrong.safetensors")
     assert raised.value.diagnosis.explanations[0].says == "with the input gate and the forget gate exchanged"
-    assert "wrong.safetensors, as it was read, is not the recurrence" in str(raised.value)
+    sentence = "wrong.safetensors, as it was read, whose layer0 has other numbers, is not the recurrence"
+    assert sentence in str(raised.value)
     write_safetensors(tmp_path / "other.safetensors", state_of(filled(Spec(2, GRU(3, return_sequences=True)))))
     with pytest.raises(
         EquivalenceError, match=r"which is D=2 -> GRU\(3, return_sequences=True\), is not the recurrence"

@@ -1,23 +1,20 @@
-"""A ``.tflite`` file is run by LiteRT as a whole: its outputs are judged."""
+"""A ``.tflite`` file: its layers and weights are read as data, and LiteRT runs it as a whole."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from pytest_rnnequiv import EquivalenceError, assert_equivalent, read_model
+from pytest_rnnequiv import LSTM, Case, EquivalenceError, SimpleRNN, Spec, assert_equivalent, judge, read_model
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.registry import resolve
-
-
-def test_it_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / "model.tflite").write_bytes(b"anything")
-    sentence = "a .tflite file is run and not read, by pytest-rnnequiv[litert]: say which model it was made of"
-    with pytest.raises(ImplementationError, match=re.escape(sentence)):
-        read_model(tmp_path / "model.tflite")
 
 
 def test_what_is_none(tmp_path: Path) -> None:
@@ -26,7 +23,7 @@ def test_what_is_none(tmp_path: Path) -> None:
     file.write_bytes(b"anything")
     with pytest.raises(ImplementationError, match=f"{re.escape(str(file))} cannot be read: LiteRT refuses it"):
         resolve(str(file))
-    with pytest.raises(ImplementationError, match="its recurrent part cannot be run alone"):
+    with pytest.raises(ImplementationError, match="a part of it cannot be run alone"):
         resolve(str(file), "recurrent")
 
 
@@ -54,3 +51,191 @@ def test_it_is_run(tmp_path: Path) -> None:
     assert (port.supports.N, port.supports.T) == (1, 3)
     assert not port.any_weights
     assert port.fixed is None
+    assert "its recurrence is unrolled" in port.runner.implementation.unread
+
+
+# ---- read ----
+
+
+def converted(file: Path, layers: Sequence[Any], shape: tuple[int | None, ...], **options: Any) -> Spec:
+    """Have TensorFlow convert a model with weights that are drawn, and save it beside; return its spec."""
+    tf, keras = pytest.importorskip("tensorflow"), pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input(shape, batch_size=1), *layers])
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(size=weight.shape) / 2 for weight in model.get_weights()])
+    model.save(file.with_suffix(".keras"))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    for name, value in options.items():
+        setattr(converter, name, value)
+    file.write_bytes(converter.convert())
+    own = read_model(file)[1]
+    spec, weights = read_model(file.with_suffix(".keras"))
+    assert [a.shape for a in own] == [a.shape for a in weights]
+    assert all(np.allclose(a, b, 0, 0.02 if options else 0) for a, b in zip(own, weights, strict=True))
+    return spec
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+def test_loops_are_read(tmp_path: Path) -> None:
+    """A loop is the cell that it computes: with its options, its order of time, and all its weights, bit by bit."""
+    k = pytest.importorskip("keras").layers
+    file = tmp_path / "model.tflite"
+    layers = [
+        k.Embedding(9, 3),
+        k.Bidirectional(k.LSTM(2, return_sequences=True), merge_mode="ave"),
+        k.GRU(4, "relu", "hard_sigmoid", go_backwards=True, reset_after=False, use_bias=False),
+        k.Dense(3, activation="softmax"),
+    ]
+    spec = converted(file, layers, (5,))
+    assert read_model(file)[0] == spec
+    with pytest.raises(ImplementationError, match="a part of it cannot be read alone: its layers have no names any"):
+        read_model(file, part="recurrent")
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+def test_weights_of_8_bits_are_what_they_stand_for(tmp_path: Path) -> None:
+    tf, k = pytest.importorskip("tensorflow"), pytest.importorskip("keras").layers
+    layers = [k.LSTM(40), k.Dense(2)]
+    spec = converted(tmp_path / "model.tflite", layers, (5, 30), optimizations=[tf.lite.Optimize.DEFAULT])
+    own, weights = read_model(tmp_path / "model.tflite")
+    assert own == spec
+    assert len(np.unique(weights[0][:, 0])) < 30 <= weights[0].shape[0]  # rounded, to steps of their own
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_no_chain_of_layers(tmp_path: Path) -> None:
+    k = pytest.importorskip("keras").layers
+    file = tmp_path / "model.tflite"
+    for layers, sentence in (
+        ([k.Masking(), k.GRU(2)], "its recurrence is unrolled, or its input goes through something else before"),
+        ([k.GRU(2), k.Dense(2), k.Dense(1)], "its operator FULLY_CONNECTED does what a Spec has no place for: say whi"),
+    ):
+        with pytest.raises(ImplementationError, match=re.escape(sentence)):
+            converted(file, layers, (3, 2))
+
+
+def fused(file: Path, clip: float = 0.0, change: Any = None) -> tuple[Any, ...]:
+    """Write a file of the two operators that are a whole layer: an LSTM, and an RNN on its outputs."""
+    flatbuffers = pytest.importorskip("flatbuffers")
+    schema: Any = pytest.importorskip("tensorflow.lite.python.schema_py_generated")
+    rng, model, kinds = np.random.default_rng(0), schema.ModelT(), schema.BuiltinOptions
+    model.version, model.buffers, graph = 3, [schema.BufferT()], schema.SubGraphT()
+    graph.tensors, graph.operators, model.operatorCodes = [], [], []
+
+    def tensor(shape: tuple[int, ...], numbers: Any = None) -> int:
+        made = schema.TensorT()
+        made.shape, made.type, made.name, made.buffer = list(shape), 0, f"t{len(graph.tensors)}", 0
+        if numbers is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(np.asarray(numbers, "<f4").tobytes(), np.uint8)
+            made.buffer = len(model.buffers)
+            model.buffers.append(buffer)
+        graph.tensors.append(made)
+        return len(graph.tensors) - 1
+
+    def operator(number: int, inputs: list[int], output: int, kind: int, options: Any) -> None:
+        code, made = schema.OperatorCodeT(), schema.OperatorT()
+        code.builtinCode = code.deprecatedBuiltinCode = number
+        made.opcodeIndex = len(model.operatorCodes)
+        made.inputs, made.outputs, made.builtinOptionsType, made.builtinOptions = inputs, [output], kind, options
+        model.operatorCodes.append(code)
+        graph.operators.append(made)
+
+    def some(*shape: int) -> Any:
+        return rng.standard_normal(shape).astype("f4")
+
+    gates, rnn = [[some(4, 3) for _ in range(4)], [some(4, 4) for _ in range(4)], [some(4) for _ in range(4)]], None
+    kernels, recurrent, biases = ([tensor(a.shape, a) for a in each] for each in gates)
+    x, h, y = tensor((1, 5, 3)), tensor((1, 5, 4)), tensor((1, 5, 2))
+    states = [tensor((1, 4)), tensor((1, 4)), tensor((1, 2))]
+    for state in states:
+        graph.tensors[state].isVariable = True
+    options = schema.UnidirectionalSequenceLSTMOptionsT()
+    options.fusedActivationFunction, options.cellClip = 4, clip
+    operator(
+        44,
+        [x, *kernels, *recurrent, -1, -1, -1, *biases, -1, -1, *states[:2]],
+        h,
+        kinds.UnidirectionalSequenceLSTMOptions,
+        options,
+    )
+    rnn, of_rnn = (some(2, 4), some(2, 2), some(2)), schema.SequenceRNNOptionsT()
+    of_rnn.fusedActivationFunction = 1
+    operator(35, [h, *(tensor(a.shape, a) for a in rnn), states[2]], y, kinds.SequenceRNNOptions, of_rnn)
+    graph.inputs, graph.outputs, model.subgraphs = [x], [y], [graph]
+    if change is not None:
+        change(model)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    file.write_bytes(bytes(builder.Output()))
+    joined = [np.concatenate([a.T for a in each], -1) for each in gates[:2]]
+    return (*joined, np.concatenate(gates[2]), rnn[0].T, rnn[1].T, rnn[2])
+
+
+@pytest.mark.tensorflow
+def test_operators_that_are_layers_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "model.tflite"
+    expected = fused(file)
+    spec, weights = read_model(file)
+    assert spec == Spec(3, (LSTM(4, return_sequences=True), SimpleRNN(2, "relu", return_sequences=True)))
+    assert all(map(np.array_equal, weights, expected))
+    if importlib.util.find_spec("ai_edge_litert") is not None:  # its first call begins with zeros
+        case = Case(spec, np.random.default_rng(2).standard_normal((1, 5, 3)), weights=weights)
+        assert judge(case, resolve(str(file)).run(case)).equivalent
+    fused(file, clip=10.0)
+    with pytest.raises(ImplementationError, match="its LSTM clips its cell state at 10, as converted LSTMs of Keras 2"):
+        read_model(file)
+
+
+def of_another_size(model: Any) -> None:
+    model.subgraphs[0].tensors[0].shape = [1 << 20, 1 << 20]
+
+
+def of_no_such_tensor(model: Any) -> None:
+    model.subgraphs[0].operators[0].inputs[1] = 99
+
+
+def two_inputs(model: Any) -> None:
+    model.subgraphs[0].inputs = [*model.subgraphs[0].inputs, 0]
+
+
+def peepholes(model: Any) -> None:
+    model.subgraphs[0].operators[0].inputs[9] = 0
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (of_another_size, "its t0 should have 4,398,046,511,104 bytes, and 48 are there"),
+        (of_no_such_tensor, "it names a tensor that it does not have"),
+        (two_inputs, "it has 2 inputs, and one is read"),
+        (peepholes, "its LSTM has peepholes, a projection or a layer norm, and no Spec has one"),
+    ],
+)
+def test_files_that_say_something_else(change: Any, sentence: str, tmp_path: Path) -> None:
+    fused(tmp_path / "model.tflite", change=change)
+    with pytest.raises(ImplementationError, match=re.escape(sentence)):
+        read_model(tmp_path / "model.tflite")
+
+
+@pytest.mark.tensorflow
+def test_a_file_that_is_cut_off_or_garbled_is_an_error_of_one_sentence(tmp_path: Path) -> None:
+    """Whatever a position in the file points to."""
+    file = tmp_path / "model.tflite"
+    fused(file)
+    content, rng = file.read_bytes(), np.random.default_rng(0)
+    for i in range(60):
+        spoilt = bytearray(content[: int(rng.integers(8, len(content)))] if i % 2 else content)
+        for at in rng.integers(8, len(spoilt), 40):
+            spoilt[at] = int(rng.integers(256))
+        file.write_bytes(spoilt)
+        with contextlib.suppress(ImplementationError):  # any other would be told as a failure
+            read_model(file)
+    for other in (b"", b"anything", b"\xff\xff\xff\x7fTFL3"):
+        file.write_bytes(other)
+        with pytest.raises(ImplementationError, match="it is no TFL3 file|it is cut off, or no FlatBuffer"):
+            read_model(file)

@@ -18,6 +18,7 @@ from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.files.recorded import recorded_cases
 from pytest_rnnequiv.implementations.registry import FILES, resolve
 from pytest_rnnequiv.plugin import MODEL_SUFFIXES
+from pytest_rnnequiv.suite.probing import of_its_file
 
 STACK = Spec(3, (GRU(4, return_sequences=True), GRU(4, return_sequences=True)), Dense(2))
 
@@ -104,7 +105,11 @@ def test_a_port_that_does_not_know_such_a_model(pytester: pytest.Pytester) -> No
     [
         (("--rnn-equiv-model", "missing.keras"), "the model *missing.keras cannot be read: it is not there"),
         (("--rnn-equiv-model", "model.safetensors", "--rnn-equiv-inputs", "bad.npz"), "its x: x has shape (2, 5, 4)*"),
-        (("--rnn-equiv-model-part", "half"), "*'half' is no part of a model; choose one of whole, recurrent."),
+        (("--rnn-equiv-model-part", ""), "*the part of the model is missing; choose one of whole, recurrent, or *"),
+        (
+            ("--rnn-equiv-model", "model.safetensors", "--rnn-equiv-model-part", "half"),
+            "the model *cannot be read: it has no recurrent module of the name 'half'; it has *",
+        ),
         (("--rnn-equiv-impl", "missing.onnx"), "there is no file *missing.onnx"),
     ],
 )
@@ -143,6 +148,8 @@ def test_a_keras_file_is_run_by_keras(tmp_path: Path) -> None:
     assert ports["right"].fixed is not None
     assert ports["right"].fixed[0] == case.spec
     assert ports["wrong"].keep_to_model((case.spec, case.weights)) == ""
+    assert of_its_file(ports["wrong"]) == ("in its file, layer0/Wh has other numbers than the model's",)
+    assert of_its_file(ports["right"]) == ()
     assert judge(case, ports["right"].run(case)).equivalent
     verdict = judge(case, shown := ports["wrong"].run(case))
     assert verdict.place is not None

@@ -10,7 +10,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import h5py
@@ -37,14 +37,14 @@ def read_archive(path: str, part: Part = "whole") -> Model:
         raise ImplementationError("it is no .keras file, which is a zip archive" + _other(path))
     with zipfile.ZipFile(path) as archive:
         seen_zip(archive)
-        entries = chain(json.loads(member(archive, "config.json", LARGEST_TEXT)))
+        entries = chain(json.loads(member(archive, "config.json", LARGEST_TEXT)), part)
         version = json.loads(member(archive, "metadata.json", LARGEST_TEXT)).get("keras_version", "")
         with h5py.File(io.BytesIO(member(archive, "model.weights.h5")), "r") as stored:
             root = next((name for name in ROOTS if name in stored), ROOTS[0])
-            places = dict(zip(map(id, entries), _unique(entry.kind for entry in entries), strict=True))
 
             def weights(entry: Entry) -> list[Array]:
-                group = _child(stored, f"{root}/{places[id(entry)]}")
+                place = f"/{root}/".join(_group(each.kind, each.number) for each in (*entry.within, entry))
+                group = _child(stored, f"{root}/{place}")
                 return [array for inner in _inside(entry) for array in _numbered(group, inner)]
 
             return read(entries, weights, str(version), part)
@@ -58,13 +58,16 @@ def read_hdf5(path: str, part: Part = "whole") -> Model:
     with h5py.File(path, "r") as stored:
         if "model_config" not in stored.attrs:
             raise ImplementationError("it holds weights and no architecture: save the whole model, by model.save")
-        entries = chain(json.loads(_text(stored.attrs["model_config"])))
+        entries = chain(json.loads(_text(stored.attrs["model_config"])), part)
         group = _child(stored, "model_weights")
         versions = [_text(each.attrs["keras_version"]) for each in (group, stored) if "keras_version" in each.attrs]
 
         def weights(entry: Entry) -> list[Array]:
-            own = _child(group, entry.name)
-            return [_array(own, _text(name)) for name in own.attrs["weight_names"]]
+            own = _child(group, (*entry.within, entry)[0].name)
+            names = [_text(name) for name in own.attrs["weight_names"]]
+            if entry.within:  # those of a model inside lie in one group, under the names of its layers
+                names = [name for name in names if entry.name in name.split("/")[:-1]]
+            return [_array(own, name) for name in names]
 
         return read(entries, weights, next(iter(versions), ""), part)
 
@@ -79,13 +82,10 @@ def _other(path: str) -> str:
 # ---- where Keras puts the weights of a layer in a .keras file ----
 
 
-def _unique(kinds: Iterator[str]) -> Iterator[str]:
-    """Yield the names of groups: each of the class of its layer, and counted where there are several."""
-    seen: dict[str, int] = {}
-    for kind in kinds:
-        name = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kind)).lower()
-        seen[name] = seen.get(name, -1) + 1
-        yield f"{name}_{seen[name]}" if seen[name] else name
+def _group(kind: str, number: int) -> str:
+    """Return the name of a group: of the class of its layer, and counted where there are several."""
+    name = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kind)).lower()
+    return f"{name}_{number}" if number else name
 
 
 def _inside(entry: Entry) -> list[str]:
@@ -105,8 +105,8 @@ def _of_record(record: Mapping[str, Any]) -> list[str]:
     cell = record["config"].get("cell") or {}
     if cell.get("class_name") != "StackedRNNCells":
         return ["cell/vars"]
-    kinds = (str(each["class_name"]) for each in cell["config"]["cells"])
-    return [f"cell/cells/{name}/vars" for name in _unique(kinds)]
+    kinds = [str(each["class_name"]) for each in cell["config"]["cells"]]
+    return [f"cell/cells/{_group(kind, kinds[:i].count(kind))}/vars" for i, kind in enumerate(kinds)]
 
 
 def _numbered(group: Any, path: str) -> list[Array]:

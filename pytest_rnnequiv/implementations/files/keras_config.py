@@ -1,13 +1,14 @@
 """The architecture of a Keras model, of its configuration: layers by name and their options, as Keras 2 and 3 write it.
 
 Layers that do nothing at inference, such as ``Dropout``, are skipped. An ``Activation`` behind a ``Dense`` without one
-is that of the ``Dense``. What a spec cannot hold is refused in a sentence that names the layer.
+is that of the ``Dense``. A model inside of a model is its layers. What a spec cannot hold is refused in a sentence that
+names the layer; each recurrent layer can be read by itself, by its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ...cells.cell import Cell
 from ...model.layers import LAYERS, RNN, Bidirectional, Dense
 from ...model.spec import POLICIES, Layer, Spec
 from ..errors import ImplementationError
-from .model import RECURRENT_ONLY, Model, Part, model_of
+from .model import PARTS, RECURRENT_ONLY, Model, Part, by_name, model_of
 
 __all__ = ["Entry", "chain", "read"]
 
@@ -69,13 +70,19 @@ class Entry:
     name: str
     sources: list[list[str]] = field(default_factory=list)
     """The layers on which it is called, in each of its calls; empty in a Sequential."""
+    number: int = 0
+    """How many layers of its class stand before it in its model."""
+    within: tuple[Entry, ...] = ()
+    """The models in which it lies inside of the whole one, from the outermost on."""
+    refused: str = ""
+    """Why it is not read, where it is code or somebody's own."""
 
     def __str__(self) -> str:
         return self.kind if not self.name else f"{self.kind} ({self.name})"
 
 
 def _entry(record: Mapping[str, Any]) -> Entry:
-    """Read a layer's record, if it is one of Keras's own layers."""
+    """Take down what the record of a layer says, and whether it is one of Keras's own layers."""
     kind, config = str(record.get("class_name")), record.get("config")
     if not isinstance(config, Mapping):
         config = {}
@@ -86,71 +93,142 @@ def _entry(record: Mapping[str, Any]) -> Entry:
         [list(_sources(node)) for node in record.get("inbound_nodes") or ()],
     )
     if kind in CODE:
-        raise ImplementationError(f"its {entry} {CODE[kind]}")
+        return replace(entry, refused=f"its {entry} {CODE[kind]}")
     registered, module = record.get("registered_name"), record.get("module")
     if registered not in (None, kind) or str(module or "keras").partition(".")[0] not in KERAS:
-        raise ImplementationError(
-            f"its {entry} is no layer of Keras but {registered or module!r}, a class of somebody's own: what it "
-            "computes is not known, and code that a file names is not run"
+        return replace(
+            entry,
+            refused=f"its {entry} is no layer of Keras but {registered or module!r}, a class of somebody's own: what "
+            "it computes is not known, and code that a file names is not run",
         )
+    return entry
+
+
+def _checked(entries: Iterable[Entry], hint: str = "") -> None:
+    """Refuse what is code, or somebody's own."""
+    for entry in entries:
+        if entry.refused:
+            raise ImplementationError(entry.refused + hint)
+
+
+def _inner(record: Mapping[str, Any]) -> Entry:
+    """Read the record of what a layer has inside."""
+    entry = _entry(record)
+    _checked([entry])
     return entry
 
 
 # ---- the layers in their order ----
 
 
-def chain(config: Any) -> list[Entry]:
+#: Models that say their layers, by the names of their classes; the last one before Keras 2.3.
+MODELS = ("Sequential", "Functional", "Model")
+
+
+def chain(config: Any, part: Part = "whole") -> list[Entry]:
     """Return the layers of a model, each of which is called once on the one before.
 
     Parameters
     ----------
     config : mapping
         ``{"class_name": ..., "config": ...}``, as Keras writes it.
+    part : str
+        Where it is the name of a layer, that one alone, wherever it stands.
 
     Raises
     ------
     ImplementationError
         If the model says no layers, or they are no chain.
     """
+    if part not in PARTS:
+        return [_named(_all(config), part)]
+    ordered = []
+    inner = config.get("config") if isinstance(config, Mapping) else None
+    entries = list(_entries(config))
+    if part == "whole":
+        _checked(entries, f". {RECURRENT_ONLY}")
+    if isinstance(inner, Mapping) and any(entry.sources for entry in entries):
+        entries = _in_order(entries, list(_sources(inner.get("output_layers"))), _recurrent_names(config))
+    for entry in entries:
+        if entry.kind not in MODELS:
+            ordered.append(entry)
+            continue
+        ordered += _moved_into(entry, chain({"class_name": entry.kind, "config": entry.config}, part))
+    return ordered
+
+
+def _entries(config: Any) -> Iterator[Entry]:
+    """Yield the layers of a model, and the models inside as one each, in the order in which they are listed."""
     kind, inner = (config.get("class_name"), config.get("config")) if isinstance(config, Mapping) else (None, None)
     records = inner if isinstance(inner, list) else (inner or {}).get("layers")  # a list before Keras 2.3
     if not isinstance(records, list):
         raise ImplementationError(
             f"what a {kind} computes is not known: only Sequential and functional models say their layers"
         )
-    entries = [_entry(record) for record in records]
-    if not isinstance(inner, Mapping) or not any(entry.sources for entry in entries):
-        return entries
-    return _in_order(entries, list(_sources(inner.get("output_layers"))))
+    seen: dict[str, int] = {}
+    for record in records:
+        entry = _entry(record)
+        yield replace(entry, number=seen.get(entry.kind, 0))
+        seen[entry.kind] = seen.get(entry.kind, 0) + 1
 
 
-def _in_order(entries: list[Entry], ends: list[str]) -> list[Entry]:
-    """Follow a functional model from its input on."""
+def _all(config: Any) -> Iterator[Entry]:
+    """Yield all layers of a model and of those inside of it, however they are connected."""
+    for entry in _entries(config):
+        if entry.kind in MODELS:
+            yield from _moved_into(entry, _all({"class_name": entry.kind, "config": entry.config}))
+        else:
+            yield entry
+
+
+def _moved_into(model: Entry, entries: Iterable[Entry]) -> Iterator[Entry]:
+    for entry in entries:
+        yield replace(entry, within=(model, *entry.within))
+
+
+def _recurrent_names(config: Any) -> list[str]:
+    return [entry.name for entry in _all(config) if entry.kind in RECURRENT]
+
+
+def _named(entries: Iterable[Entry], name: str) -> Entry:
+    """Pick the recurrent layer of a name, given with its states where the model calls it so."""
+    layers = [entry for entry in entries if entry.kind in RECURRENT]
+    for entry in layers:
+        if entry.name == name:
+            return entry
+    names = ", ".join(entry.name for entry in layers) or "none"
+    raise ImplementationError(f"it has no recurrent layer of the name {name!r}; it has {names}")
+
+
+def _in_order(entries: list[Entry], ends: list[str], names: list[str]) -> list[Entry]:
+    """Follow a functional model from its input on; `names` are those of its recurrent layers."""
+    alone = by_name(names)
     inputs = [entry for entry in entries if entry.kind == "InputLayer"]
     if len(inputs) != 1:
-        names = ", ".join(entry.name for entry in inputs)
+        given = ", ".join(entry.name for entry in inputs)
         raise ImplementationError(
-            f"it has {len(inputs)} inputs ({names}), and a chain of layers has one: initial states, masks and second "
-            "inputs are not read off a file"
+            f"it has {len(inputs)} inputs ({given}), and a chain of layers has one: initial states, masks and second "
+            f"inputs are not read off a file{alone}"
         )
     ordered, left = inputs, [entry for entry in entries if entry.kind != "InputLayer"]
     for entry in left:
         if len(entry.sources) != 1 or len(set(entry.sources[0])) != 1:
             called = f"{len(entry.sources)} times" if len(entry.sources) != 1 else f"on {len(entry.sources[0])} tensors"
             raise ImplementationError(
-                f"its {entry} is called {called}, and in a chain each layer is called once, on the one before"
+                f"its {entry} is called {called}, and in a chain each layer is called once, on the one before{alone}"
             )
     while left:
         following = [entry for entry in left if entry.sources[0][0] == ordered[-1].name]
         if len(following) != 1:
             others = " and ".join(map(str, following)) or "nothing"
             raise ImplementationError(
-                f"behind its {ordered[-1]} comes {others}, and in a chain each layer is called once, on the one before"
+                f"behind its {ordered[-1]} comes {others}, and in a chain each layer is called once, on the one "
+                f"before{alone}"
             )
         ordered = [*ordered, following[0]]
         left.remove(following[0])
     if {*ends} - {ordered[-1].name}:
-        raise ImplementationError(f"its outputs are those of {', '.join(ends)}, and those of a chain come last")
+        raise ImplementationError(f"its outputs are those of {', '.join(ends)}, and those of a chain come last{alone}")
     return ordered
 
 
@@ -183,7 +261,8 @@ def read(
         Gives the arrays of a layer, in the order of its ``get_weights()``.
     version : str
         The Keras that wrote it; functions of one name have changed.
-    part : {"whole", "recurrent"}
+    part : str
+        ``"whole"``, ``"recurrent"``, or the name of the only layer.
 
     Raises
     ------
@@ -192,20 +271,23 @@ def read(
     """
     reader = _Reader(version)
     shape = next((entry.config.get(key) for entry in entries[:1] for key in SHAPES if entry.config.get(key)), None)
-    working = [entry for entry in entries if entry.kind not in IDLE and not reader.is_identity(entry)]
+    working = [each for each in entries if each.refused or not (each.kind in IDLE or reader.is_identity(each))]
     places = [i for i, entry in enumerate(working) if entry.kind in RECURRENT]
     if not places:
         kinds = " -> ".join(map(str, working)) or "empty"
         raise ImplementationError(f"it has no recurrent layer of {', '.join(RECURRENT)}: it is {kinds}")
     before, layers, behind = working[: places[0]], working[places[0] : places[-1] + 1], working[places[-1] + 1 :]
+    _checked(layers)
     for entry in layers:
         if entry.kind not in RECURRENT:
             raise ImplementationError(
-                f"its {entry} stands between recurrent layers, and a Spec has nothing but recurrent layers there: "
-                "check the models before and behind it, each by itself"
+                f"its {entry} stands between recurrent layers, and a Spec has nothing but recurrent layers there"
+                + by_name([each.name for each in layers if each.kind in RECURRENT])
             )
     source, options = reader.source(before, part)
     made = tuple(reader.layer(entry) for entry in layers)
+    if part not in PARTS and _given_states(layers[0], made[0]):
+        made = (_with_states(made[0]),)
     masked = options.get("source") in ("masking", "embedding with mask") and made[-1].return_sequences
     head = reader.head(behind, masked) if part == "whole" else None
     arrays = {entry: list(weights(entry)) for entry in [*source, *layers, *(head[:1] if head else ())]}
@@ -224,6 +306,19 @@ def read(
 
 
 SHAPES = ("batch_shape", "batch_input_shape")
+
+
+def _given_states(entry: Entry, layer: Layer) -> bool:
+    """Whether a model calls a layer on as many tensors more than its input as it has states."""
+    states = sum(len(direction.state_units) for direction in layer.directions)
+    return any(len(tensors) == 1 + states for tensors in entry.sources)
+
+
+def _with_states(layer: Layer) -> Layer:
+    if isinstance(layer, RNN):
+        return layer.replace(initial_state=True)
+    backward = layer.backward and layer.backward.replace(initial_state=True)
+    return layer.replace(forward=layer.forward.replace(initial_state=True), backward=backward)
 
 
 def _at(shape: Any, i: int) -> int | None:
@@ -325,7 +420,7 @@ class _Reader:
         record = entry.config["cell"]
         stacked = isinstance(record, Mapping) and record.get("class_name") == "StackedRNNCells"
         records = record["config"]["cells"] if stacked else [record]
-        cells = [_entry(each) for each in records]
+        cells = [_inner(each) for each in records]
         kinds, units, shared = [], [], set()
         for cell in cells:
             name = cell.kind.removesuffix("Cell")
@@ -346,11 +441,11 @@ class _Reader:
 
     def _bidirectional(self, entry: Entry) -> Bidirectional:
         config, without = entry.config, ("zero_output_for_mask", "go_backwards")  # the wrapper decides on both
-        forward = self._recurrent(_entry(config["layer"]), without)
+        forward = self._recurrent(_inner(config["layer"]), without)
         if config["layer"]["config"].get("go_backwards"):
             raise ImplementationError(f"its {entry} wraps a layer with go_backwards=True, which Keras refuses")
         given = config.get("backward_layer")
-        backward = forward if given is None else self._recurrent(_entry(given), without)
+        backward = forward if given is None else self._recurrent(_inner(given), without)
         return Bidirectional(forward, None if backward == forward else backward, config.get("merge_mode"))
 
     # ---- behind them ----
@@ -361,7 +456,7 @@ class _Reader:
             return None
         first, *more = behind
         distributed = first.kind == "TimeDistributed"
-        dense = _entry(first.config["layer"]) if distributed else first
+        dense = _inner(first.config["layer"]) if distributed else first
         if dense.kind != "Dense":
             what = f"a {first.kind}({dense.kind})" if distributed else f"{first}"
             raise ImplementationError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,19 +11,28 @@ import numpy.typing as npt
 from ...model.spec import Spec
 from ..errors import ImplementationError
 
-__all__ = ["PART", "RECURRENT_ONLY", "Model", "Part", "model_of", "shows_the_same"]
+__all__ = ["PARTS", "RECURRENT_ONLY", "Model", "Part", "by_name", "model_of", "other_weights", "shows_the_same"]
 
 Model = tuple[Spec, tuple[npt.NDArray[Any], ...]]
 
-#: Which layers of a model are meant: all of them, or the recurrent ones without what comes before and behind.
-Part = Literal["whole", "recurrent"]
-PART: tuple[Part, ...] = ("whole", "recurrent")
+#: Which layers of a model are meant: ``"whole"`` is all of them, ``"recurrent"`` the recurrent ones without what comes
+#: before and behind, and anything else the recurrent layer of that name, by itself.
+Part = str
+PARTS: tuple[Part, ...] = ("whole", "recurrent")
 
 #: What to do about layers that a spec cannot hold, beside the recurrent ones.
 RECURRENT_ONLY = (
     "part='recurrent' (--rnn-equiv-model-part recurrent) reads the recurrent layers, and leaves out what is before and "
     "behind them"
 )
+
+
+def by_name(names: Sequence[str], after: str = ": ") -> str:
+    """Say how one of several recurrent layers is read by itself, as the end of a sentence."""
+    if not names:
+        return ""
+    first, others = names[0], f" (it has {', '.join(names)})" if len(names) > 1 else ""
+    return f"{after}part={first!r} (--rnn-equiv-model-part {first}) reads the layer of that name by itself{others}"
 
 
 def shows_the_same(one: Spec, other: Spec) -> bool:
@@ -34,6 +43,24 @@ def shows_the_same(one: Spec, other: Spec) -> bool:
         return [spec.plain, spec.head is None, *layers, *(direction.state_units for direction in spec.directions)]
 
     return shown(one) == shown(other)
+
+
+def other_weights(model: Model, other: Model) -> list[str]:
+    """Return the names of the weights that are other numbers in another model of the same shapes, beyond a rounding.
+
+    Where all those of a part are, its name; none where all of the model are, or the shapes: then no place is told.
+    """
+    (spec, weights), shapes = model, [array.shape for array in other[1]]
+    if [array.shape for array in weights] != shapes:
+        return []
+    close = [np.allclose(a, b, 1e-6, 1e-6 * np.abs(a).max(initial=0)) for a, b in zip(weights, other[1], strict=True)]
+    of = dict[str, list[tuple[str, bool]]]()
+    for name, same in zip(spec.weight_shapes, close, strict=True):
+        of.setdefault(name.rpartition("/")[0], []).append((name, same))
+    if not any(close):
+        return []
+    alike = [(part, [name for name, same in each if not same], len(each)) for part, each in of.items()]
+    return [name for part, names, count in alike for name in ([part] if len(names) == count > 1 else names)]
 
 
 def model_of(spec: Spec, weights: Sequence[npt.NDArray[Any]]) -> Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ import numpy.typing as npt
 import onnx
 
 from ..errors import ImplementationError
-from .limits import LARGEST, beside, bounded
+from .limits import beside, bounded
 
-__all__ = ["attributes_of", "load", "moved"]
+__all__ = ["Array", "attributes_of", "load"]
 
 Array = npt.NDArray[Any]
 
@@ -71,25 +71,3 @@ def _take_in(path: str, tensor: Any) -> None:
 def attributes_of(node: Any) -> dict[str, Any]:
     """Return the attributes of a node by name."""
     return {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
-
-
-def moved(node: Any, arguments: Sequence[Array], attributes: dict[str, Any]) -> Array | None:
-    """Compute a node that only moves constants; None of any other."""
-    first = arguments[0]
-    if sum(argument.nbytes for argument in arguments) > LARGEST:
-        raise ImplementationError(f"its node {node.op_type} would put more than {LARGEST:,} bytes together")
-    axes = attributes.get("axes", arguments[1] if len(arguments) > 1 else None)
-    match node.op_type:
-        case "Identity":
-            return first
-        case "Transpose":
-            return np.transpose(first, attributes.get("perm"))
-        case "Concat":
-            return np.concatenate(arguments, attributes["axis"])
-        case "Unsqueeze" if axes is not None:
-            return np.expand_dims(first, tuple(int(axis) for axis in np.ravel(axes)))
-        case "Squeeze":
-            return np.squeeze(first, None if axes is None else tuple(int(axis) for axis in np.ravel(axes)))
-        case "Reshape" if len(arguments) > 1 and (arguments[1] != 0).all():
-            return first.reshape([int(size) for size in arguments[1]])
-    return None

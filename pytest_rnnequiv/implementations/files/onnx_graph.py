@@ -10,19 +10,19 @@ Operators: https://onnx.ai/onnx/operators/.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
 
 from ...model.layers import RNN, Bidirectional, Dense
 from ...model.layouts import from_onnx
-from ...model.spec import Layer, Spec
+from ...model.spec import Spec
 from ..errors import ImplementationError
-from .model import RECURRENT_ONLY, Model, Part, model_of
-from .onnx_data import Array, attributes_of, load, moved
+from .model import PARTS, RECURRENT_ONLY, Model, Part, by_name, model_of
+from .onnx_constants import Known
+from .onnx_data import Array, attributes_of, load
+from .onnx_parts import Graph, Recurrent, Value
 
 __all__ = ["Graph", "Recurrent", "read_onnx", "spec_of", "understood"]
 
@@ -41,88 +41,30 @@ FUNCTIONS: dict[str, tuple[str, dict[str, float]]] = {
 #: What these take where nothing is said.
 DEFAULTS = {("Elu", "alpha"): 1.0, ("LeakyRelu", "alpha"): 0.01, ("Softmax", "axis"): -1}
 
+RECURRENT = {"RNN", "GRU", "LSTM"}
+
+UNROLLED = (
+    "it has no node RNN, GRU or LSTM: its recurrence is unrolled, or in a Loop or a Scan, which can be run and not be "
+    "read"
+)
+
+#: What exporters make of ids before they are looked up: those below 0 are counted from the end, as Keras does it.
+OF_IDS: dict[str, Callable[..., Array]] = {
+    "Add": np.add,
+    "Cast": lambda a: a,
+    "Less": np.less,
+    "Mul": np.multiply,
+    "Not": np.logical_not,
+    "Where": np.where,
+}
+
 #: Nodes that change nothing.
 IDLE = ("Cast", "Dropout", "Identity")
 
-#: Nodes that make zeros of zeros.
-STILL_ZEROS = ("Cast", "Expand", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
 
-
-# ---- the graph ----
-
-
-@dataclass
-class Recurrent:
-    """A recurrent node."""
-
-    node: Any
-    layer: Layer
-    weights: list[Array]
-    sequences: bool = True
-    """Whether all steps of it go on, or only the last one."""
-
-    @property
-    def directions(self) -> int:
-        """How many it has."""
-        return len(self.layer.directions)
-
-
-@dataclass
-class Graph:
-    """What is known of a model's graph.
-
-    Attributes
-    ----------
-    x : str
-        The input.
-    axes : {"TNF", "NTF", "TN", "NT"}
-        What its axes are.
-    source : dict
-        Options of the spec about its input.
-    layers : list of Recurrent
-    head : Dense or None
-    y : str
-        The output.
-    y_axes : str
-    """
-
-    x: str
-    axes: str = ""
-    source: dict[str, Any] = field(default_factory=dict)
-    first: list[Array] = field(default_factory=list)
-    layers: list[Recurrent] = field(default_factory=list)
-    head: Dense | None = None
-    last: list[Array] = field(default_factory=list)
-    y: str = ""
-    y_axes: str = ""
-
-
-@dataclass(frozen=True)
-class _Value:
-    """A tensor on the way from the input to the output.
-
-    Attributes
-    ----------
-    axes : str
-        ``T``, ``N``, ``D``, ``F``. Of an input whose order is not known yet, ``A`` and ``B`` in the place of N and T.
-    parts : tuple of (int, int)
-        The layers and their directions that it consists of, along ``D`` or side by side; none of an input.
-    end : bool
-        Whether it is the last state of each, and not every step.
-    merged : str or None
-        How several directions were put together, where there is no ``D`` any more.
-    turned : bool
-        Whether its steps are in reverse.
-    head : bool
-        Whether it has come through the head.
-    """
-
-    axes: str
-    parts: tuple[tuple[int, int], ...] = ()
-    end: bool = False
-    merged: str | None = None
-    turned: bool = False
-    head: bool = False
+def _name(node: Any) -> str:
+    """Return what a node is asked for by: its name, or that of its first output where it has none."""
+    return str(node.name or next(name for name in node.output if name))
 
 
 def read_onnx(path: str, part: Part = "whole") -> Model:
@@ -162,29 +104,33 @@ class _Walk:
 
     def __init__(self, graph: Any, part: Part) -> None:
         self.graph, self.part = graph, part
-        self.constants: dict[str, Array] = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
-        self.values: dict[str, _Value] = {}
-        #: Tensors that are made of shapes, and those that are zeros of such a shape.
-        self.shapes: set[str] = set()
-        self.zeros: set[str] = {name for name, array in self.constants.items() if not array.any()}
-        given = [each for each in graph.input if each.name not in self.constants]
+        self.known = Known(graph)
+        self.values: dict[str, Value] = {}
+        #: What is computed of ids, by the names of the results.
+        self.of_ids: dict[str, Any] = {}
+        given = [each for each in graph.input if each.name not in self.known.constants]
         if not given:
             raise ImplementationError("it has no input")
         self.found = Graph(given[0].name)
-        self.others = {each.name for each in given[1:]}
         rank = len(given[0].type.tensor_type.shape.dim)
-        if rank not in (2, 3):
+        if part == "whole" and rank not in (2, 3):
             raise ImplementationError(
                 f"its input {given[0].name} has {rank} axes, expected (N, T, F) or (T, N, F), or two axes of whole "
                 "numbers"
             )
-        self.values[given[0].name] = _Value("ABF" if rank == 3 else "AB")
-        self.step = ""
+        if part in PARTS and rank in (2, 3):
+            self.values[given[0].name] = Value("ABF" if rank == 3 else "AB")
 
     def walked(self) -> Graph:
         for node in self.graph.node:
             self._visit(node)
         if not self.found.layers:
+            names = [_name(node) for node in self.graph.node if node.op_type in RECURRENT]
+            if not names:
+                raise ImplementationError(UNROLLED)
+            if self.part not in PARTS:
+                known = ", ".join(names)
+                raise ImplementationError(f"it has no recurrent node of the name {self.part!r}; it has {known}")
             raise ImplementationError("it has no node RNN, GRU or LSTM that is reached from its input")
         self._end()
         return self.found
@@ -193,8 +139,8 @@ class _Walk:
         """Find the output, and see that it is one of a spec."""
         outputs = [each.name for each in self.graph.output if each.name in self.values]
         last = len(self.found.layers) - 1
-        if self.part == "recurrent":
-            self._close(_Value("TNF", tuple((last, d) for d in range(self.found.layers[last].directions))), "its end")
+        if self.part != "whole":
+            self._close(Value("TNF", tuple((last, d) for d in range(self.found.layers[last].directions))), "its end")
             self.found.head, self.found.last = None, []
             return
         if not outputs:
@@ -209,19 +155,25 @@ class _Walk:
 
     def _visit(self, node: Any) -> None:
         """Take note of what a node makes."""
+        if node.op_type in RECURRENT and self._begins(node):
+            self.found.x, self.found.cut = node.input[0], True
+            self.values = {node.input[0]: Value("ABF")}
         inputs = [name for name in node.input if name]
         followed = [name for name in inputs if name in self.values]
         if not followed:
-            return self._constant(node)
-        if node.op_type == "Shape" or any(name in self.shapes for name in followed):
-            return self._made_of_shapes(node)
+            return self.known.take(node)
+        if node.op_type == "Shape":
+            return self.known.take_shape(node)
         if node.domain not in ("", "ai.onnx"):
             return self._stop(node)
-        if node.op_type in ("RNN", "GRU", "LSTM"):
+        if node.op_type in RECURRENT:
             return self._recurrent(node)
-        visit: Callable[[Any, _Value], _Value | None] | None = getattr(self, f"_{node.op_type.lower()}", None)
+        if node.op_type in OF_IDS and self.values[followed[0]].axes == "AB":
+            self.of_ids[node.output[0]], self.values[node.output[0]] = node, self.values[followed[0]]
+            return None
+        visit: Callable[[Any, Value], Value | None] | None = getattr(self, f"_{node.op_type.lower()}", None)
         if node.op_type in IDLE:
-            made: _Value | None = self.values[followed[0]]
+            made: Value | None = self.values[followed[0]]
         elif node.op_type in FUNCTIONS:
             made = self._function(node, self.values[followed[0]])
         elif visit is not None:
@@ -233,70 +185,39 @@ class _Walk:
         self.values[node.output[0]] = made
         return None
 
+    def _begins(self, node: Any) -> bool:
+        """Whether what is read begins with a recurrent node, whatever comes before it."""
+        if self.found.layers or self.part == "whole":
+            return False
+        return _name(node) == self.part if self.part not in PARTS else node.input[0] not in self.values
+
     def _stop(self, node: Any) -> None:
-        """Refuse a node; where only the recurrent ones are meant, go on without it."""
-        if self.part == "recurrent" and self.found.layers:
+        """Refuse a node; where only recurrent ones are meant, go on without it."""
+        if self.part != "whole":
             return
-        if not {"RNN", "GRU", "LSTM"} & {each.op_type for each in self.graph.node}:
-            raise ImplementationError(
-                "it has no node RNN, GRU or LSTM: its recurrence is unrolled, or in a Loop or a Scan, which can be run "
-                "and not be read"
-            )
+        if not RECURRENT & {each.op_type for each in self.graph.node}:
+            raise ImplementationError(UNROLLED)
         name = f" ({node.name})" if node.name else ""
-        hint = f": {RECURRENT_ONLY}" if self.found.layers else ""
-        raise ImplementationError(f"its node {node.op_type}{name} does what a Spec has no place for{hint}")
-
-    def _constant(self, node: Any) -> None:
-        """Compute a node of constants, if it only moves numbers; the weights of some exporters come through a few."""
-        if any(name in self.shapes for name in node.input):
-            return self._made_of_shapes(node)
-        arguments = [self.constants.get(name) for name in node.input]
-        attributes = attributes_of(node)
-        if node.op_type == "Constant":
-            value = attributes.get("value")
-            made = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else None
-            for name in ("value_float", "value_int", "value_ints", "value_floats"):
-                made = np.asarray(attributes[name]) if name in attributes else made
-        elif node.op_type == "ConstantOfShape":
-            value = attributes.get("value")
-            if value is None or not numpy_helper.to_array(value).any():
-                self.zeros.add(node.output[0])
-            return None
-        elif any(argument is None for argument in arguments):
-            if node.op_type in STILL_ZEROS and node.input[0] in self.zeros:
-                self.zeros.update(node.output)
-            return None
-        else:
-            made = moved(node, [argument for argument in arguments if argument is not None], attributes)
-        if made is not None:
-            self.constants[node.output[0]] = made
-            if not made.any():
-                self.zeros.add(node.output[0])
-        return None
-
-    def _made_of_shapes(self, node: Any) -> None:
-        """Take note of a node that computes sizes, or zeros of such a size: an exporter's initial states."""
-        zeros = node.op_type in STILL_ZEROS and node.input[0] in self.zeros
-        if node.op_type == "ConstantOfShape":
-            value = attributes_of(node).get("value")
-            zeros = value is None or not numpy_helper.to_array(value).any()
-        (self.zeros if zeros else self.shapes).update(node.output)
+        raise ImplementationError(
+            f"its node {node.op_type}{name} does what a Spec has no place for: {RECURRENT_ONLY}"
+            + by_name([_name(each) for each in self.graph.node if each.op_type in RECURRENT], "; ")
+        )
 
     # ---- axes ----
 
     def _known(self, node: Any, place: int) -> Array | None:
-        return self.constants.get(node.input[place]) if len(node.input) > place else None
+        return self.known.constants.get(node.input[place]) if len(node.input) > place else None
 
-    def _axes(self, node: Any, value: _Value) -> list[int] | None:
+    def _axes(self, node: Any, value: Value) -> list[int] | None:
         """The axes that a node names, as an attribute or as its second input."""
         said = attributes_of(node).get("axes", self._known(node, 1))
         return None if said is None else [int(axis) % len(value.axes) for axis in np.ravel(said)]
 
-    def _transpose(self, node: Any, value: _Value) -> _Value | None:
+    def _transpose(self, node: Any, value: Value) -> Value | None:
         perm = attributes_of(node).get("perm") or range(len(value.axes))[::-1]
         return replace(value, axes="".join(value.axes[i] for i in perm))
 
-    def _squeeze(self, node: Any, value: _Value) -> _Value | None:
+    def _squeeze(self, node: Any, value: Value) -> Value | None:
         axes = self._axes(node, value)
         if axes is None or [value.axes[axis] for axis in axes] not in (["D"], ["1"]):
             return None
@@ -304,7 +225,7 @@ class _Walk:
             return None
         return replace(value, axes=value.axes[: axes[0]] + value.axes[axes[0] + 1 :])
 
-    def _reshape(self, node: Any, value: _Value) -> _Value | None:
+    def _reshape(self, node: Any, value: Value) -> Value | None:
         """Follow directions that are put side by side, and shapes that stay."""
         if "D" in value.axes:
             if value.axes[-2:] != "DF":
@@ -313,10 +234,10 @@ class _Walk:
         shape = self._known(node, 1)
         return value if shape is not None and len(shape) == len(value.axes) else None
 
-    def _flatten(self, node: Any, value: _Value) -> _Value | None:
+    def _flatten(self, node: Any, value: Value) -> Value | None:
         return value if len(value.axes) == 2 else None
 
-    def _gather(self, node: Any, value: _Value) -> _Value | None:
+    def _gather(self, node: Any, value: Value) -> Value | None:
         """Follow a look-up in a table, a direction, or the last step."""
         table = self._known(node, 0)
         if table is not None:
@@ -328,11 +249,11 @@ class _Walk:
         rest = value.axes[:axis] + kept + value.axes[axis + 1 :]
         if value.axes[axis] == "D":
             return replace(value, axes=rest, parts=(value.parts[int(index.flat[0])],))
-        if value.axes[axis] == "T" and int(index.flat[0]) == -1:
-            return self._last(replace(value, axes=rest))
+        if value.axes[axis] == "T" and int(index.flat[0]) in (-1, 0):
+            return self._last(replace(value, axes=rest), at_start=int(index.flat[0]) == 0)
         return None
 
-    def _slice(self, node: Any, value: _Value) -> _Value | None:
+    def _slice(self, node: Any, value: Value) -> Value | None:
         """Follow steps that are turned round, and the last step."""
         said = [self._known(node, place) for place in range(1, len(node.input)) if node.input[place]]
         if any(each is None or each.size != 1 for each in said) or len(said) < 3:
@@ -344,23 +265,27 @@ class _Walk:
             return replace(value, turned=not value.turned)
         if value.axes[axis] == "T" and (start, step) == (-1, 1) and end > 2**30:
             return self._last(replace(value, axes=rest))
+        if value.axes[axis] == "T" and (start, end, step) == (0, 1, 1):
+            return self._last(replace(value, axes=rest), at_start=True)
         if value.axes[axis] == "D" and step == 1 and end - start == 1:
             return replace(value, parts=(value.parts[start],))
         return None
 
-    def _last(self, value: _Value) -> _Value | None:
-        """Take the last step: the last state of a layer that runs forward, and no end of one that runs back."""
-        layer = self.found.layers[value.parts[0][0]].layer if value.parts else None
-        if layer is None or value.turned or value.head:
+    def _last(self, value: Value, at_start: bool = False) -> Value | None:
+        """Take the last step in time, or the first: where a direction ends that runs forward, or backward."""
+        if not value.parts or value.head:
             return None
-        if isinstance(layer, Bidirectional) or layer.go_backwards:
+        backward = {self.found.layers[i].layer.directions[d].go_backwards for i, d in value.parts}
+        if backward == {at_start != value.turned}:
+            return replace(value, end=True, turned=False)
+        if not at_start and True in backward:
             raise ImplementationError(
                 "it takes the last step of what was read backwards, which is the first state there and not the last: a "
                 f"Spec has none such; h_n holds the last states of both directions. {RECURRENT_ONLY}"
             )
-        return replace(value, end=True)
+        return None
 
-    def _concat(self, node: Any, value: _Value) -> _Value | None:
+    def _concat(self, node: Any, value: Value) -> Value | None:
         """Follow directions side by side, and the last states of several layers."""
         if not all(name in self.values for name in node.input):
             return None
@@ -379,21 +304,21 @@ class _Walk:
 
     # ---- sums and products ----
 
-    def _add(self, node: Any, value: _Value) -> _Value | None:
+    def _add(self, node: Any, value: Value) -> Value | None:
         return self._merged(node, "sum") or self._bias(node, value)
 
-    def _mul(self, node: Any, value: _Value) -> _Value | None:
-        half = next((self.constants[name] for name in node.input if name in self.constants), None)
+    def _mul(self, node: Any, value: Value) -> Value | None:
+        half = next((self.known.constants[name] for name in node.input if name in self.known.constants), None)
         if half is not None and value.merged == "sum" and (half == 0.5).all():
             return replace(value, merged="ave")
         return self._merged(node, "mul")
 
-    def _div(self, node: Any, value: _Value) -> _Value | None:
+    def _div(self, node: Any, value: Value) -> Value | None:
         two = self._known(node, 1)
         halved = value.merged == "sum" and two is not None and bool((two == 2).all())
         return replace(value, merged="ave") if halved else None
 
-    def _merged(self, node: Any, mode: str) -> _Value | None:
+    def _merged(self, node: Any, mode: str) -> Value | None:
         """Put two directions together."""
         if not all(name in self.values for name in node.input):
             return None
@@ -404,11 +329,11 @@ class _Walk:
             return None
         return replace(one, parts=tuple(sorted(parts)), merged=mode)
 
-    def _matmul(self, node: Any, value: _Value) -> _Value | None:
+    def _matmul(self, node: Any, value: Value) -> Value | None:
         kernel = self._known(node, 1)
         return None if kernel is None or kernel.ndim != 2 else self._dense(node, value, kernel, None)
 
-    def _gemm(self, node: Any, value: _Value) -> _Value | None:
+    def _gemm(self, node: Any, value: Value) -> Value | None:
         attributes, kernel = attributes_of(node), self._known(node, 1)
         plain = all(attributes.get(name, 1.0) == 1.0 for name in ("alpha", "beta")) and not attributes.get("transA")
         bias = self._known(node, 2)
@@ -416,7 +341,7 @@ class _Walk:
             return None
         return self._dense(node, value, kernel.T if attributes.get("transB") else kernel, bias)
 
-    def _dense(self, node: Any, value: _Value, kernel: Array, bias: Array | None) -> _Value | None:
+    def _dense(self, node: Any, value: Value, kernel: Array, bias: Array | None) -> Value | None:
         if value.head or not value.parts:
             return None
         self._close(value, f"the input of its {node.op_type}")
@@ -424,9 +349,9 @@ class _Walk:
         self.found.last = [np.array(kernel), *([] if bias is None else [bias.reshape(-1)])]
         return replace(value, head=True)
 
-    def _bias(self, node: Any, value: _Value) -> _Value | None:
+    def _bias(self, node: Any, value: Value) -> Value | None:
         """Add the bias of the head."""
-        bias = next((self.constants[name] for name in node.input if name in self.constants), None)
+        bias = next((self.known.constants[name] for name in node.input if name in self.known.constants), None)
         head = self.found.head
         if (
             head is None
@@ -439,7 +364,7 @@ class _Walk:
         self.found.head, self.found.last = Dense(head.K), [*self.found.last, bias.reshape(-1)]
         return value
 
-    def _function(self, node: Any, value: _Value) -> _Value | None:
+    def _function(self, node: Any, value: Value) -> Value | None:
         name, wanted = FUNCTIONS[node.op_type]
         attributes = attributes_of(node)
         for key, expected in wanted.items():
@@ -455,16 +380,30 @@ class _Walk:
 
     # ---- layers ----
 
-    def _embedding(self, node: Any, table: Array, value: _Value) -> _Value | None:
+    def _embedding(self, node: Any, table: Array, value: Value) -> Value | None:
         if table.ndim != 2 or value.parts or self.found.layers or attributes_of(node).get("axis", 0):
+            return None
+        ids = np.arange(len(table))
+        if not np.array_equal(self._ids(node.input[1], ids), ids):
             return None
         self.found.source = {"source": "embedding", "vocabulary": table.shape[0], "D": table.shape[1]}
         self.found.first = [table]
         return replace(value, axes=f"{value.axes}F")
 
+    def _ids(self, name: str, ids: Array) -> Array:
+        """Compute what a tensor is where the input is these ids."""
+        known = {each: array for each, array in self.known.constants.items() if array.size == 1}
+        known[self.found.x] = ids
+        for output, node in self.of_ids.items():  # in their order
+            if all(each in known for each in node.input):
+                known[output] = OF_IDS[node.op_type](*(known[each] for each in node.input))
+        return known.get(name, ids[:0])
+
     def _recurrent(self, node: Any) -> None:
         """Read a recurrent node."""
         names = [*node.input, *[""] * 8][:8]
+        if self.part not in PARTS and _name(node) != self.part:
+            return None
         x, attributes, what = self.values.get(names[0]), attributes_of(node), f"its node {node.op_type}"
         if x is None or x.head:
             return self._stop(node)
@@ -484,11 +423,11 @@ class _Walk:
         if lengths:
             raise ImplementationError(f"{what} takes sequence_lens, and a Spec that is read off a file has no lengths")
         for name in states:
-            if name not in self.zeros:
+            if name not in self.known.zeros:
                 raise ImplementationError(
                     f"{what} takes an initial state, {name}, that is not zeros: that is not read off a file"
                 )
-        arrays = [None if not name else self.constants.get(name) for name in (*names[1:4], names[7])]
+        arrays = [None if not name else self.known.constants.get(name) for name in (*names[1:4], names[7])]
         missing = [name for name, array in zip((*names[1:4], names[7]), arrays, strict=True) if name and array is None]
         if missing or arrays[0] is None or arrays[1] is None:
             raise ImplementationError(f"{what} has weights that are no numbers of the file: {', '.join(missing)}")
@@ -500,13 +439,13 @@ class _Walk:
         self.found.layers.append(Recurrent(node, layer, weights))
         parts = tuple((i, d) for d in range(len(layer.directions)))
         outputs = [*node.output, "", ""]
-        self.values[outputs[0]] = _Value("NTDF" if attributes.get("layout") else "TDNF", parts)
+        self.values[outputs[0]] = Value("NTDF" if attributes.get("layout") else "TDNF", parts)
         ends = "NDF" if attributes.get("layout") else "DNF"
-        self.values[outputs[1]] = _Value(ends, parts, end=True)
+        self.values[outputs[1]] = Value(ends, parts, end=True)
         self.values.pop("", None)
         return None
 
-    def _close(self, value: _Value, where: str, sequences: bool | None = None) -> None:
+    def _close(self, value: Value, where: str, sequences: bool | None = None) -> None:
         """See that a tensor is the whole output of the last layer, and say so of the layer."""
         i = len(self.found.layers) - 1
         recurrent = self.found.layers[i]

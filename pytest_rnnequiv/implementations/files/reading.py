@@ -9,7 +9,7 @@ from importlib import import_module
 from .._quiet import quiet_import
 from ..errors import ImplementationError
 from .limits import bounded, told
-from .model import PART, Model, Part
+from .model import Model, Part
 from .saved_model import is_saved_model
 
 __all__ = ["READERS", "Reader", "read_model"]
@@ -44,6 +44,7 @@ READERS: dict[str, Reader] = {
     ".pt": Reader("state_dict", "read_torch", "torch", "torch"),
     ".pth": Reader("state_dict", "read_torch", "torch", "torch"),
     ".safetensors": Reader("state_dict", "read_safetensors"),
+    ".tflite": Reader("tflite_graph", "read_tflite"),
 }
 
 #: What reads the directory of a SavedModel.
@@ -57,9 +58,9 @@ def read_model(file: str | os.PathLike[str], part: Part = "whole") -> Model:
     ----------
     file : path
         Its suffix says what it is: one of :data:`READERS`.
-    part : {"whole", "recurrent"}
-        ``"recurrent"`` leaves out what is not recurrent before and behind the recurrent layers, which a spec may have
-        no place for.
+    part : str
+        ``"whole"``; ``"recurrent"`` leaves out what is not recurrent before and behind the recurrent layers, which a
+        spec may have no place for; the name of a recurrent layer reads that one by itself, wherever it stands.
 
     Returns
     -------
@@ -73,8 +74,8 @@ def read_model(file: str | os.PathLike[str], part: Part = "whole") -> Model:
         possible.
     """
     path = os.fspath(file)
-    if part not in PART:
-        raise ValueError(f"part must be one of {', '.join(PART)}, not {part!r}")
+    if not isinstance(part, str) or not part:
+        raise ValueError(f"part must be 'whole', 'recurrent' or the name of a recurrent layer, not {part!r}")
     with told(path):
         reader = READERS.get(os.path.splitext(path)[1].lower())
         if os.path.isdir(path) and is_saved_model(path):
@@ -86,11 +87,6 @@ def read_model(file: str | os.PathLike[str], part: Part = "whole") -> Model:
                     f"it is a directory and no SavedModel: {expected}, or the directory of a SavedModel"
                 )
             bounded(path)
-            if path.lower().endswith(".tflite"):
-                raise ImplementationError(
-                    "a .tflite file is run and not read, by pytest-rnnequiv[litert]: say which model it was made of, "
-                    "as --rnn-equiv-model FILE --rnn-equiv-impl model.tflite"
-                )
             raise ImplementationError(f"its suffix says nothing that is known: {expected}")
         if reader.needs:
             try:

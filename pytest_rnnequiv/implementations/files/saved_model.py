@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,13 +58,18 @@ def read_saved_model(path: str, part: Part = "whole") -> Model:
     if "root" not in nodes or "class_name" not in nodes["root"]:
         raise ImplementationError(f"its {METADATA} names no model")
     root = nodes["root"]
-    named = {said.get("name"): place for place, said in nodes.items() if place.count(".") == 1}
     checkpoint = _Checkpoint(path)
 
     def weights(entry: Entry) -> list[Array]:
-        return checkpoint.variables(named[entry.name].partition(".")[2]) if entry.name in named else []
+        place = "root"
+        for each in (*entry.within, entry):
+            inside = (at for at in nodes if at.rpartition(".")[0] == place and nodes[at].get("name") == each.name)
+            if (found := next(inside, None)) is None:
+                return []
+            place = found
+        return checkpoint.variables(place.split(".")[1:])
 
-    entries = chain({"class_name": root["class_name"], "config": root["config"]})
+    entries = chain({"class_name": root["class_name"], "config": root["config"]}, part)
     return read(entries, weights, str(root.get("keras_version", "2")), part)
 
 
@@ -128,12 +133,13 @@ class _Checkpoint:
         graph.ParseFromString(self._reader.get_tensor(OBJECTS))
         self._nodes = graph.nodes
 
-    def variables(self, place: str) -> list[Array]:
+    def variables(self, place: Sequence[str]) -> list[Array]:
         """Return the variables of a layer, in the order of its weights."""
-        layer = self._child(self._nodes[0], place)
-        kept = None if layer is None else self._child(layer, "variables")
+        kept = self._nodes[0]
+        for name in (*place, "variables"):
+            kept = None if kept is None else self._child(kept, name)
         if kept is None:
-            raise ImplementationError(f"its checkpoint has no variables of {place}")
+            raise ImplementationError(f"its checkpoint has no variables of {'.'.join(place)}")
         children = sorted((int(each.local_name), each.node_id) for each in kept.children)
         keys = [value.checkpoint_key for _, i in children for value in self._nodes[i].attributes if value.name == VALUE]
         return [np.asarray(self._reader.get_tensor(key)) for key in keys]

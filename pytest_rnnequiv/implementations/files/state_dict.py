@@ -24,7 +24,7 @@ from ...model.layouts import from_torch
 from ...model.spec import Layer, Spec
 from ..errors import ImplementationError
 from .limits import LARGEST_TEXT, bounded, seen_zip
-from .model import RECURRENT_ONLY, Model, Part, model_of
+from .model import PARTS, RECURRENT_ONLY, Model, Part, model_of
 
 __all__ = ["model_of_state", "read_safetensors", "read_torch"]
 
@@ -122,6 +122,12 @@ def model_of_state(state: Mapping[str, Array], part: Part = "whole") -> Model:
         raise ImplementationError(
             f"it has no weights of nn.RNN, GRU or LSTM (weight_ih_l0, ...); it has {', '.join(state) or 'none'}"
         )
+    if part not in PARTS:
+        names_of = {prefix.rstrip("."): prefix for prefix in prefixes}
+        if part not in names_of:
+            known = ", ".join(name or "one without a name" for name in names_of)
+            raise ImplementationError(f"it has no recurrent module of the name {part!r}; it has {known}")
+        prefixes = [names_of[part]]
     layers: list[Layer] = []
     weights: list[Array] = []
     for prefix in prefixes:
