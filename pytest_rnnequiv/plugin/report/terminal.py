@@ -25,8 +25,9 @@ from typing import Literal, NamedTuple
 import pytest
 
 from pytest_rnnequiv import tally
-from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, GIVEN, Settings, to_check
+from pytest_rnnequiv.plugin import GIVEN, to_check
 from pytest_rnnequiv.plugin.report import Entry, Ledger, matrix
+from pytest_rnnequiv.plugin.settings import DEFAULT_IMPLEMENTATION, Settings
 from pytest_rnnequiv.tally import Tally
 from pytest_rnnequiv.wording import wrapped
 
