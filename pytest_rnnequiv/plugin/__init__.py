@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -205,11 +206,14 @@ def pytest_runtest_makereport(
     tally = sys.modules.get("pytest_rnnequiv.tally")
     if tally is not None:
         tally.close(item, call)
+    began = time.perf_counter()
     report = yield
     if call.excinfo is not None and "pytest_rnnequiv.failures.assertion" in sys.modules:
         from pytest_rnnequiv.plugin.report import evidence
 
         evidence.keep(item, settings(item.config).report, call.excinfo.value, report)
+        if tally is not None:
+            tally.told(report.user_properties, time.perf_counter() - began)
     return report
 
 

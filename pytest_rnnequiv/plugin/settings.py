@@ -236,6 +236,14 @@ class Settings:
         ),
     )
 
+    durations: bool = field(
+        default=False,
+        metadata=_option(
+            "--rnn-equiv-durations",
+            "Say where the time of each check went: drawing, building, tracing, running, judging, telling.",
+            ini=False,
+        ),
+    )
     listing: bool = field(
         default=False,
         metadata=_option(

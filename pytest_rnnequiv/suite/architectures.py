@@ -90,13 +90,14 @@ def _some(activations: tuple[str, ...]) -> tuple[str, ...]:
 def draw_networks(port: Port, data: Data, most: int) -> list[Case]:
     """Draw cases of an architecture that the port supports, and in which Keras is not known to be wrong."""
     need(port, bool(port.supports.options) and port.fixed is None, "declares no options of layers")
-    with budget().paused():  # choosing those of a pool takes seconds
+    with budget().paused(), tally.spending("draw"):  # choosing those of a pool takes seconds
         pool = architecture_pool(**pool_for(port))
     if isinstance(data, Opening):
         cases = [_opened(port, data)]
     else:
         N, T = (_ends(port, letter) for letter in "NT")
-        cases = data.draw(packs(max_size=most, spec=pool, N=N, T=T), label="cases")
+        with tally.spending("draw"):
+            cases = data.draw(packs(max_size=most, spec=pool, N=N, T=T), label="cases")
         assume(cases[0].spec.dtype in port.supports.dtypes)
     cases = [heeding(case, port.supports) for case in cases]
     steer(port, data, cases)  # in a pool, only shrinking comes by one in which Keras is known to be wrong

@@ -381,7 +381,8 @@ def _judged(
     """
     each = _looked_at(port, cases, answers)
     for seen in [[*each]] if at_once else ([one] for one in each):
-        verdicts = iter(judge_observations([one for one in seen if isinstance(one, Observation)], port.precision))
+        with tally.spending("judge"):
+            verdicts = iter(judge_observations([one for one in seen if isinstance(one, Observation)], port.precision))
         for one in seen:
             yield (one, next(verdicts)) if isinstance(one, Observation) else (None, one)
 
@@ -419,7 +420,7 @@ def _observe(port: Port, case: Case, first: Any) -> Observation:
     runs = max(len(case.spec.layers), *(call.T for call in case.calls))
     if runs * pace(port) > budget().seconds:  # no time for a run on every prefix
         return Observation.of(case, first)
-    with patience(port):
+    with patience(port), tally.spending("judge"):  # what it shows decides what is asked next
         return port.observe(case, first)
 
 
@@ -443,6 +444,10 @@ def _failure(
     told = verdict
 
     def explained() -> Diagnosis:
+        with tally.spending("report"):
+            return explanation()
+
+    def explanation() -> Diagnosis:
         return replace(named(), probed=lambda: probed(port, case))
 
     def named() -> Diagnosis:

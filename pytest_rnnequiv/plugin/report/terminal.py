@@ -26,7 +26,7 @@ import pytest
 
 from pytest_rnnequiv import tally
 from pytest_rnnequiv.plugin import GIVEN, to_check
-from pytest_rnnequiv.plugin.report import Entry, Ledger, matrix
+from pytest_rnnequiv.plugin.report import Entry, Ledger, durations, matrix
 from pytest_rnnequiv.plugin.settings import DEFAULT_IMPLEMENTATION, Settings
 from pytest_rnnequiv.tally import Tally
 from pytest_rnnequiv.wording import wrapped
@@ -234,6 +234,10 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
             if reporter.verbosity > 0:
                 _write_coverage(reporter, _sum(ledger.counted).covered)
                 _write_matrix(reporter, ledger)
+    if settings.durations:
+        reporter.write_line("")
+        for line in durations.lines(ledger):
+            reporter.write_line(line)
     for remark in remarks:
         _write_wrapped(reporter, remark.text, remark.markup)
 
