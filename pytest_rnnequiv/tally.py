@@ -143,6 +143,9 @@ class Tally:
         What was judged, by features of the cases; those that an implementation does not declare are left out.
     newest
         How many cases were conclusive when an option, or a pair of options, last came for the first time in a check.
+    news
+        How many cases were conclusive when the last new pair of options, option, activation or size was seen, by that
+        word.
     met
         The options and pairs that came since that check began. The selfcheck has one tally for many checks.
     """
@@ -162,7 +165,9 @@ class Tally:
     covered: dict[tuple[str, str], int] = field(default_factory=dict)
     features: dict[str, Feature] = field(default_factory=dict)
     newest: int = field(default=0, compare=False)
+    news: dict[str, int] = field(default_factory=dict)
     met: set[tuple[str, str]] = field(default_factory=set, compare=False, repr=False)
+    sizes: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def inconclusive(self) -> int:
@@ -204,7 +209,15 @@ class Tally:
             if cases and pair not in self.met:
                 self.met.add(pair)
                 self.newest = self.conclusive
+                kind = "pair" if pair[0] != pair[1] else "activation" if "activation=" in pair[0] else "option"
+                self.news[kind] = self.conclusive
             self.covered[pair] = self.covered.get(pair, 0) + cases
+
+    def meet(self, **sizes: int) -> None:
+        """Take note of the sizes of a case."""
+        if not self.sizes.issuperset(sizes.items()):
+            self.sizes.update(sizes.items())
+            self.news["size"] = self.conclusive
 
     def feature(self, name: str, status: str = "", error_over_bound: float = 0.0) -> None:
         """Count a judged case for a feature; without a status, that there may be some."""
@@ -231,6 +244,8 @@ class Tally:
         self.declined += other.declined
         self.worst_error_over_bound = max(self.worst_error_over_bound, other.worst_error_over_bound)
         self.seconds += other.seconds
+        for kind, cases in other.news.items():
+            self.news[kind] = max(self.news.get(kind, 0), cases)
         for part, seconds in other.spent.items():
             self.spent[part] = self.spent.get(part, 0.0) + seconds
         self.notes += (note for note in other.notes if note not in self.notes)
@@ -248,6 +263,7 @@ class Tally:
             ("seconds", self.seconds),
         ]
         properties += ((f"way.{way}", cases) for way, cases in self.way.items())
+        properties += ((f"news.{kind}", cases) for kind, cases in self.news.items())
         properties += ((f"spent.{part}", seconds) for part, seconds in self.spent.items())
         properties += ((f"version.{name}", version) for name, version in self.versions.items())
         properties += ((f"fact.{name}", fact) for name, fact in self.facts.items())
@@ -270,6 +286,8 @@ class Tally:
             kind, _, rest = name.removeprefix(PREFIX).partition(".")
             if kind == "way":
                 tally.way[rest] = value
+            elif kind == "news":
+                tally.news[rest] = value
             elif kind == "spent":
                 tally.spent[rest] = value
             elif kind == "version":

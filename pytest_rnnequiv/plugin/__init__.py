@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_rnnequiv.run_state import RunState
 
 __all__ = [
+    "ALLOTTING",
     "GIVEN",
     "_rnn_equiv_port",
     "build_gru",
@@ -45,6 +46,8 @@ __all__ = [
 
 GIVEN: pytest.StashKey[Given] = pytest.StashKey()
 """The model and the inputs that the options name; set where they name any."""
+ALLOTTING = "rnn_equiv_allotting"
+"""The name of the plugin that gives checks their parts of a budget, and of a shard."""
 _RUN: pytest.StashKey[RunState] = pytest.StashKey()
 
 
@@ -118,6 +121,11 @@ def _start(config: pytest.Config, chosen: Settings) -> None:
 
         config.pluginmanager.register(KnownFailures.read(chosen.known_failures), "rnn_equiv_known_failures")
     config.pluginmanager.register(SuiteCollection(config, chosen), "rnn_equiv_collection")
+    if chosen.budget is not None or chosen.shard is not None:
+        from pytest_rnnequiv.plugin.allotting import Allotting
+
+        workers = int(getattr(config, "workerinput", {}).get("workercount", 0))
+        config.pluginmanager.register(Allotting(chosen.budget, chosen.shard, workers), ALLOTTING)
     config.pluginmanager.register(TerminalReport(config, chosen), "rnn_equiv_terminal")
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "SUITE_FILE",
     "ModelFile",
     "Settings",
+    "Shard",
     "SourceFile",
     "add_options",
     "settings",
@@ -77,6 +78,36 @@ class ModelFile(NamedTuple):
     """An implementation that is a model file: ``model.onnx``."""
 
     path: Path
+
+
+def _budget(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"{text!r} is no number of seconds above 0, such as 600.")
+    return seconds
+
+
+class Shard(NamedTuple):
+    """A part of a run: of `of` parts the one with a number, from 1 on."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+def _shard(text: str) -> Shard:
+    number, slash, of = text.partition("/")
+    if not (slash and number.isascii() and number.isdigit() and of.isascii() and of.isdigit()):
+        raise ValueError(f"{text!r} is no part of a run; write I/N, such as 3/64 for the third of 64.")
+    shard = Shard(int(number), int(of))
+    if not 1 <= shard.number <= shard.of:
+        raise ValueError(f"{text!r} is no part of a run: I must be 1 at least, and N at most.")
+    return shard
 
 
 def _part(text: str) -> str:
@@ -198,6 +229,27 @@ class Settings:
             metavar="PROFILE",
             parse=_profile,
             implies=True,
+        ),
+    )
+    budget: float | None = field(
+        default=None,
+        metadata=_option(
+            "--rnn-equiv-budget",
+            "Spend about so many seconds, on what there is most to see of, in the place of what the profile takes.",
+            metavar="SECONDS",
+            parse=_budget,
+            implies=True,
+        ),
+    )
+    shard: Shard | None = field(
+        default=None,
+        metadata=_option(
+            "--rnn-equiv-shard",
+            "Do the I-th of N parts of the suite: no two have anything in common, and all of them are the whole.",
+            metavar="I/N",
+            parse=_shard,
+            implies=True,
+            ini=False,
         ),
     )
     require_implementation: bool = field(

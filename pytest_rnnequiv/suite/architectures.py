@@ -120,7 +120,7 @@ def _opened(port: Port, data: Opening) -> Case:
     return generic_case(spec, shape.N, shape.T, calls=2 if spec.stateful else 1, seed=1 + data.number)
 
 
-@check(examples=500, share=7.5, everywhere=True, openings=8)
+@check(examples=500, share=7.5, everywhere=True, openings=8, members=True)
 def test_networks(port: Port, data: Data) -> None:
     """Stacks, both directions, masks, states, dtypes and all options, judged layer by layer."""
     cases = draw_networks(port, data, 2 if port.secondary else 16)

@@ -361,7 +361,9 @@ def verify(port: Port, cases: Sequence[Case]) -> None:
         if verdict is None:
             tally.current().declined += 1
             continue
-        tally.current().record(verdict)
+        counted = tally.current()
+        counted.record(verdict)
+        counted.meet(**_sizes(case))
         features.count(case, verdict)
         if verdict.different:
             failure = _failure(port, observation, case, verdict, spent)
@@ -369,6 +371,12 @@ def verify(port: Port, cases: Sequence[Case]) -> None:
             spent.failures[key] = failure
             fail(failure)
         asking_again.remember(port, case, right=verdict.equivalent)
+
+
+def _sizes(case: Case) -> dict[str, int]:
+    """Return the sizes of a case by their letters; units and outputs of the notebook's model only."""
+    call, spec = case.calls[0], case.spec
+    return {"N": call.N, "T": call.T, "D": spec.D} | ({"M": case.M, "K": case.K} if spec.plain else {})
 
 
 def _judged(

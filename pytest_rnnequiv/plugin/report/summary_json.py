@@ -122,6 +122,7 @@ def _numbers(entry: Entry) -> dict[str, Any]:
             # JSON has no infinity: an answer that was no number, or none at all
             "worst_error_over_bound": worst if math.isfinite(worst) else "infinite",
             "seconds": round(tally.seconds, 3),
+            "news": dict(tally.news),
             "spent": {part: round(seconds, 3) for part, seconds in tally.spent.items()},
             "judged_by": dict(tally.way),
         }
