@@ -95,6 +95,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config.stash[LEDGER] = ledger = Ledger()
     config.pluginmanager.register(ledger, "rnn_equiv_ledger")
     chosen = settings(config)
+    ledger.partial = chosen.shard is not None
     if chosen.enabled:
         _start(config, chosen)
     if _reports(config, chosen):
@@ -176,7 +177,7 @@ def _begin_report(chosen: Settings) -> None:
 
     assert chosen.report is not None
     try:
-        directory.begin(chosen.profile, chosen.report)
+        directory.begin(chosen.profile, chosen.report, str(chosen.shard or ""))
     except OSError as error:
         raise pytest.UsageError(f"--rnn-equiv-report: {chosen.report} cannot be written: {error}") from None
 
@@ -239,7 +240,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     stopped = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
     ledger.interrupted = bool(stopped or session.shouldstop or session.shouldfail)
     if chosen.report is not None:
-        _write_report(ledger, chosen.profile, chosen.report)
+        _write_report(ledger, chosen, chosen.report)
     if not _is_green(ledger, chosen) and session.exitstatus in (
         pytest.ExitCode.OK,
         pytest.ExitCode.NO_TESTS_COLLECTED,
@@ -247,11 +248,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def _write_report(ledger: Ledger, profile: str, place: Path) -> None:
+def _write_report(ledger: Ledger, chosen: Settings, place: Path) -> None:
     from pytest_rnnequiv.plugin.report import directory
 
     try:
-        directory.write(ledger, profile, place)
+        directory.write(ledger, chosen.profile, place, str(chosen.shard or ""))
     except OSError as error:  # a disk that is full by now must not cost the table and the failures
         ledger.problems.append(f"the report could not be written: {error}")
 

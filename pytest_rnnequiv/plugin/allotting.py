@@ -8,7 +8,7 @@ leaves over goes to those behind it. So the checks with most to see come last.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 
 import pytest
 
@@ -53,7 +53,8 @@ class Allotting:
         """Leave out what other shards do, and put last what takes what is left of a budget (pytest hook)."""
         if self.shard is not None:
             weights = {item.nodeid: _weight(item) for item in items if _is_ours(item)}
-            self._parts = divided(weights, self.shard)
+            divisible = {item.nodeid for item in items if (check := _check(item)) is not None and check.examples}
+            self._parts = divided(weights, self.shard, divisible)
             others = [item for item in items if item.nodeid in weights and item.nodeid not in self._parts]
             if others:
                 items[:] = [item for item in items if item not in others]
@@ -90,15 +91,15 @@ class Allotting:
         return left * own / (own + behind)
 
 
-def divided(weights: dict[str, float], shard: Shard) -> dict[str, Shard]:
+def divided(weights: dict[str, float], shard: Shard, divisible: Collection[str]) -> dict[str, Shard]:
     """Return what a shard does: node ids, and which part of the cases of each.
 
-    What weighs more than an N-th of all is in each shard, with an N-th of its cases. The others go, the heaviest first,
-    to the shard that has least. It depends on the node ids alone, so it is the same on every machine.
+    What draws cases and weighs more than an N-th of all is in each shard, with an N-th of its cases. The others go, the
+    heaviest first, to the shard that has least. It depends on the node ids alone, so it is the same on every machine.
     """
     order = sorted(weights, key=lambda nodeid: (-weights[nodeid], nodeid))
     fair = sum(weights.values()) / shard.of
-    parts = {nodeid: shard for nodeid in order if shard.of > 1 and weights[nodeid] > fair}
+    parts = {nodeid: shard for nodeid in order if shard.of > 1 and nodeid in divisible and weights[nodeid] > fair}
     loads = [0.0] * shard.of
     for nodeid in order:
         if nodeid not in parts:

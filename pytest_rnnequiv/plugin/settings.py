@@ -345,7 +345,7 @@ def _read(config: pytest.Config, option: Field[Any]) -> Any:
         parsed = tuple(map(parse, value)) if isinstance(value, list) else parse(value)
     except ValueError as error:
         raise pytest.UsageError(f"{source}: {error}") from None
-    if isinstance(parsed, tuple):
+    if isinstance(value, list):
         return tuple(_placed(each, base) for each in parsed)
     return _placed(parsed, base)
 

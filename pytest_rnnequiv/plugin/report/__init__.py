@@ -70,6 +70,8 @@ class Ledger:
     ----------
     interrupted : bool
         Whether the run did not come to its end.
+    partial : bool
+        Whether it is a shard of a larger one.
     problems : list of str
         What went wrong around the run, and must be told.
     """
@@ -77,6 +79,7 @@ class Ledger:
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], Entry] = {}
         self.interrupted = False
+        self.partial = False
         self.problems: list[str] = []
 
     @property
@@ -188,7 +191,7 @@ class Ledger:
 
     def showing_nothing(self) -> dict[str, list[Entry]]:
         """Return the implementations of which the suite has shown nothing at all, and has not said so by a failure."""
-        if self.interrupted:  # nobody knows what would have come
+        if self.interrupted or self.partial:  # nobody knows what would have come, or comes elsewhere
             return {}
         checks = self.by_implementation([entry for entry in self.entries if entry.check])
         return {

@@ -16,13 +16,13 @@ from . import Entry, Ledger, matrix
 if TYPE_CHECKING:
     from ...failures.story import Story
 
-__all__ = ["FORMAT", "summary", "text", "verdicts_by_implementation"]
+__all__ = ["FORMAT", "favourable", "summary", "text", "verdicts_by_implementation"]
 
 FORMAT = 1
 """The version of the format: it grows when a program that reads the file would have to be changed."""
 
 
-def summary(ledger: Ledger, profile: str) -> dict[str, Any]:
+def summary(ledger: Ledger, profile: str, shard: str = "") -> dict[str, Any]:
     """Return the summary as plain data: per implementation its verdict and its versions, and per check its numbers."""
     implementations: dict[str, Any] = {}
     for label, (entries, verdict) in verdicts_by_implementation(ledger).items():
@@ -45,6 +45,7 @@ def summary(ledger: Ledger, profile: str) -> dict[str, Any]:
         "format": FORMAT,
         "interrupted": ledger.interrupted,
         "profile": profile,
+        "shards": [shard] if shard else [],
         "versions": {"pytest-rnnequiv": __version__, "python": platform.python_version()},
         "platform": platform.platform(),
         "implementations": implementations,
@@ -98,9 +99,14 @@ def _verdict(label: str, entries: list[Entry], found: list[Story]) -> dict[str, 
         from ...failures.story import summed_up
 
         return {"status": "different", "sentence": summed_up(label, found), "reasons": reasons}
-    cases = f"{conclusive:,} conclusive {'case' if conclusive == 1 else 'cases'}"
     if failed:
         return {"status": "failed", "sentence": f"{label} failed: {len(failed)} of {len(entries)}", "reasons": []}
+    return favourable(label, conclusive)
+
+
+def favourable(label: str, conclusive: int) -> dict[str, Any]:
+    """Return the verdict of an implementation of which nothing failed, by the number of its conclusive cases."""
+    cases = f"{conclusive:,} conclusive {'case' if conclusive == 1 else 'cases'}"
     if not conclusive:
         return {"status": "inconclusive", "sentence": f"nothing was shown of {label}", "reasons": []}
     return {"status": "equivalent", "sentence": f"{label} is the recurrence in {cases}", "reasons": []}
