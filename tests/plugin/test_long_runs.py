@@ -35,6 +35,12 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     monkeypatch.delenv("CI", raising=False)  # Hypothesis keeps nothing there
     pytester.makepyprojecttoml('[tool.pytest.ini_options]\npythonpath = ["."]')
     pytester.makepyfile(port=PORT)
+    pytester.makeconftest(
+        """
+        from hypothesis import Phase, settings
+        settings.register_profile("found", phases=[Phase.reuse, Phase.generate])
+        """
+    )
     return pytester
 
 
@@ -47,7 +53,7 @@ def test_killed_while_shrinking_the_next_run_begins_with_what_failed(
 ) -> None:
     monkeypatch.setenv("SLOW", "1")
     run = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *COMMAND, "--hypothesis-seed=0"],
+        [sys.executable, "-m", "pytest", *COMMAND, "--rnn-equiv-profile=thorough"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -59,7 +65,7 @@ def test_killed_while_shrinking_the_next_run_begins_with_what_failed(
     run.wait()
     monkeypatch.delenv("SLOW")
     (project.path / "calls.txt").unlink()
-    project.runpytest_subprocess(*COMMAND, "--hypothesis-seed=1").assert_outcomes(failed=1)
+    project.runpytest_subprocess(*COMMAND, "--hypothesis-profile=found").assert_outcomes(failed=1)
     assert (project.path / "calls.txt").read_text(encoding="utf-8").startswith("wrong")
     # what another version may have left there
     for each in entries(project.path):
