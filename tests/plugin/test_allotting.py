@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_rnnequiv.plugin import allotting
 from pytest_rnnequiv.plugin.allotting import divided
 from pytest_rnnequiv.plugin.settings import Shard
 
@@ -85,15 +88,39 @@ def test_a_shard_of_which_everything_is_skipped_is_not_red(project: pytest.Pytes
         assert result.ret in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
-def test_a_budget_gives_the_most_to_what_has_most_to_show(project: pytest.Pytester) -> None:
+def test_a_budget_leaves_to_the_end_what_has_most_to_show(project: pytest.Pytester) -> None:
     arguments = ("--rnn-equiv-impl", "right:run", "-v", "--rnn-equiv-budget", "4", "--rnn-equiv-durations")
     result = project.runpytest(*arguments, "-k", "equal_sizes or recurrence or notebook or masks")
     result.assert_outcomes(passed=3, skipped=1)
     result.stdout.fnmatch_lines(["rnn-equiv: *profile quick, budget 4.0s", "*test_recurrence*100%*"])
     result.stdout.fnmatch_lines(["seconds *draw *build *trace *run *judge *report *other *all", "  recurrence *"])
     result.stdout.fnmatch_lines(["recurrence[[]right:run]: the last new size after * of * conclusive cases"])
-    cases = dict(re.findall(r"^  (\w+) +(\d+) ", result.stdout.str(), re.MULTILINE))
-    assert int(cases["recurrence"]) > int(cases["equal_sizes"])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_one_check_leaves_goes_to_those_behind_it(monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    now = 100.0
+    monkeypatch.setattr(allotting, "time", SimpleNamespace(perf_counter=lambda: now))
+    given = allotting.Allotting(60.0, None, workers)
+    names = ("test_law_signs_go_through", "test_nan", "test_recurrence")
+    items: list[Any] = [SimpleNamespace(nodeid=name, originalname=name) for name in names]
+    weights = [allotting._weight(item) for item in items]
+    given._todo = dict(zip(names, weights, strict=True))
+    now += 10.0  # loading
+    first = given._seconds(items[0])
+    assert first == pytest.approx(50.0 * weights[0] / sum(weights) * max(workers, 1))
+    now += 1.0  # of its seconds
+    second = given._seconds(items[1])
+    now += 1.0
+    third = given._seconds(items[2])
+    if workers:
+        assert second == pytest.approx(50.0 * workers * weights[1] / sum(weights))
+        assert third == 48.0  # no more than there is
+    else:
+        assert second == pytest.approx(49.0 * weights[1] / sum(weights[1:]))
+        assert third == 48.0
+    now += 100.0
+    assert given.left == 0.0
 
 
 @pytest.mark.parametrize(
