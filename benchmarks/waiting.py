@@ -7,7 +7,8 @@ run is ``pytest --rnn-equiv`` in an empty folder. With ``--before``, a checkout 
 one of that build, right before or after; the table has the medians.
 
 The checks may spend so many seconds of the clock on the wall: on a machine that is busy with something else they see
-fewer cases.
+fewer cases. With ``--by-cpu`` these are seconds of the processor, so that both builds see as much as on a quiet
+machine; that holds for what runs in pytest's own process, as Keras does.
 """
 
 from __future__ import annotations
@@ -30,6 +31,16 @@ ROOT = Path(__file__).resolve().parents[1]
 PORT = ROOT / "examples" / "numpy_loop"
 
 
+#: A plugin of pytest's: budgets of checks by the clock of the process.
+BY_CPU = """
+import time, types
+
+def pytest_sessionstart():
+    from pytest_rnnequiv.suite import verification
+    verification.time = types.SimpleNamespace(perf_counter=time.process_time)
+"""
+
+
 class Run(NamedTuple):
     """One run of the suite."""
 
@@ -43,13 +54,14 @@ class Run(NamedTuple):
     """Pairs of options of which a case was judged."""
 
 
-def wait(what: str, profile: str, checkout: Path) -> Run:
+def wait(what: str, profile: str, checkout: Path, by_cpu: bool = False) -> Run:
     """Run the suite once."""
     with tempfile.TemporaryDirectory() as empty:
         folder = Path(empty)
-        own = {"PYTHONPATH": str(checkout), "HYPOTHESIS_STORAGE_DIRECTORY": f"{empty}/none"}
+        (folder / "by_cpu.py").write_text(BY_CPU)
+        own = {"PYTHONPATH": os.pathsep.join([str(checkout), empty]), "HYPOTHESIS_STORAGE_DIRECTORY": f"{empty}/none"}
         command = [sys.executable, "-m", "pytest", "-v", "--rnn-equiv", "--rnn-equiv-profile", profile, "--rootdir=."]
-        command += ["-p", "no:cacheprovider", "--rnn-equiv-report", "report"]
+        command += ["-p", "no:cacheprovider", "--rnn-equiv-report", "report", *(["-p", "by_cpu"] if by_cpu else [])]
         if what == "port":
             for each in ("conftest.py", "my_rnn.py"):
                 shutil.copy(PORT / each, folder)
@@ -79,6 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--before", type=Path, help="a checkout of the build to compare with")
     parser.add_argument("--pairs", type=int, default=1, help="how many runs of each")
+    parser.add_argument("--by-cpu", action="store_true", help="count the time of checks in seconds of the processor")
     parser.add_argument("runs", nargs="*", metavar="WHAT/PROFILE", default=["keras/quick", "port/quick"])
     given = parser.parse_args()
     builds = {"now": ROOT} | ({"before": given.before.resolve()} if given.before else {})
@@ -89,7 +102,7 @@ def main() -> None:
         seen: dict[str, list[Run]] = {which: [] for which in builds}
         for number in range(given.pairs):
             for which in list(builds) if number % 2 else reversed(builds):
-                seen[which].append(wait(what, profile, builds[which]))
+                seen[which].append(wait(what, profile, builds[which], given.by_cpu))
         for which, runs in seen.items():
             seconds, cpu, *counts = (statistics.median(column) for column in zip(*runs, strict=True))
             print(f"| {run} | {which} | {seconds:.1f} | {cpu:.1f} | {' | '.join(f'{n:.0f}' for n in counts)} |")

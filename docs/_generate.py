@@ -19,9 +19,9 @@ from pytest_rnnequiv.divergences.keras import DIVERGENCES, UPCOMING, WAYS, Diver
 from pytest_rnnequiv.failures.script import script
 from pytest_rnnequiv.implementations.registry import BUILT_IN
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, Mistake
-from pytest_rnnequiv.plugin import Settings
 from pytest_rnnequiv.plugin.listing import declared
 from pytest_rnnequiv.plugin.report import summary_json
+from pytest_rnnequiv.plugin.settings import Settings
 from pytest_rnnequiv.suite.registry import PROFILES
 
 

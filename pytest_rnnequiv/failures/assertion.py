@@ -47,6 +47,8 @@ class EquivalenceError(AssertionError):
         Whether it is the model that users build which failed, and not the one that shows its states.
     beside : tuple of EquivalenceError
         Other ways in which the same check failed: one for each activation, or each cell.
+    untold : bool
+        Whether nobody is going to look at it: what is known to be wrong, and was shown.
     """
 
     how: str = ""
@@ -55,6 +57,7 @@ class EquivalenceError(AssertionError):
     known: Diagnosis | None = None
     as_built: bool = False
     beside: tuple[EquivalenceError, ...] = ()
+    untold: bool = False
 
     def __init__(
         self,
@@ -96,8 +99,9 @@ class EquivalenceError(AssertionError):
         return self._diagnosis
 
     def leave_unexplained(self) -> None:
-        """Have no diagnosis: it takes seconds, and nobody is going to read it."""
+        """Have no diagnosis, and leave no evidence if it was expected: it takes time, and nobody is going to look."""
         self._explained = self._diagnosis = None
+        self.untold = True
 
     @property
     def brief(self) -> str:

@@ -23,10 +23,12 @@ from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import tally
 from ..arithmetic.activations import ACTIVATIONS, activation
 from ..arithmetic.precision import Precision
 from ..cells import CELLS
@@ -327,6 +329,10 @@ class KerasPredict(KerasImplementation):
     name = "keras-predict"
     declared = replace(KerasImplementation.declared, dtypes=tuple(policy for policy in POLICIES if policy != "float64"))
 
+    def __init__(self) -> None:
+        #: The shapes that each model was asked about.
+        self._compiled = WeakKeyDictionary[Built, set[tuple[tuple[int, ...], ...]]]()
+
     def _refuse(self, case: Case) -> None:
         super()._refuse(case)
         _, keras = load()
@@ -342,8 +348,13 @@ class KerasPredict(KerasImplementation):
             return super()._run(case, everything)
 
     def _ask(self, built: Built, entered: list[Any]) -> Any:
+        # Keras compiles for each shape anew
+        shapes = tuple(np.shape(each) for each in entered)
+        new = shapes not in self._compiled.setdefault(built, set())
+        self._compiled[built].add(shapes)
         # one batch: a stateful layer has one state for each of its samples
-        return built.model.predict(one_or_all(entered), batch_size=len(entered[0]), verbose=0)
+        with tally.spending("trace" if new else "run"):
+            return built.model.predict(one_or_all(entered), batch_size=len(entered[0]), verbose=0)
 
 
 class KerasGraph(KerasImplementation):

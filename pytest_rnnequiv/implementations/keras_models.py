@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import tally
 from ..model.case import Call, Case
 from ..model.spec import Spec
 from ..model.trajectory import ShownLayer, Trajectory
@@ -133,6 +134,11 @@ def build(spec: Spec, everything: bool = True) -> Built:
 
 @lru_cache(maxsize=KEPT)
 def _build(spec: Spec, everything: bool) -> Built:
+    with tally.spending("build"):
+        return _made(spec, everything)
+
+
+def _made(spec: Spec, everything: bool) -> Built:
     described, states = parts(spec, spec.dtype), states_of(spec)
     _, keras = load()
     entered = {name: each.make(keras) for name, each in inputs(spec).items()}
@@ -180,6 +186,8 @@ class Graph:
         self.built, self.tf = built, tf
         #: How many cases it was asked about.
         self.asked = 0
+        #: Which of its forms were traced.
+        self.traced = set[str]()
         model = built.model
         single, one = (model.inputs, self._called) if built.spec.stateful else self.function()
         types = tuple(output.dtype for output in model.outputs)
@@ -231,13 +239,20 @@ class Graph:
             return [self.run(case) for case in cases]
         self.asked += len(cases)
         arguments = ([*case.weights, *given(case.calls[0])] for case in cases)
-        with retracing():
+        with retracing(), self._spending("pack"):
             shown = self.pack(*self._tensors([np.stack(column) for column in zip(*arguments, strict=True)]))
         columns = [a.numpy() for a in shown]
         return [self.built.trajectory([column[i] for column in columns], {}) for i in range(len(cases))]
 
     def _ask(self, arguments: Sequence[Any]) -> Any:
-        return self.one(*self._tensors(arguments))
+        with self._spending("one"):
+            return self.one(*self._tensors(arguments))
+
+    def _spending(self, form: str) -> tally.spending:
+        """Charge the first call of a form, in which it is traced, to that."""
+        new = form not in self.traced
+        self.traced.add(form)
+        return tally.spending("trace" if new else "run")
 
     def _tensors(self, arrays: Sequence[Any]) -> list[Any]:
         return [enter(array) for enter, array in zip(self._entered, arrays, strict=True)]

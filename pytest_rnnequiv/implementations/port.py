@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from .. import tally
 from ..arithmetic.precision import Precision
 from ..cells.cell import Cell
 from ..judging.observing import Asking, Observation, observe
@@ -193,7 +194,9 @@ class Port:
         if self._splits(case):
             return Trajectory.of_calls([self.run(case.replace(calls=(call,))) for call in case.calls])
         self.calls += 1
-        return Trajectory.of(self.runner.run(case), case.spec.two_outputs)
+        with tally.spending("run"):
+            shown = self.runner.run(case)
+        return Trajectory.of(shown, case.spec.two_outputs)
 
     def _splits(self, case: Case) -> bool:
         return len(case.calls) > 1 and "stateful" not in self.supports.options
@@ -209,7 +212,8 @@ class Port:
         if any(map(self._splits, cases)):
             return [self.run(case) for case in cases]
         self.calls += len(cases)
-        return list(self.runner.run_many(cases))
+        with tally.spending("run"):
+            return list(self.runner.run_many(cases))
 
     def keep_to(self, cells: Sequence[str]) -> str:
         """Ask it about some cells only; without names, about all that it declares.

@@ -31,7 +31,8 @@ import pytest
 from _pytest.fixtures import FixtureFunctionMarker, getfixturemarker
 
 from pytest_rnnequiv import tally
-from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, GIVEN, SUITE_FILE, Settings
+from pytest_rnnequiv.plugin import GIVEN
+from pytest_rnnequiv.plugin.settings import DEFAULT_IMPLEMENTATION, SUITE_FILE, Settings
 from pytest_rnnequiv.wording import did_you_mean
 
 __all__ = ["OVERRIDE", "SUITE_MODULE", "RnnEquiv", "Suite", "SuiteCollection", "SuiteId", "parse_suite_id"]

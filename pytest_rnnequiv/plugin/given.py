@@ -11,7 +11,7 @@ from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.files import Model, read_model
 from pytest_rnnequiv.implementations.files.recorded import recorded_cases
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.plugin import Settings
+from pytest_rnnequiv.plugin.settings import Settings
 
 __all__ = ["Given", "give", "read_given"]
 

@@ -22,9 +22,10 @@ from ..suite import selfcheck
 from ..suite.architectures import divergences, show_divergence
 from ..suite.checks import CHECKS
 from ..suite.registry import PROFILES, running
-from . import GIVEN, settings
+from . import GIVEN
 from .given import give
 from .report.terminal import progress
+from .settings import settings
 
 __all__ = ["configure"]
 

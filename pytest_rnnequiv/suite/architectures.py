@@ -90,13 +90,14 @@ def _some(activations: tuple[str, ...]) -> tuple[str, ...]:
 def draw_networks(port: Port, data: Data, most: int) -> list[Case]:
     """Draw cases of an architecture that the port supports, and in which Keras is not known to be wrong."""
     need(port, bool(port.supports.options) and port.fixed is None, "declares no options of layers")
-    with budget().paused():  # choosing those of a pool takes seconds
+    with budget().paused(), tally.spending("draw"):  # choosing those of a pool takes seconds
         pool = architecture_pool(**pool_for(port))
     if isinstance(data, Opening):
         cases = [_opened(port, data)]
     else:
         N, T = (_ends(port, letter) for letter in "NT")
-        cases = data.draw(packs(max_size=most, spec=pool, N=N, T=T), label="cases")
+        with tally.spending("draw"):
+            cases = data.draw(packs(max_size=most, spec=pool, N=N, T=T), label="cases")
         assume(cases[0].spec.dtype in port.supports.dtypes)
     cases = [heeding(case, port.supports) for case in cases]
     steer(port, data, cases)  # in a pool, only shrinking comes by one in which Keras is known to be wrong
@@ -119,7 +120,7 @@ def _opened(port: Port, data: Opening) -> Case:
     return generic_case(spec, shape.N, shape.T, calls=2 if spec.stateful else 1, seed=1 + data.number)
 
 
-@check(examples=500, share=7.5, everywhere=True, openings=8)
+@check(examples=500, share=7.5, everywhere=True, openings=8, members=True)
 def test_networks(port: Port, data: Data) -> None:
     """Stacks, both directions, masks, states, dtypes and all options, judged layer by layer."""
     cases = draw_networks(port, data, 2 if port.secondary else 16)

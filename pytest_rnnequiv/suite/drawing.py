@@ -123,11 +123,12 @@ def draw_pack(port: Port, data: Data, *, most: int = 16, **wanted: Any) -> list[
         wanted.setdefault("cell", supports.kinds[0])
         known = known_of_plain(port, **{name: wanted[name] for name in _OF_PLAIN if name in wanted})
         need(port, not known, f"is known to be wrong there: {known}")
-    pack = (
-        _opened(port, data, most, options, wanted)
-        if isinstance(data, Opening)
-        else _drawn(port, data, most, options, wanted)
-    )
+    with tally.spending("draw"):
+        pack = (
+            _opened(port, data, most, options, wanted)
+            if isinstance(data, Opening)
+            else _drawn(port, data, most, options, wanted)
+        )
     pack = [heeding(case, supports) for case in pack]
     steer(port, data, pack)
     return pack

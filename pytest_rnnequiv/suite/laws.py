@@ -223,7 +223,9 @@ def _compared(port: Port, found: Relation, first: Sequence[Numbers]) -> Iterator
             case = case.replace(h0=state)
             start = final.bound.expected[:, -1], final.bound.radius[:, -1]
         before = _asked(port, case, other.like, start)
-        yield replace(other, case=case), compare(other, first, before, precision)
+        with tally.spending("judge"):
+            verdict = compare(other, first, before, precision)
+        yield replace(other, case=case), verdict
 
 
 def _asked(port: Port, case: Case, like: Case | None = None, start: Start | None = None) -> list[Numbers]:
@@ -231,7 +233,8 @@ def _asked(port: Port, case: Case, like: Case | None = None, start: Start | None
     __tracebackhide__ = True
     shown = answer(port, case)
     try:
-        return numbers(case, shown, port.precision, like=like, start=start)
+        with tally.spending("judge"):
+            return numbers(case, shown, port.precision, like=like, start=start)
     except BadAnswer as problem:
         sentence = str(problem)
     return no_answer(port, case, sentence)
@@ -343,7 +346,8 @@ def _case_of(specs: list[Spec], law: Law, port: Port, data: Data) -> Case:
     else:
         N = spec.N or choose(data, range(ranges["N"][0], ranges["N"][1] + 1), "N")
         T = choose(data, range(ranges["T"][0], ranges["T"][1] + 1), "T")
-        case = data.draw(rnn.cases(spec=spec, N=N, T=T, calls=1), label="case")
+        with tally.spending("draw"):
+            case = data.draw(rnn.cases(spec=spec, N=N, T=T, calls=1), label="case")
     steer(port, data, [case])
     return heeding(case, port.supports)
 

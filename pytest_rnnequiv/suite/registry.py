@@ -36,6 +36,7 @@ from ..implementations.port import Port
 from ..implementations.registry import BUILT_IN, runs_file
 from ..run_state import state
 from . import told_before
+from .allotment import allotted
 from .verification import (
     LEAST,
     Budget,
@@ -50,6 +51,7 @@ from .verification import (
 
 __all__ = [
     "CHECKS",
+    "FIXED",
     "PROFILES",
     "Check",
     "Data",
@@ -123,6 +125,9 @@ class NothingShown(Failed):
     """A check that judged cases, of which none was conclusive."""
 
 
+#: What a check that draws nothing weighs, or one known divergence, beside a check with a share of 1.
+FIXED = 0.25
+
 #: Examples of one run of Hypothesis. It remembers all of them; a long check is several runs, with a seed for each.
 ROUND = 500
 
@@ -143,6 +148,7 @@ class Check:
         openings: int = 1,
         models: str = "",
         recorded: bool = False,
+        members: bool = False,
     ) -> None:
         self.function = function
         self.examples = examples
@@ -152,6 +158,14 @@ class Check:
         self.openings = openings
         self.models = models
         self.recorded = recorded
+        self.members = members
+
+    def weight(self, name: str) -> float:
+        """Its part of the time of a run, on an implementation of that name."""
+        runtime = BUILT_IN.get(name)
+        if not self.examples:
+            return FIXED
+        return min(self.share, 0.5) if runtime and runtime.secondary else self.share
 
     def applies_to(self, names: list[str]) -> list[str]:
         """Choose the implementations that the check is for."""
@@ -212,15 +226,23 @@ class Check:
         introduce(port)
         if port.fixed is not None and not (port.fixed[0].plain or self.models == "any"):
             pytest.skip(f"it is about the notebook's model, and the one that is meant is {port.fixed[0]}")
-        share = min(self.share, 0.5) if port.secondary else self.share
-        enough = max(LEAST[0][1], self.examples * profile.factor)
-        spent = open_budget(share * profile.seconds, min(enough, profile.secondary) if port.secondary else enough)
+        spent = open_budget(*self._limits(profile, port))
         try:
             self._looked_for(port, runs, spent)
         except Exception as raised:
             _remember(port, spent, [*errors_in(raised)])
             raise
         _see_that_something_was_shown(port, spent)
+
+    def _limits(self, profile: Profile, port: Port) -> tuple[float, float]:
+        """Return the seconds that a check may spend, and how many conclusive cases are enough."""
+        given = allotted()
+        if given.seconds is not None:
+            thorough = self.examples * PROFILES["thorough"].factor / given.shards
+            return given.seconds, max(LEAST[0][1], thorough) if given.bounded else float("inf")
+        share = min(self.share, 0.5) if port.secondary else self.share
+        enough = max(LEAST[0][1], self.examples * profile.factor / given.shards)
+        return share * profile.seconds / given.shards, min(enough, profile.secondary) if port.secondary else enough
 
     def _looked_for(self, port: Port, runs: _Runs, spent: Budget) -> None:
         """Look for a failure, and make it smaller."""
@@ -268,8 +290,8 @@ class Check:
         """Ask the openings, and return the first failure."""
         spent.opening = True
         try:
-            for number in range(1 if port.secondary else self.openings):
-                if spent.exhausted:
+            for number in self._openings(port):
+                if spent.exhausted or (number >= self.openings and spent.over):
                     break
                 try:
                     self.function(port, Opening(number))
@@ -283,14 +305,23 @@ class Check:
             spent.opening = False
         return None
 
+    def _openings(self, port: Port) -> range:
+        """Number the openings of this check: with a budget, one for each member of its pool."""
+        given, count = allotted(), 1 if port.secondary else self.openings
+        if given.seconds is not None and self.members:
+            count = max(count, running().networks)
+        return range(given.shard - 1, count, given.shards)
+
     def _drawn(self, port: Port, runs: _Runs, spent: Budget) -> None:
         """Have Hypothesis draw its examples, in several runs if there are many."""
         __tracebackhide__ = True
-        left, number = runs.settings["max_examples"], 0
+        given = allotted()
+        left: float = runs.settings["max_examples"]
+        left, number = left if given.seconds is None else float("inf"), 0
         while left > 0 and Phase.generate in runs.phases and not spent.over:
             # at first no more than may be enough: what Hypothesis ends itself, it has statistics of
-            examples = min(left, ROUND) if number else max(1, int(min(left, ROUND, spent.wanted)))
-            runs.start(port, examples, but=Phase.reuse, number=number)
+            examples = int(min(left, ROUND)) if number else max(1, int(min(left, ROUND, spent.wanted)))
+            runs.start(port, examples, but=Phase.reuse, number=number, shard=given.shard)
             left, number = left - examples, number + 1
 
 
@@ -320,13 +351,14 @@ class _Runs:
         phases: list[Phase] = self.settings["phases"]
         return phases
 
-    def start(self, port: Port, examples: int, *, but: Phase, number: int = 0) -> None:
+    def start(self, port: Port, examples: int, *, but: Phase, number: int = 0, shard: int = 1) -> None:
         """Make one run, without one of the phases."""
         __tracebackhide__ = True
         phases = [phase for phase in self.phases if phase is not but]
         drawing = self._given()
-        if number or self.derived:  # before the settings, or it would take the database away
-            drawing = hypothesis.seed(f"{self.seed}, run {number}")(drawing)
+        if number or shard > 1 or self.derived:  # before the settings, or it would take the database away
+            run = f"run {number}" if shard == 1 else f"run {number} of shard {shard}"
+            drawing = hypothesis.seed(f"{self.seed}, {run}")(drawing)
         settings(**self.settings | {"max_examples": examples, "phases": phases})(drawing)(port=port)
 
     def known_to_pytest(self, whole: Callable[..., None]) -> Callable[..., None]:
@@ -421,6 +453,7 @@ def check(
     openings: int = 1,
     models: str = "",
     recorded: bool = False,
+    members: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a check.
 
@@ -440,10 +473,14 @@ def check(
         The models that it can be asked about where one is given, with its weights.
     recorded : bool
         Whether it is about recorded inputs, and nothing without them.
+    members : bool
+        Whether openings may be as many as architectures of a pool, each of another one.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        CHECKS[function.__name__] = Check(function, examples, share, everywhere, keras, openings, models, recorded)
+        CHECKS[function.__name__] = Check(
+            function, examples, share, everywhere, keras, openings, models, recorded, members
+        )
         return function
 
     return register

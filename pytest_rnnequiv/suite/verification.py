@@ -363,7 +363,9 @@ def verify(port: Port, cases: Sequence[Case]) -> None:
             continue
         if observation is not None:
             verdict = sight.decided(port, observation, verdict)
-        tally.current().record(verdict)
+        counted = tally.current()
+        counted.record(verdict)
+        counted.meet(**_sizes(case))
         features.count(case, verdict)
         if observation is not None and verdict.inconclusive:
             _note_what_would_help(observation, port)
@@ -384,6 +386,12 @@ def _note_what_would_help(seen: Observation, port: Port) -> None:
         would[what] = would.get(what, 0) + 1
 
 
+def _sizes(case: Case) -> dict[str, int]:
+    """Return the sizes of a case by their letters; units and outputs of the notebook's model only."""
+    call, spec = case.calls[0], case.spec
+    return {"N": call.N, "T": call.T, "D": spec.D} | ({"M": case.M, "K": case.K} if spec.plain else {})
+
+
 def _judged(
     port: Port, cases: Sequence[Case], answers: Sequence[Any], *, at_once: bool
 ) -> Iterator[tuple[Observation | None, Verdict | None]]:
@@ -394,7 +402,8 @@ def _judged(
     """
     each = _looked_at(port, cases, answers)
     for seen in [[*each]] if at_once else ([one] for one in each):
-        verdicts = iter(judge_observations([one for one in seen if isinstance(one, Observation)], port.precision))
+        with tally.spending("judge"):
+            verdicts = iter(judge_observations([one for one in seen if isinstance(one, Observation)], port.precision))
         for one in seen:
             yield (one, next(verdicts)) if isinstance(one, Observation) else (None, one)
 
@@ -432,7 +441,7 @@ def _observe(port: Port, case: Case, first: Any) -> Observation:
     runs = max(len(case.spec.layers), *(call.T for call in case.calls))
     if runs * pace(port) > budget().seconds:  # no time for a run on every prefix
         return Observation.of(case, first)
-    with patience(port):
+    with patience(port), tally.spending("judge"):  # what it shows decides what is asked next
         return port.observe(case, first)
 
 
@@ -456,6 +465,10 @@ def _failure(
     told = verdict
 
     def explained() -> Diagnosis:
+        with tally.spending("report"):
+            return explanation()
+
+    def explanation() -> Diagnosis:
         return replace(named(), probed=lambda: probed(port, case))
 
     def named() -> Diagnosis:

@@ -17,7 +17,7 @@ from pytest_rnnequiv.implementations.answering import PortFailure
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.files.recorded import recorded_cases
 from pytest_rnnequiv.implementations.registry import FILES, resolve
-from pytest_rnnequiv.plugin import MODEL_SUFFIXES
+from pytest_rnnequiv.plugin.settings import MODEL_SUFFIXES
 from pytest_rnnequiv.suite.probing import of_its_file
 
 STACK = Spec(3, (GRU(4, return_sequences=True), GRU(4, return_sequences=True)), Dense(2))

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.registry import check_available, importable
-from pytest_rnnequiv.plugin import Settings, SourceFile, _implementation, _placed, settings
+from pytest_rnnequiv.plugin.settings import Settings, SourceFile, _implementation, _placed, settings
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -320,6 +320,27 @@ class TestNothingCanBeWritten:
         )
         assert not list((project.path / "out/failures").glob("*"))  # half a file is worse than none
 
+    @pytest.mark.parametrize("expected", [True, False])
+    def test_what_is_known_to_fail_leaves_none(self, project: pytest.Pytester, expected: bool) -> None:
+        project.makepyfile(
+            f"""
+            import numpy as np
+            import pytest
+            from pytest_rnnequiv import EquivalenceError, Spec, assert_equivalent
+            from pytest_rnnequiv.strategies import generic_case
+
+            @pytest.mark.xfail(condition={expected}, reason="known")
+            def test_known():
+                try:
+                    assert_equivalent(generic_case(Spec.simple(2, 3, 2), 1, 2), np.zeros((1, 2)))
+                except EquivalenceError as failure:
+                    failure.leave_unexplained()
+                    raise
+            """
+        )
+        project.runpytest_inprocess("--rnn-equiv-report", "out", "-k", "test_known")
+        assert bool(list(project.path.glob("out/failures/*.npz"))) is not expected
+
     def test_whatever_else_goes_wrong_there(self, project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
         def broken(*_: object) -> str:
             raise RuntimeError("out of ink")

@@ -56,6 +56,7 @@ def test_nothing_heavy_is_imported_without_the_flag(project: Project, args: list
         "pytest_rnnequiv.plugin.fixtures",
         "pytest_rnnequiv.plugin",
         "pytest_rnnequiv.plugin.report",
+        "pytest_rnnequiv.plugin.settings",
         "pytest_rnnequiv.run_state",
     }
 

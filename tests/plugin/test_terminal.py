@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from pytest_rnnequiv import tally
-from pytest_rnnequiv.plugin import Settings
 from pytest_rnnequiv.plugin.report import Entry, Ledger
 from pytest_rnnequiv.plugin.report.terminal import _remarks
+from pytest_rnnequiv.plugin.settings import Settings
 from pytest_rnnequiv.tally import Tally
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_rnnequiv.cells import CELLS
 from pytest_rnnequiv.mistakes.catalogue import by_name
-from pytest_rnnequiv.plugin import CELL_NAMES
+from pytest_rnnequiv.plugin.settings import CELL_NAMES
 
 GATES = """
 import numpy as np

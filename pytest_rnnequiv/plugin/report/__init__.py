@@ -70,6 +70,8 @@ class Ledger:
     ----------
     interrupted : bool
         Whether the run did not come to its end.
+    partial : bool
+        Whether it is a shard of a larger one.
     problems : list of str
         What went wrong around the run, and must be told.
     least : float
@@ -80,6 +82,7 @@ class Ledger:
         self.least = least
         self._entries: dict[tuple[str, str], Entry] = {}
         self.interrupted = False
+        self.partial = False
         self.problems: list[str] = []
 
     @property
@@ -194,7 +197,7 @@ class Ledger:
 
         Those that have failed have said so.
         """
-        if self.interrupted:  # nobody knows what would have come
+        if self.interrupted or self.partial:  # nobody knows what would have come, or comes elsewhere
             return {}
         checks = self.by_implementation([entry for entry in self.entries if entry.check])
         quiet = {label: each for label, each in checks.items() if not any(entry.outcome == "failed" for entry in each)}

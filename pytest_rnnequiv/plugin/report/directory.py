@@ -20,7 +20,7 @@ _WRITTEN = ".written"
 """The file in it that names the evidence: what a user keeps there is not ours to delete."""
 
 
-def begin(profile: str, directory: Path) -> None:
+def begin(profile: str, directory: Path, shard: str = "") -> None:
     """Make the directory of a report, take away the evidence of earlier runs, and say that this one is not over.
 
     So what a run leaves behind that is killed says so too.
@@ -36,7 +36,7 @@ def begin(profile: str, directory: Path) -> None:
         _forget(failures)
     unfinished = Ledger()
     unfinished.interrupted = True
-    write(unfinished, profile, directory)
+    write(unfinished, profile, directory, shard)
 
 
 def _forget(failures: Path) -> None:
@@ -65,7 +65,7 @@ def take_down(failures: Path, files: list[Path]) -> None:
         written.writelines(f"{file.name}\n" for file in files)
 
 
-def write(ledger: Ledger, profile: str, directory: Path) -> None:
+def write(ledger: Ledger, profile: str, directory: Path, shard: str = "") -> None:
     """Write all files of a report into a directory, which is made if need be.
 
     Raises
@@ -76,7 +76,7 @@ def write(ledger: Ledger, profile: str, directory: Path) -> None:
     from . import badge, page, summary_json
 
     directory.mkdir(parents=True, exist_ok=True)
-    summary = summary_json.summary(ledger, profile)
+    summary = summary_json.summary(ledger, profile, shard)
     for name, text in (
         ("summary.json", summary_json.text(summary)),
         ("badge.json", badge.text(summary)),

@@ -75,6 +75,8 @@ def keep(item: pytest.Item, chosen: Path | None, error: BaseException, report: A
         if ours and (why := getattr(error, "not_asked", "")):
             _say(report, [(without_a_case(why), why, [])])
         return
+    if hasattr(report, "wasxfail") and all(each.untold for each in found):
+        return
     if ours:
         with contextlib.suppress(Exception):  # then the report is long
             shorten(report, found[0])

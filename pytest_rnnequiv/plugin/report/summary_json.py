@@ -16,13 +16,13 @@ from . import Entry, Ledger, matrix, summed
 if TYPE_CHECKING:
     from ...failures.story import Story
 
-__all__ = ["FORMAT", "summary", "text", "verdicts_by_implementation"]
+__all__ = ["FORMAT", "favourable", "summary", "text", "verdicts_by_implementation"]
 
 FORMAT = 1
 """The version of the format: it grows when a program that reads the file would have to be changed."""
 
 
-def summary(ledger: Ledger, profile: str) -> dict[str, Any]:
+def summary(ledger: Ledger, profile: str, shard: str = "") -> dict[str, Any]:
     """Return the summary as plain data: per implementation its verdict and its versions, and per check its numbers."""
     implementations: dict[str, Any] = {}
     for label, (entries, verdict) in verdicts_by_implementation(ledger).items():
@@ -47,6 +47,7 @@ def summary(ledger: Ledger, profile: str) -> dict[str, Any]:
         "format": FORMAT,
         "interrupted": ledger.interrupted,
         "profile": profile,
+        "shards": [shard] if shard else [],
         "versions": {"pytest-rnnequiv": __version__, "python": platform.python_version()},
         "platform": platform.platform(),
         "implementations": implementations,
@@ -100,11 +101,16 @@ def _verdict(label: str, entries: list[Entry], found: list[Story], too_little: s
         from ...failures.story import summed_up
 
         return {"status": "different", "sentence": summed_up(label, found), "reasons": reasons}
-    cases = f"{conclusive:,} conclusive {'case' if conclusive == 1 else 'cases'}"
     if failed:
         return {"status": "failed", "sentence": f"{label} failed: {len(failed)} of {len(entries)}", "reasons": []}
     if too_little:
         return {"status": "inconclusive", "sentence": f"too little was shown of {label}: {too_little}", "reasons": []}
+    return favourable(label, conclusive)
+
+
+def favourable(label: str, conclusive: int) -> dict[str, Any]:
+    """Return the verdict of an implementation of which nothing failed, by the number of its conclusive cases."""
+    cases = f"{conclusive:,} conclusive {'case' if conclusive == 1 else 'cases'}"
     if not conclusive:
         return {"status": "inconclusive", "sentence": f"nothing was shown of {label}", "reasons": []}
     return {"status": "equivalent", "sentence": f"{label} is the recurrence in {cases}", "reasons": []}
@@ -126,6 +132,8 @@ def _numbers(entry: Entry) -> dict[str, Any]:
             # JSON has no infinity: an answer that was no number, or none at all
             "worst_error_over_bound": worst if math.isfinite(worst) else "infinite",
             "seconds": round(tally.seconds, 3),
+            "news": dict(tally.news),
+            "spent": {part: round(seconds, 3) for part, seconds in tally.spent.items()},
             "judged_by": dict(tally.way),
         }
     return numbers

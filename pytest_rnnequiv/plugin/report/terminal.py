@@ -25,8 +25,9 @@ from typing import Literal, NamedTuple
 import pytest
 
 from pytest_rnnequiv import tally
-from pytest_rnnequiv.plugin import DEFAULT_IMPLEMENTATION, GIVEN, Settings, to_check
-from pytest_rnnequiv.plugin.report import Entry, Ledger, matrix, summed
+from pytest_rnnequiv.plugin import ALLOTTING, GIVEN, to_check
+from pytest_rnnequiv.plugin.report import LEDGER, Entry, Ledger, coverage, durations, matrix, summed
+from pytest_rnnequiv.plugin.settings import DEFAULT_IMPLEMENTATION, Settings
 from pytest_rnnequiv.tally import Tally
 from pytest_rnnequiv.wording import wrapped
 
@@ -117,6 +118,7 @@ class TerminalReport:
         self._config = config
         self._settings = settings
         self._progress = progress(config)
+        self._began = time.monotonic()
         tally.watch(self._count)
 
     def pytest_report_header(self) -> str:
@@ -146,7 +148,18 @@ class TerminalReport:
         tally.watch(None)
 
     def _count(self, counted: Tally) -> None:
-        self._progress.tick(f"{counted.implementation or 'rnn-equiv'}: {_plural(counted.cases, 'case')}")
+        name = counted.implementation or "rnn-equiv"
+        if self._settings.budget is None:
+            self._progress.tick(f"{name}: {_plural(counted.cases, 'case')}")
+        else:
+            self._progress.tick(f"{name}: {self._of_budget(counted)}")
+
+    def _of_budget(self, counted: Tally) -> str:
+        """Say how many cases were judged in all, how many a second, and what is left of the budget."""
+        cases = counted.cases + sum(entry.cases for entry in self._config.stash[LEDGER].entries)
+        rate = cases / max(time.monotonic() - self._began, 1e-3)
+        left = getattr(self._config.pluginmanager.get_plugin(ALLOTTING), "left", 0.0)
+        return f"{cases:,} cases, {rate:.0f} a second, {_duration(left)} left"
 
 
 # -- header
@@ -154,7 +167,10 @@ class TerminalReport:
 
 def _header(names: list[str], settings: Settings) -> str:
     selfcheck = ", selfcheck" if settings.selfcheck else ""
-    return f"{', '.join(map(_with_versions, names))}; profile {settings.profile}{selfcheck}{_absent(names)}"
+    more = selfcheck
+    more += "" if settings.budget is None else f", budget {_duration(settings.budget)}"
+    more += "" if settings.shard is None else f", shard {settings.shard}"
+    return f"{', '.join(map(_with_versions, names))}; profile {settings.profile}{more}{_absent(names)}"
 
 
 def _absent(names: list[str]) -> str:
@@ -231,8 +247,13 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
         elif ledger.counted:
             _write_table(reporter, ledger, room=_MOST_LINES - 1 - len(remarks))
             if reporter.verbosity > 0:
-                _write_coverage(reporter, summed(ledger.counted).covered)
+                for line, markup in coverage.lines(summed(ledger.counted).covered, reporter._tw.fullwidth):
+                    reporter.write_line(line, **markup)
                 _write_matrix(reporter, ledger)
+    if settings.durations:
+        reporter.write_line("")
+        for line in durations.lines(ledger):
+            reporter.write_line(line)
     for remark in remarks:
         _write_wrapped(reporter, remark.text, remark.markup)
 
@@ -254,30 +275,6 @@ def _write_table(reporter: pytest.TerminalReporter, ledger: Ledger, room: int) -
         _write_line(reporter, line, {"bold": True} if row is None else _markup(row))
     more = "-v shows each check" if folded else ""
     _write_wrapped(reporter, "; ".join(filter(None, (_judged_by(whole), versions, more))), {"light": True})
-
-
-def _write_coverage(reporter: pytest.TerminalReporter, covered: dict[tuple[str, str], int]) -> None:
-    """Write which options of networks were drawn, how often, and how often each came together with others."""
-    if not covered:
-        return
-    pairs = {pair: cases for pair, cases in covered.items() if pair[0] != pair[1]}
-    cells = [("option", "cases", "together with", "least often with")]
-    for option in sorted(one for one, two in covered if one == two):
-        company = {two if one == option else one: n for (one, two), n in pairs.items() if n and option in (one, two)}
-        rarest = min(company, key=lambda other: (company[other], other), default="")
-        least = f"{rarest} ({company[rarest]})" if rarest else "-"
-        cells.append((option, str(covered[option, option]), _plural(len(company), "other"), least))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    reporter.write_line("")
-    for index, (option, cases, others, least) in enumerate(cells):
-        line = f"{option:<{widths[0]}}  {cases:>{widths[1]}}  {others:>{widths[2]}}  {least}"
-        _write_line(reporter, line, {"bold": True} if index == 0 else {})
-    together = [n for n in pairs.values() if n]
-    once = f", each in {min(together)} to {max(together)} cases" if together else ""
-    if missed := len(pairs) - len(together):
-        once += f"; {missed} more might have, and there was no time"
-    said = f"{_plural(len(together), 'pair')} of options came together in one layer{once}"
-    _write_wrapped(reporter, said, {"light": True})
 
 
 def _write_matrix(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
@@ -398,6 +395,8 @@ def _remarks(ledger: Ledger, settings: Settings, deselected: Iterable[pytest.Ite
             "(-rx names them)",
             {"yellow": True},
         )
+    if settings.budget is not None or settings.profile == "thorough":
+        yield from (_Remark(text, {}) for text in coverage.news(ledger))
     interrupted = tally.take()
     if interrupted is not None and interrupted.cases:
         yield _Remark(f"interrupted after {_plural(interrupted.cases, 'case')} of one more", {"yellow": True})

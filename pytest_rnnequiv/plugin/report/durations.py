@@ -1,0 +1,41 @@
+"""``--rnn-equiv-durations``: where the time of each check went, the slowest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_rnnequiv.plugin.report import Ledger
+from pytest_rnnequiv.tally import PARTS, Tally
+
+__all__ = ["lines"]
+
+_LEAST = 0.05
+"""Seconds below which a number of the table is a dash."""
+
+
+def lines(ledger: Ledger) -> Iterator[str]:
+    """Yield the table: seconds by implementation and check; `other` is Hypothesis's, and the check's own."""
+    rows = []
+    for label, entries in ledger.by_implementation(ledger.counted).items():
+        checks: dict[str, Tally] = {}
+        for entry in entries:
+            assert entry.tally is not None
+            checks.setdefault(entry.check or entry.nodeid.partition("[")[0], Tally()).add(entry.tally)
+        whole = Tally()
+        for counted in checks.values():
+            whole.add(counted)
+        slowest = sorted(checks.items(), key=lambda item: item[1].seconds, reverse=True)
+        rows += [_row(label, whole), *(_row(f"  {check}", counted) for check, counted in slowest)]
+    if not rows:
+        return
+    cells = [("seconds", *PARTS, "other", "all"), *rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for name, *numbers in cells:
+        shown = "".join(f"  {number:>{width}}" for number, width in zip(numbers, widths[1:], strict=True))
+        yield f"{name:<{widths[0]}}{shown}"
+
+
+def _row(name: str, counted: Tally) -> tuple[str, ...]:
+    spent = [counted.spent.get(part, 0.0) for part in PARTS]
+    other = counted.seconds - sum(spent)
+    return name, *(f"{each:.1f}" if each >= _LEAST else "-" for each in (*spent, other, counted.seconds))
