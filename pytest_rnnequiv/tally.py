@@ -21,7 +21,19 @@ from typing import Any, Protocol
 
 from .run_state import state
 
-__all__ = ["CHECK", "IDENTITY", "PREFIX", "Feature", "Tally", "VerdictLike", "close", "current", "take", "watch"]
+__all__ = [
+    "CHECK",
+    "IDENTITY",
+    "PREFIX",
+    "Feature",
+    "Tally",
+    "VerdictLike",
+    "busy",
+    "close",
+    "current",
+    "take",
+    "watch",
+]
 
 PREFIX = "rnn_equiv."
 """How the names of the user properties begin that bear a tally."""
@@ -277,7 +289,7 @@ class _Counting:
     """What counts at the moment, and who looks on."""
 
     tally: Tally | None = None
-    watcher: Callable[[Tally], None] | None = None
+    watcher: Callable[[str], None] | None = None
 
 
 def current() -> Tally:
@@ -298,14 +310,19 @@ def take() -> Tally | None:
     return tally
 
 
-def watch(watcher: Callable[[Tally], None] | None) -> None:
-    """Have `watcher` called after each case, to show that something happens; None ends it."""
+def watch(watcher: Callable[[str], None] | None) -> None:
+    """Have `watcher` called after each case, and by `busy`, to show that something happens; None ends it."""
     state().part(_Counting).watcher = watcher
 
 
-def _notify(tally: Tally) -> None:
+def busy(what: str) -> None:
+    """Say what goes on where it takes long and counts no cases, such as explaining a failure."""
     if (watcher := state().part(_Counting).watcher) is not None:
-        watcher(tally)
+        watcher(what)
+
+
+def _notify(tally: Tally) -> None:
+    busy(f"{tally.implementation or 'rnn-equiv'}: {tally.cases} case{'s' if tally.cases != 1 else ''}")
 
 
 class ItemLike(Protocol):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from .. import tally
 from ..implementations.errors import Declined, ImplementationError
 from ..implementations.port import Port
 from ..implementations.runner import PortFailure
@@ -49,6 +50,7 @@ def probed(port: Port, case: Case) -> tuple[str, ...]:
 def _run(port: Port, case: Case) -> Trajectory:
     if port.hangs:  # each call might cost its timeout
         raise Unasked
+    tally.busy(f"{port.name}: asking what its answer depends on")
     try:
         return port.run(case)
     except PortFailure as failure:

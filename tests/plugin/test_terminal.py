@@ -305,6 +305,34 @@ def test_short():
         expected = r"rnn_equiv.py::test_long PASSED +\[ 50%\]" if args else r"rnn_equiv.py \.\. +\[100%\]"
         assert any(re.fullmatch(expected, line) for line in lines), lines
 
+    def test_is_there_while_a_failure_is_explained(self, project: Project) -> None:
+        """That happens when pytest asks for the message, after the check; and is gone where pytest writes on."""
+        project.write_suite(
+            PRELUDE
+            + """
+import time
+
+from pytest_rnnequiv import tally
+
+
+class Wrong(AssertionError):
+    def __str__(self):
+        for tried in range(12):
+            time.sleep(0.1)
+            tally.busy(f"explaining the failure: {tried} tried")
+        return "wrong"
+
+
+def test_wrong():
+    record(cases=1)
+    raise Wrong
+"""
+        )
+        written = self.run_in_terminal(project)
+        _, *explaining = re.split("\x1b7\x1b\\[\\?7l explaining the failure: \\d+ tried\x1b\\[K", written)
+        assert len(explaining) >= 3
+        assert explaining[-1].startswith("\x1b[?7h\x1b8\x1b[K")
+
     @pytest.mark.parametrize("args", [["-q"], ["--color=no"], ["-p", "no:terminal"]], ids=str)
     def test_stays_away(self, project: Project, args: list[str]) -> None:
         project.write_suite(self.SUITE.replace("range(20)", "range(1)"))

@@ -117,7 +117,7 @@ class TerminalReport:
         self._config = config
         self._settings = settings
         self._progress = progress(config)
-        tally.watch(self._count)
+        tally.watch(self._progress.tick)
 
     def pytest_report_header(self) -> str:
         """Name the implementations, their versions and the profile (pytest hook)."""
@@ -133,9 +133,13 @@ class TerminalReport:
         self._progress.start()
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self) -> None:
-        """Take the message away before pytest writes on (pytest hook)."""
-        self._progress.clear()
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the message away before pytest writes on (pytest hook).
+
+        Of a setup that passed it writes nothing: "loading ..." stays until the first case is answered.
+        """
+        if report.when != "setup" or not report.passed:
+            self._progress.clear()
 
     def pytest_keyboard_interrupt(self) -> None:
         """Take the message away before pytest says that it was stopped (pytest hook)."""
@@ -144,9 +148,6 @@ class TerminalReport:
     def pytest_unconfigure(self) -> None:
         """Count without us from now on (pytest hook)."""
         tally.watch(None)
-
-    def _count(self, counted: Tally) -> None:
-        self._progress.tick(f"{counted.implementation or 'rnn-equiv'}: {_plural(counted.cases, 'case')}")
 
 
 # -- header
