@@ -364,6 +364,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    """Name the option that was meant, where pytest would say only that it knows none of that name (pytest hook)."""
+    known = [option.metadata["flag"] for option in fields(Settings)]
+    for flag in (arg.partition("=")[0] for arg in args if arg.startswith("--rnn-equiv")):
+        if flag not in known:
+            from pytest_rnnequiv.wording import did_you_mean
+
+            meant = did_you_mean(flag, known) or f"; there are {', '.join(known)}"
+            raise pytest.UsageError(f"there is no option {flag}{meant}")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Print the list that was asked for, in the place of a run (pytest hook)."""
     if not config.getoption("rnn_equiv_list"):

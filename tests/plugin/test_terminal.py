@@ -140,7 +140,21 @@ class TestSummary:
         project.write_suite(PRELUDE + f"def test_{'long_' * 20}name():\n    record()\n")
         lines = summary(project.run("--rnn-equiv"))
         assert max(map(len, lines)) < columns
-        assert re.match(r"  l.*\.\.\..*_name ", lines[2]), "both ends of a name that is too long are there"
+        name = f"  {'long_' * 20}name"
+        assert lines[2] == name if columns > len(name) else re.fullmatch(r"  l.*\.\.\..*_name", lines[2])
+        assert lines[3].split() == ["10", "10", "0.25", "0.0s"]
+
+    def test_in_a_narrow_terminal_names_have_lines_of_their_own(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "40")
+        project.write_suite(PRELUDE + "def test_equal_sizes():\n    record()\n")
+        assert summary(project.run("--rnn-equiv"))[1:5] == [
+            "keras-graph",
+            "     10          10         0.25  0.0s",
+            "  equal_sizes",
+            "     10          10         0.25  0.0s",
+        ]
 
     def test_counts_skips_by_reason(self, project: Project) -> None:
         project.write_suite(

@@ -247,12 +247,17 @@ def _write_table(reporter: pytest.TerminalReporter, ledger: Ledger, room: int) -
         rows = [row for row in rows if row.kind != "check" or _is_remarkable(row)]
     cells = [("", "cases", "conclusive", "error/bound", "time"), *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    room_for_label = reporter._tw.fullwidth - 1 - sum(2 + width for width in widths[1:])
-    widths[0] = min(widths[0], max(room_for_label, 12))
+    full = reporter._tw.fullwidth - 1
+    beside = full - sum(2 + width for width in widths[1:])
+    widths[0] = max(len(label) for label, *_ in cells if len(label) <= max(beside, 0))
     for row, (label, *numbers) in zip([None, *rows], cells, strict=True):
-        line = f"{_shorten(label, widths[0]):<{widths[0]}}"
+        markup = {"bold": True} if row is None else _markup(row)
+        if len(label) > widths[0]:  # a line of its own
+            _write_line(reporter, _shorten(label, full), markup)
+            label = ""
+        line = f"{label:<{widths[0]}}"
         line += "".join(f"  {number:>{width}}" for number, width in zip(numbers, widths[1:], strict=True))
-        _write_line(reporter, line, {"bold": True} if row is None else _markup(row))
+        _write_line(reporter, line, markup)
     more = "-v shows each check" if folded else ""
     _write_wrapped(reporter, "; ".join(filter(None, (_judged_by(whole), versions, more))), {"light": True})
 
