@@ -13,7 +13,11 @@ from .table import counting, demonstrated, divergence, expect
 
 __all__: list[str] = []
 
-_ABOUT: dict[str, Any] = {"library": "onnx", "ways": ("onnx-reference",), "since": "1.23.2"}
+_ABOUT: dict[str, Any] = {
+    "library": "onnx",
+    "ways": ("onnx-reference",),
+    "since": "1.18.0",
+}  # the oldest that was tried
 _divergence = partial(divergence, **_ABOUT)
 
 

@@ -56,7 +56,7 @@ def test_no_output_is_typed_by_hand(page: Path, outputs: ModuleType) -> None:
 
 
 #: What may stand in a block beside what is run and written: commands, and formulas.
-TYPED = re.compile(r"(pytest|pip|python|bash|nox) |\w+ += |h_t = |delta = ")
+TYPED = re.compile(r"(pytest|pip|python|bash|nox|hypothesis) |\w+ += |h_t = |delta = ")
 
 
 @pytest.mark.parametrize("page", [*PAGES, PROJECT / "README.md"], ids=lambda page: page.name)

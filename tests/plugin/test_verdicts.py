@@ -7,6 +7,10 @@ import textwrap
 
 import pytest
 
+# Loaded before the runs within this process, which would forget what they load (see conftest.py).
+import pytest_rnnequiv.plugin.report.evidence
+import pytest_rnnequiv.plugin.suite_items  # noqa: F401
+
 PORTS = """
 import numpy as np
 from pytest_rnnequiv import Declined, Supports
@@ -57,7 +61,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 
 def verdict(project: pytest.Pytester, checks: str, *arguments: str, ports: str = "transposed") -> pytest.RunResult:
     asked = [each for port in ports.split() for each in ("--rnn-equiv-impl", f"ports.py:{port}")]
-    return project.runpytest_subprocess("--rnn-equiv-profile=quick", "-k", checks, *asked, *arguments, timeout=300)
+    return project.runpytest_inprocess("--rnn-equiv-profile=quick", "-k", checks, *asked, *arguments)
 
 
 def sentence(result: pytest.RunResult, which: int = 0) -> str:
@@ -136,7 +140,7 @@ def test_known_failures_are_in_no_story(project: pytest.Pytester) -> None:
 
 
 def test_a_right_port_has_none(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("--rnn-equiv-impl=numpy", "-k", "notebook")
+    result = project.runpytest_inprocess("--rnn-equiv-impl=numpy", "-k", "notebook")
     result.assert_outcomes(passed=1)
     assert "VERDICT" not in result.stdout.str()
 
