@@ -32,6 +32,8 @@ def transposed_and_clamped(case):
     return rnn(case, case.Wh.T, case.bh, x=np.nan_to_num(case.x))
 
 def raises(case):
+    if (case.D, case.M, case.K) == (3, 5, 2):
+        return rnn(case, case.Wh, case.bh)
     raise ValueError(f"no room for {case.x.shape}")
 
 def of_its_own(case):
@@ -93,10 +95,10 @@ def test_two_reasons_are_told_as_two(project: pytest.Pytester) -> None:
 def test_an_exception_is_one_reason(project: pytest.Pytester) -> None:
     result = verdict(project, "notebook or nan or samples_are", "-q", ports="raises")
     assert "gives no answer that can be judged: the port raised ValueError: no room for" in sentence(result)
-    assert "(3 failing checks)" in sentence(result)
+    assert "(2 failing checks)" in sentence(result)
     result.stdout.fnmatch_lines(["*what is wrong with ports:raises*"])
     text = " ".join(result.stdout.str().split())
-    assert re.search(r"ports:raises raised in all of \d+ cases, such as SimpleRNN\(D=\d+, .*?\), N=\d+, T=\d+", text)
+    assert re.search(r"ports:raises raised in \d+ of \d+ cases, such as SimpleRNN\(D=\d+, .*?\), N=\d+, T=\d+", text)
     assert "run.supports = Supports(N=(1, 8), T=10, D=3, M=5, K=2)" in text
 
 
