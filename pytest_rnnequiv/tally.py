@@ -31,6 +31,7 @@ __all__ = [
     "Feature",
     "Tally",
     "VerdictLike",
+    "busy",
     "close",
     "current",
     "spending",
@@ -397,7 +398,7 @@ class _Counting:
     """What counts at the moment, and who looks on."""
 
     tally: Tally | None = None
-    watcher: Callable[[Tally], None] | None = None
+    watcher: Callable[[str], None] | None = None
     parts: list[str] = field(default_factory=list)
     since: float = 0.0
 
@@ -449,14 +450,19 @@ def take() -> Tally | None:
     return tally
 
 
-def watch(watcher: Callable[[Tally], None] | None) -> None:
-    """Have `watcher` called after each case, to show that something happens; None ends it."""
+def watch(watcher: Callable[[str], None] | None) -> None:
+    """Have `watcher` called after each case, and by `busy`, to show that something happens; None ends it."""
     state().part(_Counting).watcher = watcher
 
 
-def _notify(tally: Tally) -> None:
+def busy(what: str) -> None:
+    """Say what goes on where it takes long and counts no cases, such as explaining a failure."""
     if (watcher := state().part(_Counting).watcher) is not None:
-        watcher(tally)
+        watcher(what)
+
+
+def _notify(tally: Tally) -> None:
+    busy(f"{tally.implementation or 'rnn-equiv'}: {tally.cases} case{'s' if tally.cases != 1 else ''}")
 
 
 def told(properties: list[tuple[str, object]], seconds: float) -> None:

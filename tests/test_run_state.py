@@ -67,7 +67,7 @@ def test_port(answer):
 def test_a_run_within_a_run_counts_for_itself(pytester: pytest.Pytester, outer: RunState) -> None:
     counted = tally.current()
     counted.cases = 7
-    looked_on: list[tally.Tally] = []
+    looked_on: list[str] = []
     tally.watch(looked_on.append)
     pytester.makepyfile(COUNTING)
     result = pytester.runpytest_inprocess()

@@ -40,6 +40,7 @@ def _(spec: Spec) -> bool:
     instead="save it as .keras",
     ways=("keras-h5",),
     silent=False,
+    since="3.1.1",
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "linear"), source="masking"), [[[1.0]]]),
 )
 def _(spec: Spec) -> bool:
@@ -52,6 +53,7 @@ def _(spec: Spec) -> bool:
     instead="save it as .keras",
     ways=("keras-h5",),
     silent=False,
+    since="3.1.1",
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "linear"), dtype="bfloat16"), [[[1.0]]]),
 )
 def _(spec: Spec) -> bool:

@@ -13,7 +13,8 @@ from .table import counting, demonstrated, divergence, expect
 
 __all__: list[str] = []
 
-_ABOUT: dict[str, Any] = {"library": "onnx", "ways": ("onnx-reference",), "since": "1.23.2"}
+# Since the oldest that was tried.
+_ABOUT: dict[str, Any] = {"library": "onnx", "ways": ("onnx-reference",), "since": "1.18.0"}
 _divergence = partial(divergence, **_ABOUT)
 
 

@@ -13,7 +13,8 @@ from .table import counting, divergence
 
 __all__: list[str] = []
 
-_divergence = partial(divergence, library="onnxruntime", ways=("onnxruntime",), since="1.32.0")
+# Since the oldest that was tried.
+_divergence = partial(divergence, library="onnxruntime", ways=("onnxruntime",), since="1.20.0")
 
 
 @_divergence(

@@ -5,6 +5,7 @@ Every way of running a port comes through :func:`compute`, so that the sentences
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
 import re
@@ -194,10 +195,19 @@ def _raised(error: BaseException) -> str:
     """One sentence, and where in the port it came from."""
     if isinstance(error, ImplementationError):
         return cleaned(str(error))
-    frames = traceback.extract_tb(error.__traceback__)
-    where = next((f for f in reversed(frames) if os.path.dirname(__file__) not in f.filename), None)
-    place = f" at {os.path.basename(where.filename)}:{where.lineno} in {where.name}" if where else ""
+    place = came_from(error)
     text = told(error)
-    if isinstance(error, TypeError) and "positional argument" in text and where is None:
+    if isinstance(error, TypeError) and "positional argument" in text and not place:
         text += " (a port takes one argument, the case)"
-    return f"the port raised {cleaned(type(error).__name__, 80)}: {text}{cleaned(place, 200)}"
+    return f"the port raised {cleaned(type(error).__name__, 80)}: {text}{place}"
+
+
+def came_from(error: BaseException) -> str:
+    """Return where in a user's code an exception came from, such as `` at my_rnn.py:6 in run``; empty if nowhere."""
+    frames = traceback.extract_tb(error.__traceback__)
+    others = (os.path.dirname(__file__), "<frozen importlib", str(importlib.__file__))
+    where = next((f for f in reversed(frames) if not f.filename.startswith(others)), None)
+    if where is None:
+        return ""
+    function = "" if where.name == "<module>" else f" in {where.name}"
+    return cleaned(f" at {os.path.basename(where.filename)}:{where.lineno}{function}", 200)

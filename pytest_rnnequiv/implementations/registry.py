@@ -198,6 +198,10 @@ def expand(names: list[str]) -> list[str]:
         elif name in BUILT_IN or _is_path(name) or runs_file(name) is not None:
             expanded[name] = None
         else:
+            if os.path.isfile(f"{name}.py"):
+                raise UnknownImplementation(
+                    f"implementation {name!r} is a module: say what in it is to be checked, as {name}:run does"
+                )
             known = ", ".join([ALL, *GROUPS, *BUILT_IN])
             raise UnknownImplementation(
                 f"unknown implementation {name!r}: expected module:attribute or one of {known}, or a model file "

@@ -22,7 +22,7 @@ from ..model.trajectory import BadAnswer, Trajectory
 from ..wording import did_you_mean, told
 from . import measured, process
 from .alarm import Guard, TimeIsUp
-from .answering import PortFailure, compute
+from .answering import PortFailure, came_from, compute
 from .declaration import Declaration, declare, made
 from .errors import Declined, ImplementationError
 
@@ -153,9 +153,8 @@ def load(path: str) -> Any:
     try:
         found: Any = importlib.import_module(module)
     except BaseException as error:
-        raise ImplementationError(
-            f"implementation {path!r}: importing {module} failed: {type(error).__name__}: {told(error)}"
-        ) from error
+        why = f"{type(error).__name__}: {told(error)}{came_from(error)}"
+        raise ImplementationError(f"implementation {path!r}: importing {module} failed: {why}") from error
     for part in attribute.split("."):
         try:
             found = getattr(found, part)

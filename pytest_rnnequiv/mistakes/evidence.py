@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import tally
 from ..arithmetic.inexact import Inexact
 from ..arithmetic.precision import Precision
 from ..judging.observing import Observation
@@ -133,6 +134,7 @@ class Evidence:
     def __init__(self, observations: Sequence[Observation], precision: Precision | None) -> None:
         self.precision = precision
         self._observations = observations
+        self._tried = 0
         self._firsts: dict[tuple[str, int], Made | None] = {}
         #: What was put together of several runs, with the states that they show.
         self.whole = self._judged((o.case, o.trajectory) for o in observations)
@@ -181,6 +183,8 @@ class Evidence:
 
     def try_out(self, mistakes: tuple[Mistake, ...]) -> Explanation | None:
         """Judge everything under the mistakes."""
+        self._tried += 1
+        tally.busy(f"explaining the failure: {self._tried} of the usual mistakes tried")
         of_runs = self._judged_under(self.runs, mistakes)
         if of_runs is None:
             return None

@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,18 @@ def _is_xdist_worker(config: pytest.Config) -> bool:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and their ini twins (pytest hook)."""
     add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    """Name the option that was meant, where pytest would say only that it knows none of that name (pytest hook)."""
+    known = [option.metadata["flag"] for option in fields(Settings)]
+    for flag in (arg.partition("=")[0] for arg in args if arg.startswith("--rnn-equiv")):
+        if flag not in known:
+            from pytest_rnnequiv.wording import did_you_mean
+
+            meant = did_you_mean(flag, known) or f"; there are {', '.join(known)}"
+            raise pytest.UsageError(f"there is no option {flag}{meant}")
 
 
 @pytest.hookimpl(tryfirst=True)

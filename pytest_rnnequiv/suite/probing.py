@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from .. import tally
 from ..implementations.errors import Declined, ImplementationError
 from ..implementations.files.model import other_weights
 from ..implementations.port import Port
@@ -58,6 +59,7 @@ def of_its_file(port: Port) -> tuple[str, ...]:
 def _run(port: Port, case: Case) -> Trajectory:
     if port.hangs:  # each call might cost its timeout
         raise Unasked
+    tally.busy(f"{port.name}: asking what its answer depends on")
     try:
         return port.run(case)
     except PortFailure as failure:

@@ -97,6 +97,8 @@ def test_the_demonstration_shows_it_and_leaves_nothing_behind(each, keras):
         each.demonstration(keras)
     except AssertionError as error:
         message = str(error)
+    except Exception:  # where a release has another one in its place
+        assert not any(each.exists(way, installed()) for way in WAYS)
     assert state() == before
     if any(each.exists(way, installed()) for way in WAYS):
         assert re.search(r": expected .+, got .+", message)
@@ -343,6 +345,10 @@ class TestInstead:
         np.random.set_state(states[1])
 
     def test_frozen_wrapper_is_trained(self, keras, L, rnn):
+        (layers_too,) = (each for each in DIVERGENCES if each.name == "frozen-layer-is-trained")
+        if layers_too.exists("keras-graph", installed()):
+            pytest.skip("this release trains frozen layers too")
+
         def trained(layer):
             return len(keras.Sequential([keras.Input((1, 1)), layer]).trainable_variables)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import json
 import re
 import sys
+from dataclasses import fields
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
 
 import pytest
 
 import pytest_rnnequiv
+from pytest_rnnequiv.plugin import Settings
 from pytest_rnnequiv.plugin.report import summary_json
 
 PROJECT = Path(__file__).parents[2]
@@ -48,6 +53,39 @@ def test_no_output_is_typed_by_hand(page: Path, outputs: ModuleType) -> None:
     for step, found in outputs.steps(text):
         if step.verb == "run":
             assert (found["text"] or "").startswith(f"$ {step.what}\n"), f"python docs/outputs.py {page.name}"
+
+
+#: What may stand in a block beside what is run and written: commands, and formulas.
+TYPED = re.compile(r"(pytest|pip|python|bash|nox|hypothesis) |\w+ += |h_t = |delta = ")
+
+
+@pytest.mark.parametrize("page", [*PAGES, PROJECT / "README.md"], ids=lambda page: page.name)
+def test_blocks_are_code_or_what_one_types(page: Path, outputs: ModuleType) -> None:
+    """So that nothing is shown as printed which was not; and options, names and lines of examples are real."""
+    text = page.read_text(encoding="utf-8")
+    rest = outputs.STEP.sub("\n", text)
+    flags = {each.metadata["flag"] for each in fields(Settings)}
+    assert {*re.findall(r"--rnn-equiv[\w-]*", text)} <= flags
+    for language, code in re.findall(r"^```(\w*)\n(.*?)^```$", rest, re.MULTILINE | re.DOTALL):
+        assert language, code
+    for block in re.findall(r"^\n((?:    .+\n)+)", re.sub(r"^```.*?^```$", "", rest, flags=re.M | re.S), re.MULTILINE):
+        first = dedent(block).partition("\n")[0]
+        assert TYPED.match(first) or first == KNOWN_FAILURE, block
+    for code in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("pytest_rnnequiv"):
+                module = importlib.import_module(str(node.module))
+                assert all(hasattr(module, each.name) for each in node.names), ast.unparse(node)
+    for step, _ in outputs.steps(text):
+        if step.verb == "copy" and step.text:
+            copied = (PROJECT / step.what).read_text(encoding="utf-8")
+            for line in step.text.splitlines():
+                code = line.partition("  # ")[0].strip()
+                assert code in copied or code.endswith("..."), line
+
+
+#: An entry of a file.
+KNOWN_FAILURE = "nan[firmware:Port]: the clamp in front of the table swallows NaN"
 
 
 def test_a_page_is_what_its_commands_print(outputs: ModuleType) -> None:

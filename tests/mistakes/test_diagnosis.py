@@ -11,7 +11,18 @@ import pytest
 from mistaken import PLAIN, case_for, declared, outputs_only, same
 from samples import NETWORKS, filled, generic, rounded_run, sequences
 
-from pytest_rnnequiv import Case, Dense, SimpleRNN, Spec, Trajectory, assert_equivalent, diagnose, judge, reference
+from pytest_rnnequiv import (
+    Case,
+    Dense,
+    SimpleRNN,
+    Spec,
+    Trajectory,
+    assert_equivalent,
+    diagnose,
+    judge,
+    reference,
+    tally,
+)
 from pytest_rnnequiv.judging.observing import Asking, Observation
 from pytest_rnnequiv.mistakes.catalogue import by_name
 from pytest_rnnequiv.mistakes.diagnosis import explain, telling_case
@@ -45,6 +56,17 @@ def test_a_small_case_names_nothing_and_running_it_does() -> None:
     told_apart = diagnose(small, shown, run=mistake.run)
     assert told_apart.names == ("bh-doubled",)
     assert not told_apart.others
+
+
+def test_a_diagnosis_says_that_it_goes_on() -> None:
+    case, said = generic(), list[str]()
+    tally.watch(said.append)
+    try:
+        assert diagnose(case, by_name("Wh-transposed").run(case)).name == "Wh-transposed"
+    finally:
+        tally.watch(None)
+    assert said[0] == "explaining the failure: 1 of the usual mistakes tried"
+    assert len(said) > 50
 
 
 def test_several_cases_together_tell_mistakes_apart() -> None:

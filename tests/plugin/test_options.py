@@ -112,6 +112,21 @@ def test_a_bad_value_is_a_usage_error(project: Project, argument: str, sentence:
 
 
 @pytest.mark.parametrize(
+    ("option", "meant"),
+    [
+        ("--rnn-equiv-profil=quick", "; did you mean '--rnn-equiv-profile'?"),
+        ("--rnn-equiv=yes, please", ""),
+        ("--rnn-equiv_impl", "; did you mean '--rnn-equiv-impl'?"),
+    ],
+)
+def test_an_unknown_option_is_told_with_the_one_that_was_meant(project: Project, option: str, meant: str) -> None:
+    result = project.run(option, "quick")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    told = f"ERROR: there is no option {option.partition('=')[0]}{meant}"
+    assert (result.errlines[0] == told) is bool(meant), result.errlines
+
+
+@pytest.mark.parametrize(
     ("line", "sentence"),
     [
         ("rnn_equiv_profile = fast", "'fast' is not a profile; choose one of quick, default, thorough."),
@@ -138,6 +153,15 @@ def test_an_unknown_implementation_is_a_usage_error(project: Project) -> None:
     assert result.errlines[0].startswith(sentence)
     assert result.errlines[0].endswith(", or a model file (.keras, .h5, .hdf5, .onnx, .tflite)")
     assert "test session starts" not in result.stdout.str()
+
+
+def test_a_module_without_an_attribute_is_told_what_is_missing(project: Project) -> None:
+    project.write({"my_rnn.py": "def run(case): pass"})
+    result = project.run("--rnn-equiv-impl=my_rnn")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.errlines[0] == (
+        "ERROR: implementation 'my_rnn' is a module: say what in it is to be checked, as my_rnn:run does"
+    )
 
 
 def test_it_is_none_without_the_suite(project: Project) -> None:

@@ -14,6 +14,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -539,6 +540,10 @@ class TestSchema:
             validate(summary_json.summary(told_of(*ALL_KINDS), "quick") | change)
 
 
+#: A headless browser, if there is one.
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+
+
 class Page(HTMLParser):
     """What a browser or a screen reader would find in a page."""
 
@@ -596,6 +601,9 @@ class TestPage:
     def test_a_screen_reader_can_tell_it(self, real: Page) -> None:
         assert real.of("html")[0]["lang"] == "en"
         assert len(real.of("h1")) == len(real.of("main")) == 1
+        levels = [int(tag[1]) for tag, _ in real.tags if re.fullmatch(r"h\d", tag)]
+        assert levels[0] == 1
+        assert all(after <= before + 1 for before, after in pairwise(levels))
         assert all(each.get("scope") for each in real.of("th"))
         assert all(each.get("aria-label") or each.get("aria-labelledby") for each in real.of("section"))
         for each in real.of("img"):
@@ -628,11 +636,11 @@ class TestPage:
         assert "1 failed, 1 inconclusive" in self.made(tmp_path, told_of(*ALL_KINDS)).text
         assert "nothing was checked" in self.made(tmp_path, Ledger()).text
 
-    @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium, which is not installed")
+    @pytest.mark.skipif(not CHROMIUM, reason="needs chromium, which is not installed")
     def test_chromium_opens_it(self, run: Finished, tmp_path: Path) -> None:
         quiet = ("--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND")
         file = (run.path / "out/here/report.html").as_uri()
-        command = ["chromium", *quiet, f"--user-data-dir={tmp_path}", "--window-size=360,800", "--dump-dom", file]
+        command = [CHROMIUM, *quiet, f"--user-data-dir={tmp_path}", "--window-size=360,800", "--dump-dom", file]
         shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
         assert Page(shown).text == Page((run.path / "out/here/report.html").read_text(encoding="utf-8")).text
 

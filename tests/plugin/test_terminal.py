@@ -140,7 +140,21 @@ class TestSummary:
         project.write_suite(PRELUDE + f"def test_{'long_' * 20}name():\n    record()\n")
         lines = summary(project.run("--rnn-equiv"))
         assert max(map(len, lines)) < columns
-        assert re.match(r"  l.*\.\.\..*_name ", lines[2]), "both ends of a name that is too long are there"
+        name = f"  {'long_' * 20}name"
+        assert lines[2] == name if columns > len(name) else re.fullmatch(r"  l.*\.\.\..*_name", lines[2])
+        assert lines[3].split() == ["10", "10", "0.25", "0.0s"]
+
+    def test_in_a_narrow_terminal_names_have_lines_of_their_own(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "40")
+        project.write_suite(PRELUDE + "def test_equal_sizes():\n    record()\n")
+        assert summary(project.run("--rnn-equiv"))[1:5] == [
+            "keras-graph",
+            "     10          10         0.25  0.0s",
+            "  equal_sizes",
+            "     10          10         0.25  0.0s",
+        ]
 
     def test_counts_skips_by_reason(self, project: Project) -> None:
         project.write_suite(
@@ -304,6 +318,34 @@ def test_short():
         lines = re.sub("\x1b\\[[0-9;]*[mK]", "", rest).split("\r\n")
         expected = r"rnn_equiv.py::test_long PASSED +\[ 50%\]" if args else r"rnn_equiv.py \.\. +\[100%\]"
         assert any(re.fullmatch(expected, line) for line in lines), lines
+
+    def test_is_there_while_a_failure_is_explained(self, project: Project) -> None:
+        """That happens when pytest asks for the message, after the check; and is gone where pytest writes on."""
+        project.write_suite(
+            PRELUDE
+            + """
+import time
+
+from pytest_rnnequiv import tally
+
+
+class Wrong(AssertionError):
+    def __str__(self):
+        for tried in range(12):
+            time.sleep(0.1)
+            tally.busy(f"explaining the failure: {tried} tried")
+        return "wrong"
+
+
+def test_wrong():
+    record(cases=1)
+    raise Wrong
+"""
+        )
+        written = self.run_in_terminal(project)
+        _, *explaining = re.split("\x1b7\x1b\\[\\?7l explaining the failure: \\d+ tried\x1b\\[K", written)
+        assert len(explaining) >= 3
+        assert explaining[-1].startswith("\x1b[?7h\x1b8\x1b[K")
 
     @pytest.mark.parametrize("args", [["-q"], ["--color=no"], ["-p", "no:terminal"]], ids=str)
     def test_stays_away(self, project: Project, args: list[str]) -> None:

@@ -7,6 +7,10 @@ import textwrap
 
 import pytest
 
+# Loaded before the runs within this process, which would forget what they load (see conftest.py).
+import pytest_rnnequiv.plugin.report.evidence
+import pytest_rnnequiv.plugin.suite_items  # noqa: F401
+
 PORTS = """
 import numpy as np
 from pytest_rnnequiv import Declined, Supports
@@ -28,6 +32,8 @@ def transposed_and_clamped(case):
     return rnn(case, case.Wh.T, case.bh, x=np.nan_to_num(case.x))
 
 def raises(case):
+    if (case.D, case.M, case.K) == (3, 5, 2):
+        return rnn(case, case.Wh, case.bh)
     raise ValueError(f"no room for {case.x.shape}")
 
 def of_its_own(case):
@@ -57,7 +63,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 
 def verdict(project: pytest.Pytester, checks: str, *arguments: str, ports: str = "transposed") -> pytest.RunResult:
     asked = [each for port in ports.split() for each in ("--rnn-equiv-impl", f"ports.py:{port}")]
-    return project.runpytest_subprocess("--rnn-equiv-profile=quick", "-k", checks, *asked, *arguments, timeout=300)
+    return project.runpytest_inprocess("--rnn-equiv-profile=quick", "-k", checks, *asked, *arguments)
 
 
 def sentence(result: pytest.RunResult, which: int = 0) -> str:
@@ -89,10 +95,10 @@ def test_two_reasons_are_told_as_two(project: pytest.Pytester) -> None:
 def test_an_exception_is_one_reason(project: pytest.Pytester) -> None:
     result = verdict(project, "notebook or nan or samples_are", "-q", ports="raises")
     assert "gives no answer that can be judged: the port raised ValueError: no room for" in sentence(result)
-    assert "(3 failing checks)" in sentence(result)
+    assert "(2 failing checks)" in sentence(result)
     result.stdout.fnmatch_lines(["*what is wrong with ports:raises*"])
     text = " ".join(result.stdout.str().split())
-    assert re.search(r"ports:raises raised in all of \d+ cases, such as SimpleRNN\(D=\d+, .*?\), N=\d+, T=\d+", text)
+    assert re.search(r"ports:raises raised in \d+ of \d+ cases, such as SimpleRNN\(D=\d+, .*?\), N=\d+, T=\d+", text)
     assert "run.supports = Supports(N=(1, 8), T=10, D=3, M=5, K=2)" in text
 
 
@@ -136,7 +142,7 @@ def test_known_failures_are_in_no_story(project: pytest.Pytester) -> None:
 
 
 def test_a_right_port_has_none(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("--rnn-equiv-impl=numpy", "-k", "notebook")
+    result = project.runpytest_inprocess("--rnn-equiv-impl=numpy", "-k", "notebook")
     result.assert_outcomes(passed=1)
     assert "VERDICT" not in result.stdout.str()
 

@@ -8,7 +8,7 @@ import pytest
 from ports import by_hand
 from samples import generic
 
-from pytest_rnnequiv import Case, Declined, Supports
+from pytest_rnnequiv import Case, Declined, Supports, tally
 from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.suite import probing
 from pytest_rnnequiv.suite.probing import probed
@@ -18,8 +18,12 @@ BY_SAMPLE = ("`bh` reaches sample 0 only", "right whenever N = 1, wrong from N =
 
 def test_a_port_is_probed_once_for_each_kind_of_case() -> None:
     port = Port(by_hand.bias_indexed_by_sample)
+    said = list[str]()
+    tally.watch(said.append)
     facts = probed(port, generic())
+    tally.watch(None)
     calls = port.calls
+    assert said == ["bias_indexed_by_sample: asking what its answer depends on"] * calls
     assert facts == BY_SAMPLE
     assert probed(port, generic(5, N=1, M=7)) is facts
     assert port.calls == calls

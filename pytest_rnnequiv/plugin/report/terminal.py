@@ -119,7 +119,7 @@ class TerminalReport:
         self._settings = settings
         self._progress = progress(config)
         self._began = time.monotonic()
-        tally.watch(self._count)
+        tally.watch(self._tick)
 
     def pytest_report_header(self) -> str:
         """Name the implementations, their versions and the profile (pytest hook)."""
@@ -135,9 +135,13 @@ class TerminalReport:
         self._progress.start()
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self) -> None:
-        """Take the message away before pytest writes on (pytest hook)."""
-        self._progress.clear()
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the message away before pytest writes on (pytest hook).
+
+        Of a setup that passed it writes nothing: "loading ..." stays until the first case is answered.
+        """
+        if report.when != "setup" or not report.passed:
+            self._progress.clear()
 
     def pytest_keyboard_interrupt(self) -> None:
         """Take the message away before pytest says that it was stopped (pytest hook)."""
@@ -147,16 +151,12 @@ class TerminalReport:
         """Count without us from now on (pytest hook)."""
         tally.watch(None)
 
-    def _count(self, counted: Tally) -> None:
-        name = counted.implementation or "rnn-equiv"
-        if self._settings.budget is None:
-            self._progress.tick(f"{name}: {_plural(counted.cases, 'case')}")
-        else:
-            self._progress.tick(f"{name}: {self._of_budget(counted)}")
+    def _tick(self, what: str) -> None:
+        self._progress.tick(what if self._settings.budget is None else f"{self._of_budget()}: {what}")
 
-    def _of_budget(self, counted: Tally) -> str:
+    def _of_budget(self) -> str:
         """Say how many cases were judged in all, how many a second, and what is left of the budget."""
-        cases = counted.cases + sum(entry.cases for entry in self._config.stash[LEDGER].entries)
+        cases = tally.current().cases + sum(entry.cases for entry in self._config.stash[LEDGER].entries)
         rate = cases / max(time.monotonic() - self._began, 1e-3)
         left = getattr(self._config.pluginmanager.get_plugin(ALLOTTING), "left", 0.0)
         return f"{cases:,} cases, {rate:.0f} a second, {_duration(left)} left"
@@ -267,12 +267,17 @@ def _write_table(reporter: pytest.TerminalReporter, ledger: Ledger, room: int) -
         rows = [row for row in rows if row.kind != "check" or _is_remarkable(row)]
     cells = [("", "cases", "conclusive", "error/bound", "time"), *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    room_for_label = reporter._tw.fullwidth - 1 - sum(2 + width for width in widths[1:])
-    widths[0] = min(widths[0], max(room_for_label, 12))
+    full = reporter._tw.fullwidth - 1
+    beside = full - sum(2 + width for width in widths[1:])
+    widths[0] = max(len(label) for label, *_ in cells if len(label) <= max(beside, 0))
     for row, (label, *numbers) in zip([None, *rows], cells, strict=True):
-        line = f"{_shorten(label, widths[0]):<{widths[0]}}"
+        markup = {"bold": True} if row is None else _markup(row)
+        if len(label) > widths[0]:  # a line of its own
+            _write_line(reporter, _shorten(label, full), markup)
+            label = ""
+        line = f"{label:<{widths[0]}}"
         line += "".join(f"  {number:>{width}}" for number, width in zip(numbers, widths[1:], strict=True))
-        _write_line(reporter, line, {"bold": True} if row is None else _markup(row))
+        _write_line(reporter, line, markup)
     more = "-v shows each check" if folded else ""
     _write_wrapped(reporter, "; ".join(filter(None, (_judged_by(whole), versions, more))), {"light": True})
 
