@@ -3,8 +3,8 @@
 #
 # Expected: as PyTorch. Of h0 (and c0), a tensor of (layers * 2, N, M), the forward direction takes [0], the backward
 #   one [1].
-# Happens: the whole h0 stands in for the state of each direction. Without states, or in one direction with them, also
-#   in two layers, all is right.
+# Happens: both directions start from [0], and [1] has no effect (in a second layer both from [1]). Without states, or in
+#   one direction with them, all is right.
 # Output seen (largest difference from PyTorch of y, and of the last states):
 #   RNN: one direction, given h0 0.0000 0.0000; both directions, no h0 0.0000 0.0000; both, given h0 0.9623 0.0211
 #   GRU: one direction, given h0 0.0000 0.0000; both directions, no h0 0.0000 0.0000; both, given h0 1.0996 0.0422
