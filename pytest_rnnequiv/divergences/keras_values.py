@@ -354,6 +354,20 @@ def _(spec: Spec) -> bool:
     return spec.dtype != "float32" and any(isinstance(layer.units, tuple) for layer in spec.directions)
 
 
+@demonstrated(
+    name="softmax-masks-units",
+    says="the layer Softmax behind masked steps takes the mask of the steps for one of the units: where there are as "
+    "many steps as units, units of valid steps become 0; elsewhere it raises",
+    instead='write Activation("softmax"), or Dense(units, activation="softmax")',
+    since="3.15.1",
+)
+def _(keras: Any) -> None:
+    layers = [keras.layers.Masking(), keras.layers.SimpleRNN(2, return_sequences=True, kernel_initializer="zeros")]
+    model = keras.Sequential([*layers, keras.layers.Softmax()])
+    valid = as_list(keras, model(np.array([[[1.0], [0.0]]], np.float32)))[0][0]
+    expect("the softmax of two equal units in a valid step", [0.5, 0.5], [round(each, 3) for each in valid])
+
+
 @divergence(
     name="leaky-relu-float64",
     says="leaky_relu in float64 has the slope of float32, so that it is good to 8 digits only",

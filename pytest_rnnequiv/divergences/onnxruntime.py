@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ..model.case import Case
 from ..model.layers import GRU, SimpleRNN
 from ..model.spec import Spec
-from .table import counting, divergence
+from .table import counting, demonstrated, divergence, expect
 
 __all__: list[str] = []
 
-# Since the oldest that was tried.
-_divergence = partial(divergence, library="onnxruntime", ways=("onnxruntime",), since="1.20.0")
+_ABOUT: dict[str, Any] = {"library": "onnxruntime", "ways": ("onnxruntime",)}
+#: Since the oldest that was tried.
+_divergence = partial(divergence, **_ABOUT, since="1.20.0")
 
 
 @_divergence(
@@ -73,3 +75,62 @@ def _(spec: Spec) -> bool:
 )
 def _(spec: Spec) -> bool:
     return False
+
+
+def _asked(onnxruntime: Any, operator: str, x: float, **attributes: Any) -> float:
+    """Return the output of a node of one unit and one step, whose weights are 1 where they meet the input."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    gates = {"RNN": 1, "LSTM": 4}[operator]
+    weights = {"W": np.ones((1, gates, 1), np.float32), "R": np.zeros((1, gates, 1), np.float32)}
+    graph = helper.make_graph(
+        [helper.make_node(operator, ["x", *weights], ["y"], hidden_size=1, **attributes)],
+        operator,
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 1, 1))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 1, 1, 1))],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return float(np.squeeze(session.run(None, {"x": np.full((1, 1, 1), x, np.float32)})[0]))
+
+
+@demonstrated(
+    name="clip-not-before-the-output",
+    says="clip of an LSTM node is at the inputs of its gates and of the candidate, and not at the input of the last "
+    "activation, h(C), where ONNX has it too: a cell state beyond the clip goes into h as it is",
+    instead="put nothing on clip that the cell state can reach, or write the recurrence as a Scan",
+    report="https://github.com/microsoft/onnxruntime/issues/27224",
+    since="1.32.0",
+    **_ABOUT,
+)
+def _(onnxruntime: Any) -> None:
+    # all activations are Relu: i = g = o = 1, so that C = 1.5 * 1.5, and clipped Y = 1.5 * 1.5
+    got = _asked(onnxruntime, "LSTM", 2.0, clip=1.5, activations=["Relu"] * 3)
+    expect("o h(clip(C)) with i = g = o = clip = 1.5", 1.5 * 1.5, got)
+
+
+@demonstrated(
+    name="thresholded-relu-without-alpha",
+    says="the activation ThresholdedRelu that is given no activation_alpha has the threshold 0, where its operator has "
+    "1; Affine and ScaledTanh without theirs put out 0 whatever comes in",
+    instead="write activation_alpha and activation_beta for each activation that has them",
+    since="1.32.0",
+    **_ABOUT,
+)
+def _(onnxruntime: Any) -> None:
+    got = _asked(onnxruntime, "RNN", 0.5, activations=["ThresholdedRelu"])
+    expect("ThresholdedRelu of 0.5, whose threshold is 1 by default", 0.0, got)
+
+
+@divergence(
+    name="batch-ends-the-process",
+    says="one kind of valid batch ends the process at GRU and LSTM nodes, by an abort that no exception tells of, "
+    "where RNN nodes take it",
+    instead="run a session that serves others in a process of its own, and look at the sizes of what comes in",
+    silent=False,
+    since="1.32.0",
+    **_ABOUT,
+)
+def _(spec: Spec) -> bool:
+    return False  # such batches are not drawn

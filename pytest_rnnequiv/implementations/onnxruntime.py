@@ -35,6 +35,10 @@ def precision_of(dtype: str) -> Precision | None:
     return None if dtype in ("float16", "float64") else PRECISION
 
 
+#: Samples of a batch. A batch without any is left out: see the divergence that ends the process.
+MOST = 2**20
+
+
 class OnnxRuntime(OnnxImplementation):
     """``onnxruntime.InferenceSession(model).run``, with one thread: its numbers do not depend on how many there are."""
 
@@ -45,6 +49,7 @@ class OnnxRuntime(OnnxImplementation):
         activations=tuple(name for name in ACTIVATIONS if name != "softplus"),
         options=OPTIONS,
         lengths=1,
+        N=(1, MOST),
     )
     precision = PRECISION
 

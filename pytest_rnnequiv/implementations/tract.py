@@ -33,6 +33,7 @@ class Tract(OnnxImplementation):
         cells=("SimpleRNN", "GRU", "LSTM"),
         options=tuple(option for option in OPTIONS if option not in UNKNOWN),
         nan=False,
+        N=(1, 2**20),  # it refuses a batch of none
     )
     precision = Precision.float32.with_activation_error(ERROR)
 
