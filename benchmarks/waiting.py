@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import resource
 import shutil
@@ -25,6 +24,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+from installed import install
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = ROOT / "examples" / "numpy_loop"
@@ -43,11 +44,11 @@ class Run(NamedTuple):
     """Pairs of options of which a case was judged."""
 
 
-def wait(what: str, profile: str, checkout: Path) -> Run:
-    """Run the suite once."""
+def wait(what: str, profile: str, build: dict[str, str]) -> Run:
+    """Run the suite once, in the environment of a build."""
     with tempfile.TemporaryDirectory() as empty:
         folder = Path(empty)
-        own = {"PYTHONPATH": str(checkout), "HYPOTHESIS_STORAGE_DIRECTORY": f"{empty}/none"}
+        own = build | {"HYPOTHESIS_STORAGE_DIRECTORY": f"{empty}/none"}
         command = [sys.executable, "-m", "pytest", "-v", "--rnn-equiv", "--rnn-equiv-profile", profile, "--rootdir=."]
         command += ["-p", "no:cacheprovider", "--rnn-equiv-report", "report"]
         if what == "port":
@@ -56,9 +57,7 @@ def wait(what: str, profile: str, checkout: Path) -> Run:
         else:
             command += ["--rnn-equiv-impl", what]
         before, began = _cpu(), time.perf_counter()
-        done = subprocess.run(
-            command, cwd=folder, env=os.environ | own, stdin=subprocess.DEVNULL, capture_output=True, text=True
-        )
+        done = subprocess.run(command, cwd=folder, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         seconds, cpu = time.perf_counter() - began, _cpu() - before
         if done.returncode:
             raise SystemExit(f"{what} should have passed:\n{done.stdout}{done.stderr}")
@@ -81,19 +80,26 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=1, help="how many runs of each")
     parser.add_argument("runs", nargs="*", metavar="WHAT/PROFILE", default=["keras/quick", "port/quick"])
     given = parser.parse_args()
-    builds = {"now": ROOT} | ({"before": given.before.resolve()} if given.before else {})
+    checkouts = {"now": ROOT} | ({"before": given.before.resolve()} if given.before else {})
+    with tempfile.TemporaryDirectory() as place:
+        builds = {which: install(checkout, Path(place, which)) for which, checkout in checkouts.items()}
+        compare(given.runs, given.pairs, builds)
+
+
+def compare(runs: list[str], pairs: int, builds: dict[str, dict[str, str]]) -> None:
+    """Print a row for each run of each build."""
     print("| run | build | seconds | CPU seconds | cases | conclusive | pairs of options |")
     print("|---|---|---|---|---|---|---|")
-    for run in given.runs:
+    for run in runs:
         what, profile = run.split("/")
         seen: dict[str, list[Run]] = {which: [] for which in builds}
-        for number in range(given.pairs):
+        for number in range(pairs):
             for which in list(builds) if number % 2 else reversed(builds):
                 seen[which].append(wait(what, profile, builds[which]))
-        for which, runs in seen.items():
-            seconds, cpu, *counts = (statistics.median(column) for column in zip(*runs, strict=True))
+        for which, each in seen.items():
+            seconds, cpu, *counts = (statistics.median(column) for column in zip(*each, strict=True))
             print(f"| {run} | {which} | {seconds:.1f} | {cpu:.1f} | {' | '.join(f'{n:.0f}' for n in counts)} |")
-        if given.before:
+        if "before" in builds:
             ratios = [now.cpu / old.cpu for now, old in zip(seen["now"], seen["before"], strict=True)]
             print(f"|  | ratio of CPU seconds, of pairs | | {statistics.median(ratios):.2f} | | | |", flush=True)
 
