@@ -18,6 +18,7 @@ from ..cells.simple_rnn import SimpleRNNCell
 from ..model.case import Case
 from ..model.forward import reference
 from .asked import Answer, Asker, probe_case
+from .smallest import smallest
 
 __all__ = ["localise"]
 
@@ -220,6 +221,8 @@ class _Place:
             return
         if not so:
             yield f"wrong even where {_and_zero(kept)}"
+            if self.free:
+                yield from smallest(self.asker, self.case)
             return
         for condition in [*kept]:
             fewer = [c for c in kept if c is not condition]
