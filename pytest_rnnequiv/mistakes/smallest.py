@@ -17,11 +17,11 @@ from .told import joined
 
 __all__ = ["smallest"]
 
-#: A bias that opens a gate, or shuts it, and one at which an activation is no line.
-OPEN, BENT = 40.0, 0.5
+#: A bias that opens a gate, or shuts it, and one at which an activation is no line, and which no binary number is.
+OPEN, BENT = 40.0, 0.3
 
 #: An input, and the weight that it meets.
-INPUT, WEIGHT = 0.75, 0.5
+INPUT, WEIGHT = 0.7, 0.6
 
 #: How far a state is from 0 that something is left of.
 LEFT = 0.01
@@ -91,7 +91,9 @@ def _wrong(asker: Asker, case: Case | None) -> str:
     answer = asker.ask(case)
     if answer is None or not answer.wrong or answer.numbers is None:
         return ""
-    return f"{answer.numbers[0, -1, 0]:.3g} where {answer.expected[0, -1, 0]:.3g} is right"
+    got, expected = float(answer.numbers[0, -1, 0]), float(answer.expected[0, -1, 0])
+    digits = next((n for n in range(3, 9) if f"{got:.{n}g}" != f"{expected:.{n}g}"), 9)
+    return f"{got:.{digits}g} where {expected:.{digits}g} is right"
 
 
 def _named(biases: Mapping[str, float]) -> str:
