@@ -171,7 +171,8 @@ def mutants(source: Source) -> Iterator[tuple[str, str]]:
     end = text.index(source.ends) if source.ends else len(text)
     # not what declares a function: its arguments are given in that order
     begin = text.index("{", begin) if source.ends == "" else begin
-    unused = [found.span() for found in re.finditer(source.unused, text)]
+    # nor what is no code, or is not come by
+    unused = [found.span() for found in re.finditer(rf"//.*|/\*[\s\S]*?\*/|{source.unused}", text)]
     for found in TOKEN.finditer(text, begin, end):
         if any(first <= found.start() < last for first, last in unused):
             continue
@@ -181,7 +182,7 @@ def mutants(source: Source) -> Iterator[tuple[str, str]]:
                 text[: found.start()] + new + text[found.end() :],
             )
     for found in re.finditer(r"[^;{}()\n]*[-+]?=[^;{}=>]*;", text[begin:end]):
-        first, last = begin + found.start(), begin + found.end()
+        first, last = begin + found.end() - len(found.group().lstrip()), begin + found.end()
         passed = any(start <= first < stop for start, stop in unused)
         if not passed and not re.search(r"\b(float|const|let|int)\b", found.group()):
             yield _told(text, first, "left out"), text[:first] + ";" + text[last:]

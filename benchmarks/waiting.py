@@ -27,6 +27,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from installed import install
+
 ROOT = Path(__file__).resolve().parents[1]
 PORT = ROOT / "examples" / "numpy_loop"
 
@@ -54,12 +56,13 @@ class Run(NamedTuple):
     """Pairs of options of which a case was judged."""
 
 
-def wait(what: str, profile: str, checkout: Path, by_cpu: bool = False) -> Run:
-    """Run the suite once."""
+def wait(what: str, profile: str, build: dict[str, str], by_cpu: bool = False) -> Run:
+    """Run the suite once, in the environment of a build."""
     with tempfile.TemporaryDirectory() as empty:
         folder = Path(empty)
         (folder / "by_cpu.py").write_text(BY_CPU)
-        own = {"PYTHONPATH": os.pathsep.join([str(checkout), empty]), "HYPOTHESIS_STORAGE_DIRECTORY": f"{empty}/none"}
+        paths = os.pathsep.join([build["PYTHONPATH"], empty])
+        own = build | {"PYTHONPATH": paths, "HYPOTHESIS_STORAGE_DIRECTORY": f"{empty}/none"}
         command = [sys.executable, "-m", "pytest", "-v", "--rnn-equiv", "--rnn-equiv-profile", profile, "--rootdir=."]
         command += ["-p", "no:cacheprovider", "--rnn-equiv-report", "report", *(["-p", "by_cpu"] if by_cpu else [])]
         if what == "port":
@@ -68,9 +71,7 @@ def wait(what: str, profile: str, checkout: Path, by_cpu: bool = False) -> Run:
         else:
             command += ["--rnn-equiv-impl", what]
         before, began = _cpu(), time.perf_counter()
-        done = subprocess.run(
-            command, cwd=folder, env=os.environ | own, stdin=subprocess.DEVNULL, capture_output=True, text=True
-        )
+        done = subprocess.run(command, cwd=folder, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         seconds, cpu = time.perf_counter() - began, _cpu() - before
         if done.returncode:
             raise SystemExit(f"{what} should have passed:\n{done.stdout}{done.stderr}")
@@ -94,19 +95,26 @@ def main() -> None:
     parser.add_argument("--by-cpu", action="store_true", help="count the time of checks in seconds of the processor")
     parser.add_argument("runs", nargs="*", metavar="WHAT/PROFILE", default=["keras/quick", "port/quick"])
     given = parser.parse_args()
-    builds = {"now": ROOT} | ({"before": given.before.resolve()} if given.before else {})
+    checkouts = {"now": ROOT} | ({"before": given.before.resolve()} if given.before else {})
+    with tempfile.TemporaryDirectory() as place:
+        builds = {which: install(checkout, Path(place, which)) for which, checkout in checkouts.items()}
+        compare(given.runs, given.pairs, builds, given.by_cpu)
+
+
+def compare(runs: list[str], pairs: int, builds: dict[str, dict[str, str]], by_cpu: bool) -> None:
+    """Print a row for each run of each build."""
     print("| run | build | seconds | CPU seconds | cases | conclusive | pairs of options |")
     print("|---|---|---|---|---|---|---|")
-    for run in given.runs:
+    for run in runs:
         what, profile = run.split("/")
         seen: dict[str, list[Run]] = {which: [] for which in builds}
-        for number in range(given.pairs):
+        for number in range(pairs):
             for which in list(builds) if number % 2 else reversed(builds):
-                seen[which].append(wait(what, profile, builds[which], given.by_cpu))
-        for which, runs in seen.items():
-            seconds, cpu, *counts = (statistics.median(column) for column in zip(*runs, strict=True))
+                seen[which].append(wait(what, profile, builds[which], by_cpu))
+        for which, each in seen.items():
+            seconds, cpu, *counts = (statistics.median(column) for column in zip(*each, strict=True))
             print(f"| {run} | {which} | {seconds:.1f} | {cpu:.1f} | {' | '.join(f'{n:.0f}' for n in counts)} |")
-        if given.before:
+        if "before" in builds:
             ratios = [now.cpu / old.cpu for now, old in zip(seen["now"], seen["before"], strict=True)]
             print(f"|  | ratio of CPU seconds, of pairs | | {statistics.median(ratios):.2f} | | | |", flush=True)
 

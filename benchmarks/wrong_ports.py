@@ -10,21 +10,25 @@ machine that is busy with something else is so for both. The last line has the m
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from installed import install
 
 ROOT = Path(__file__).resolve().parents[1]
 PORTS = ROOT / "examples" / "wrong_ports"
 
-#: One of each kind: weights, biases, time, samples, activations.
-NAMES = ("wh_transposed", "column_major", "two_biases", "time_reversed", "state_leaks", "activation_forgotten")
+#: All of them: weights, biases, time, samples, activations.
+NAMES = tuple(
+    f"{path.stem}:StateKept" if path.stem == "state_kept" else path.stem for path in sorted(PORTS.glob("*.py"))
+)
 
 
 class Run(NamedTuple):
@@ -40,16 +44,13 @@ class Run(NamedTuple):
     """Checks that failed."""
 
 
-def check(name: str, checkout: Path) -> Run:
-    """Check one port with one build."""
+def check(name: str, build: dict[str, str]) -> Run:
+    """Check one port, in the environment of a build."""
     with tempfile.TemporaryDirectory() as empty:
-        own = {"PYTHONPATH": os.pathsep.join([str(checkout), str(PORTS)]), "COLUMNS": "80"}
         command = [sys.executable, "-m", "pytest", "--rnn-equiv", "--rnn-equiv-profile", "quick", "--rootdir=."]
-        command += ["--rnn-equiv-impl", f"{name}:run"]
+        command += ["--rnn-equiv-impl", name if ":" in name else f"{name}:run"]
         before, began = _cpu(), time.perf_counter()
-        done = subprocess.run(
-            command, cwd=empty, env=os.environ | own, stdin=subprocess.DEVNULL, capture_output=True, text=True
-        )
+        done = subprocess.run(command, cwd=empty, env=build, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         seconds, cpu = time.perf_counter() - began, _cpu() - before
     lines = done.stdout.splitlines()
     if done.returncode != 1:
@@ -69,11 +70,18 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="a checkout of the build to compare with")
     parser.add_argument("names", nargs="*", default=NAMES)
     given = parser.parse_args()
+    checkouts = {"now": ROOT} | ({"before": given.before.resolve()} if given.before else {})
+    with tempfile.TemporaryDirectory() as place:
+        builds = {which: install(checkout, Path(place, which), PORTS) for which, checkout in checkouts.items()}
+        compare(given.names, builds)
+
+
+def compare(names: Sequence[str], builds: dict[str, dict[str, str]]) -> None:
+    """Print a row for each port."""
     print("| port | checks that fail | lines | seconds | CPU seconds | seconds before | ratio | ratio of CPU |")
     print("|---|---|---|---|---|---|---|---|")
-    ratios, of_cpu = [], []
-    for number, name in enumerate(given.names):
-        builds = {"now": ROOT} | ({"before": given.before.resolve()} if given.before else {})
+    ratios, of_cpu, waited, cpu = [], [], [], []
+    for number, name in enumerate(names):
         order = list(builds) if number % 2 else list(reversed(builds))
         runs = {which: check(name, builds[which]) for which in order}
         now, row = runs["now"], ["", "", ""]
@@ -81,10 +89,13 @@ def main() -> None:
             ratios.append(now.seconds / before.seconds)
             of_cpu.append(now.cpu / before.cpu)
             row = [f"{before.seconds:.1f} ({before.lines} lines)", f"{ratios[-1]:.2f}", f"{of_cpu[-1]:.2f}"]
+        waited.append(now.seconds)
+        cpu.append(now.cpu)
         cells = [name, str(now.failed), str(now.lines), f"{now.seconds:.1f}", f"{now.cpu:.1f}", *row]
         print(f"| {' | '.join(cells)} |", flush=True)
+    print(f"\nmedian: {statistics.median(waited):.1f} s, CPU time {statistics.median(cpu):.1f} s")
     if ratios:
-        print(f"\nmedian of the ratios: {statistics.median(ratios):.2f}, of CPU time {statistics.median(of_cpu):.2f}")
+        print(f"median of the ratios: {statistics.median(ratios):.2f}, of CPU time {statistics.median(of_cpu):.2f}")
 
 
 if __name__ == "__main__":

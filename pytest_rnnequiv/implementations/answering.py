@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
-import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -33,19 +32,24 @@ class PortFailure(Exception):
     ----------
     hung : bool
         Whether it took all the time that it was given: asked again, it may take as long again.
+    raised : str
+        The type of the exception that the port raised; empty where it has not.
+    wrote : bool
+        Whether it wrote into its inputs.
     """
 
-    def __init__(self, message: str, *, hung: bool = False) -> None:
+    def __init__(self, message: str, *, hung: bool = False, raised: str = "", wrote: bool = False) -> None:
         super().__init__(message)
         self.hung = hung
+        self.raised = raised
+        self.wrote = wrote
 
     @property
     def in_short(self) -> str:
         """What the port does instead of answering: "raises ValueError", "gives no answer"."""
-        what = re.match(r"the port (?:raised (?P<error>\w+)|writes into its input)", str(self))
-        if what is None:
-            return "gives no answer"
-        return f"raises {what['error']}" if what["error"] else "writes into its inputs"
+        if self.raised:
+            return f"raises {self.raised}"
+        return "writes into its inputs" if self.wrote else "gives no answer"
 
 
 def compute(
@@ -81,7 +85,8 @@ def compute(
         if os.getpid() == process and (isinstance(error, (BadAnswer, Declined)) or not_its_own(error)):
             raise
         _end_copies(process)
-        raise PortFailure(_raised(error)) from error
+        own = not isinstance(error, ImplementationError)
+        raise PortFailure(_raised(error), raised=_type_of(error) if own else "") from error
     _end_copies(process)
     for case, given in zip(cases, handed, strict=True):
         _see_untouched(case, given)
@@ -113,7 +118,8 @@ def _see_untouched(case: Case, given: Case) -> None:
         if not np.array_equal(array, handed[name], equal_nan=array.dtype.kind == "f"):
             raise PortFailure(
                 f"the port writes into its input `{_letter(case, name)}`; it must leave its inputs as they are "
-                "(work on a copy)"
+                "(work on a copy)",
+                wrote=True,
             )
 
 
@@ -199,7 +205,11 @@ def _raised(error: BaseException) -> str:
     text = told(error)
     if isinstance(error, TypeError) and "positional argument" in text and not place:
         text += " (a port takes one argument, the case)"
-    return f"the port raised {cleaned(type(error).__name__, 80)}: {text}{place}"
+    return f"the port raised {_type_of(error)}: {text}{place}"
+
+
+def _type_of(error: BaseException) -> str:
+    return cleaned(type(error).__name__, 80)
 
 
 def came_from(error: BaseException) -> str:

@@ -206,7 +206,7 @@ def _answer(connection: Any, get: Any, name: str | None) -> None:
         try:
             answer: tuple[str, Any] = ("answer", compute(runner.implementation, cases))
         except PortFailure as failure:
-            answer = ("failure", str(failure))
+            answer = ("failure", (str(failure), failure.raised, failure.wrote))
         except BadAnswer as bad:
             answer = ("bad", str(bad))
         except Declined as declined:
@@ -220,7 +220,8 @@ def _send(connection: Any, answer: tuple[str, Any]) -> None:
     except OSError:
         return  # nobody is there any more; the next recv says so too
     except Exception as error:
-        connection.send(("failure", f"the port's answer cannot be sent: {type(error).__name__}: {told(error)}"))
+        why = f"the port's answer cannot be sent: {type(error).__name__}: {told(error)}"
+        connection.send(("failure", (why, "", False)))
 
 
 class _Own:
@@ -255,7 +256,7 @@ class _Own:
             raise ImplementationError(f"implementation {name!r} {what} while it was loaded")
         if kind == "silent":
             raise ImplementationError(f"implementation {name!r}: not loaded after {LOADING:g} s")
-        raise ImplementationError(str(what))
+        raise ImplementationError(what[0] if kind == "failure" else str(what))
 
     def _receive(self, timeout: float) -> tuple[str, Any]:
         assert self._process is not None
@@ -271,7 +272,8 @@ class _Own:
             self._end()
             if not isinstance(error, Exception):
                 raise
-            return "failure", f"what the port's process says cannot be read: {type(error).__name__}: {told(error)}"
+            why = f"what the port's process says cannot be read: {type(error).__name__}: {told(error)}"
+            return "failure", (why, "", False)
 
     def run(self, case: Case) -> Trajectory:
         """Compute one case."""
@@ -291,7 +293,8 @@ class _Own:
         if kind == "declined":
             raise Declined(what)
         if kind == "failure":
-            raise PortFailure(str(what))
+            sentence, raised, wrote = what
+            raise PortFailure(sentence, raised=raised, wrote=wrote)
         self._end()  # the next case finds a fresh process
         if kind == "silent":
             failure = self._clock.hung(len(cases))

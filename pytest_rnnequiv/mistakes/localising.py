@@ -18,6 +18,7 @@ from ..cells.simple_rnn import SimpleRNNCell
 from ..model.case import Case
 from ..model.forward import reference
 from .asked import Answer, Asker, probe_case
+from .smallest import smallest
 
 __all__ = ["localise"]
 
@@ -53,21 +54,24 @@ class Condition:
     change: Callable[[Case], Case] = lambda case: case
 
 
-def localise(asker: Asker, base: Answer) -> Iterator[str]:
+def localise(asker: Asker, base: Answer, *, nothing_told: bool = True) -> Iterator[str]:
     """Yield where an implementation is right, and where it is wrong.
 
     Parameters
     ----------
     base : Answer
         What it gave for a generic case.
+    nothing_told : bool
+        Whether nothing is known of what its answers depend on: then it is asked for the smallest number that is wrong,
+        where it is right nowhere.
     """
-    place = _Place(asker, base)
+    place = _Place(asker, base, nothing_told)
     yield from place.smaller() if base.wrong else place.larger() if base.right else ()
 
 
 class _Place:
-    def __init__(self, asker: Asker, base: Answer) -> None:
-        self.asker, self.base = asker, base
+    def __init__(self, asker: Asker, base: Answer, nothing_told: bool) -> None:
+        self.asker, self.base, self.nothing_told = asker, base, nothing_told
         self.case, self.spec = base.case, base.case.spec
         self.sizes = {letter: getattr(base.case.calls[0], letter) for letter in "NT"}
         self.free = asker.asking.any_weights and bool(self.spec.letters) and self.spec.head is not None
@@ -220,6 +224,8 @@ class _Place:
             return
         if not so:
             yield f"wrong even where {_and_zero(kept)}"
+            if self.free and self.nothing_told:
+                yield from smallest(self.asker, self.case)
             return
         for condition in [*kept]:
             fewer = [c for c in kept if c is not condition]

@@ -72,7 +72,7 @@ def probe(
     if again is not None and (differing := _differing(base, again)):
         return (differing,)
     depends = [] if base.right else list(_Dependence(asker, base).facts())
-    where = list(localise(asker, base))
+    where = list(localise(asker, base, nothing_told=not depends))
     if asker.ever_wrong:
         last = asker.once_more(base.case)
         if last is not None and _differing(base, last):

@@ -61,6 +61,9 @@ SHORT, LARGE, FAR = 6, 32.0, 0.02
 #: That share where the bounds of the right run are narrow, and how many times these it is otherwise.
 NEAR, MORE = 1e-3, 1000.0
 
+#: Longer runs are computed twice, in single and in double precision: how many times what these differ by is far.
+LONG, GROWN = 512, 1000.0
+
 #: The same of numbers that are rounded to 8 bits, and to fewer.
 FAR_IN_8_BITS, FAR_IN_FEWER = 0.1, 0.3
 
@@ -112,26 +115,37 @@ class Seen:
     def far_from(self, made: Made) -> bool:
         """Whether a mistake gives outputs that are nowhere near those seen: then there is no need for bounds.
 
-        Only short runs in single precision, or better, are looked at in this way: rounding cannot have grown that far.
+        Only runs in single precision, or better, are looked at in this way. In a few steps rounding cannot have grown
+        that far; in more of them, it is seen by how far it grows.
         """
         if not self.computable or made.precision is not None:
             return False
+        walked = self._walked(made, self._dtype)
+        if walked is None or [a.shape for a in walked] != [a.shape for a in self._outputs]:
+            return False
+        if not all(np.isfinite(a).all() for a in walked):
+            return False
+        off = _apart(self._outputs, walked)
+        if off <= self._far or self._short:
+            return off > self._far
+        double = self._walked(made, np.float64)
+        return double is not None and off > GROWN * _apart(walked, double)
+
+    def _walked(self, made: Made, dtype: Any) -> list[Array] | None:
+        """The outputs of a mistake, of the steps that were shown; None where it cannot be made."""
         every = any(np.ndim(outputs) == 3 for outputs in self._outputs)
         case = whole(made.case, made.wiring) if every else made.case
         try:
             # in its own numbers, since what is cut jumps where it saturates
-            walked = Computed(case, made.wiring, self._dtype).calls().each_call
+            walked = Computed(case, made.wiring, dtype).calls().each_call
         except Unmade:
-            return False  # which is told elsewhere
-        for got, call in zip(self._outputs, walked, strict=True):
-            expected = np.asarray(call.outputs)
-            if expected.ndim == 3 and got.ndim == 2:
-                expected = expected[:, -1]
-            if got.shape != expected.shape or not np.isfinite(expected).all():
-                return False
-            if np.abs(got - expected).max(initial=0.0) > self._far * np.abs(expected).max(initial=0.05):
-                return True
-        return False
+            return None  # which is told elsewhere
+        outputs = [np.asarray(call.outputs, np.float64) for call in walked]
+        return [a[:, -1] if a.ndim == 3 and got.ndim == 2 else a for got, a in zip(self._outputs, outputs, strict=True)]
+
+    @property
+    def _short(self) -> bool:
+        return max(call.T for call in self.case.calls) <= SHORT
 
     @cached_property
     def _far(self) -> float:
@@ -155,7 +169,7 @@ class Seen:
 
     @cached_property
     def computable(self) -> bool:
-        """Whether nothing but single precision, over a few steps, parts what is computed from what is shown."""
+        """Whether nothing but single precision, over not too many steps, parts what is computed from what is shown."""
         p, arrays = self.precision, self.case.numbers().values()
         if p.unit > Precision.float32.unit or p.operand or p.activation_error or p.radius or p.begun:
             return False
@@ -165,7 +179,8 @@ class Seen:
             return False  # then what comes may be anywhere
         if "outputs" in p.formats:
             return False  # they may have been cut where their range ends
-        if max(call.T for call in self.case.calls) > SHORT or self.case.spec.two_outputs:
+        double = p.unit < Precision.float32.unit  # what is finer cannot be seen to grow
+        if max(call.T for call in self.case.calls) > (SHORT if double else LONG) or self.case.spec.two_outputs:
             return False
         large = max((float(np.abs(a).max(initial=0.0)) for a in arrays if a.dtype.kind == "f"), default=0.0)
         return large < LARGE and all(np.isfinite(a).all() for a in self._outputs)
@@ -193,6 +208,13 @@ class Seen:
                 return NOTHING
             told += more
         return told
+
+
+def _apart(one: list[Array], other: list[Array]) -> float:
+    """How far outputs are apart, as a share of the largest of the others; infinite where that is no number."""
+    with np.errstate(all="ignore"):
+        shares = [np.abs(a - b).max(initial=0.0) / np.abs(b).max(initial=0.05) for a, b in zip(one, other, strict=True)]
+    return float(np.nan_to_num(max(shares), nan=np.inf))
 
 
 class _Wide(Inspection):

@@ -288,6 +288,7 @@ class Check:
 
     def _opened(self, port: Port, spent: Budget) -> AssertionError | None:
         """Ask the openings, and return the first failure."""
+        __tracebackhide__ = True  # pytest parses the file of each frame that it may show
         spent.opening = True
         try:
             for number in self._openings(port):

@@ -6,7 +6,7 @@ looking for a smaller case: the check fails at once, and says why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 from ..failures.assertion import EquivalenceError
@@ -22,6 +22,10 @@ from ..model.trajectory import BadAnswer
 from ..run_state import state
 
 __all__ = ["about", "anything", "follows", "forget", "remember"]
+
+
+#: Runs on prefixes of one case by which a mistake that is known already is tried out.
+OTHERS = 3
 
 
 @dataclass
@@ -69,16 +73,25 @@ def _follows(port: Port, earlier: EquivalenceError, failure: EquivalenceError) -
     if earlier.contradiction is not None:
         return False
     seen = _seen(port, failure)
-    if not any(observation.judge(port.precision).different for observation in seen):
-        return False
+    if not failure.seen and not any(observation.judge(port.precision).different for observation in seen):
+        return False  # what breaks a law may be right by itself
     mistakes = [explanation.mistakes for explanation in earlier.diagnosis.explanations]
     if not mistakes:
         return _both_unexplained(earlier, failure)
-    evidence = Evidence(seen, port.precision)
+    evidence = Evidence([_of_few_runs(each) for each in seen], port.precision)
     found = [explained for each in mistakes if (explained := evidence.try_out(each)) is not None]
     if found:
         failure.known = Diagnosis(tuple(found), "")
     return bool(found)
+
+
+def _of_few_runs(seen: Observation) -> Observation:
+    """Leave of the runs on every prefix the whole one, and a few of the others, short and long.
+
+    The states that all of them showed are judged as a whole; each run by itself would say the same once more.
+    """
+    first, *others = seen.runs
+    return replace(seen, runs=(first, *others[:: max(1, -(-len(others) // OTHERS))]))
 
 
 def _same_sentence(earlier: EquivalenceError, failure: EquivalenceError) -> bool:

@@ -170,6 +170,22 @@ def test_a_port_that_raises(make: Any, odd: Callable[[Case], Any], message: str)
 
 
 @pytest.mark.parametrize("make", RUNNERS)
+@pytest.mark.parametrize(
+    ("odd", "raised", "in_short"),
+    [
+        (raising(KeyError("Wq")), "KeyError", "raises KeyError"),
+        (lambda case: case.x.fill(0), "", "writes into its inputs"),
+    ],
+)
+def test_what_a_port_does_instead_of_answering(
+    make: Any, odd: Callable[[Case], Any], raised: str, in_short: str
+) -> None:
+    with running(make, odd_when(5, odd)) as runner, pytest.raises(PortFailure) as failure:
+        runner.run(ODD)
+    assert (failure.value.raised, failure.value.in_short) == (raised, in_short)
+
+
+@pytest.mark.parametrize("make", RUNNERS)
 def test_a_port_that_returns_nothing(make: Any) -> None:
     with running(make, odd_when(5, lambda case: None)) as runner:
         fails(runner, r"the implementation returned None, .*\(is a `return` missing\?\)", BadAnswer)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mistaken import PLAIN, case_for, declared, outputs_only, same
+from mistaken import PLAIN, case_for, declared, last_output, outputs_only, same
 from samples import NETWORKS, filled, generic, rounded_run, sequences
 
 from pytest_rnnequiv import (
@@ -27,6 +27,7 @@ from pytest_rnnequiv.judging.observing import Asking, Observation
 from pytest_rnnequiv.mistakes.catalogue import by_name
 from pytest_rnnequiv.mistakes.diagnosis import explain, telling_case
 from pytest_rnnequiv.mistakes.evidence import Explanation
+from pytest_rnnequiv.mistakes.made import Made
 
 
 def test_one_case_with_its_states_is_mostly_enough() -> None:
@@ -285,3 +286,19 @@ def test_what_breaks_in_a_later_call_is_told_of_the_outputs(name: str) -> None:
     (first,) = (line for line in str(caught.value).splitlines() if "first broken" in line)
     assert re.search(r"call \d: output \(sample", first)
     assert "in the order of processing" not in first
+
+
+def test_a_last_output_of_many_steps_is_told_from_most_mistakes_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = []
+
+    def counting(self: Made, *args: Any, **kwargs: Any) -> Any:
+        judged.append(self)
+        return judge_made(self, *args, **kwargs)
+
+    judge_made = Made.judge
+    monkeypatch.setattr(Made, "judge", counting)
+    case = generic(N=2, T=12, D=3, M=5)
+    right = last_output(reference(case))
+    assert diagnose(case, (1.3 * right + 0.1).astype(np.float32)).name is None
+    assert len(judged) < 100
+    assert diagnose(case, last_output(by_name("Wh-transposed").run(case))).name == "Wh-transposed"

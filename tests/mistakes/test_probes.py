@@ -264,6 +264,37 @@ def test_a_port_that_is_right_on_generic_numbers_is_told_what_was_special(x: flo
     assert f"generic cases that were asked, wrong in one {what}" in told
 
 
+def lstm_of(sigmoid: Callable[[Any], Any]) -> Run:
+    def run(case: Case) -> Any:
+        h = c = np.zeros((case.N, case.M))
+        for t in range(case.T):
+            i, f, g, o = np.split(case.x[:, t] @ case.Wx + h @ case.Wh + case.bh, 4, axis=1)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+        return h @ case.Wo + case.bo
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        (
+            lstm_of(lambda a: 1 / (2 + np.exp(-a))),
+            "in one step of one unit without input, `bh` of i = 40, f = 40, c = 0.3 and o = 40 makes 0.0723 where "
+            "0.283 is right",
+        ),
+        (
+            lstm_of(lambda a: 1 / (1 + np.exp(-2 * a))),
+            "in one step of one unit, an input of 0.7 with `Wx` of 0.6 in gate `i`, and `bh` of i = 0, f = 40, "
+            "c = 0.3 and o = 40, makes 0.201 where 0.174 is right",
+        ),
+    ],
+)
+def test_where_nothing_else_is_told_the_smallest_number_that_is_wrong_is(run: Run, told: str) -> None:
+    assert probe(run, generic(cell="LSTM"), seconds=60) == (NOWHERE, told)
+
+
 def test_rounding_is_no_movement() -> None:
     noise = np.random.default_rng(0)
 

@@ -271,6 +271,28 @@ def test_a_stack_leaves_its_case_and_its_script(pytester: pytest.Pytester) -> No
     assert {path.suffix for path in script.parent.iterdir()} == {".npz", ".py", ""} | ({".png"} if PLOTS else set())
 
 
+def test_no_picture_is_drawn_that_nobody_is_shown(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        from pytest_rnnequiv import assert_equivalent
+        from pytest_rnnequiv.model.notebook import notebook_case
+
+        def test_port():
+            case = notebook_case()
+            assert_equivalent(case, case.x[:, 0, :2])
+
+        def test_after_it():
+            assert "pytest_rnnequiv.plugin.report.picture" not in sys.modules
+        """
+    )
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(failed=1, passed=1)
+    left = {path.suffix for path in (pytester.path / ".pytest_cache/d/rnn_equiv").iterdir()}
+    assert left == {".npz", ".py"}
+
+
 def blocked(path: Path) -> Path:
     """Put a file where a directory should be made: nobody can write there, root neither."""
     path.parent.mkdir(parents=True, exist_ok=True)

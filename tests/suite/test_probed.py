@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 from ports import by_hand
 from samples import generic
 
 from pytest_rnnequiv import Case, Declined, Supports, tally
+from pytest_rnnequiv.arithmetic.precision import Precision
+from pytest_rnnequiv.failures.assertion import EquivalenceError
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.suite import probing
+from pytest_rnnequiv.judging.observing import Observation
+from pytest_rnnequiv.mistakes.catalogue import by_name
+from pytest_rnnequiv.mistakes.diagnosis import Diagnosis
+from pytest_rnnequiv.mistakes.evidence import Evidence, Explanation
+from pytest_rnnequiv.suite import probing, told_before
 from pytest_rnnequiv.suite.probing import probed
 
 BY_SAMPLE = ("`bh` reaches sample 0 only", "right whenever N = 1, wrong from N = 2 on", "right whenever `bh` is 0")
@@ -106,3 +113,27 @@ def test_how_a_port_fails_is_told_in_its_own_words() -> None:
 )
 def test_a_port_that_never_answers_is_told_by_what_it_does(answer: Callable[[Case], object], told: str) -> None:
     assert told in probed(Port(answer), generic())
+
+
+def test_a_known_mistake_is_tried_on_a_few_runs_of_a_new_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    class Counting(Evidence):
+        def __init__(self, observations: Sequence[Observation], precision: Precision | None) -> None:
+            tried.extend(len(each.runs) for each in observations)
+            super().__init__(observations, precision)
+
+    monkeypatch.setattr(told_before, "Evidence", Counting)
+    mistake = by_name("Wh-transposed")
+    port = Port(lambda case: np.asarray(mistake.run(case).outputs, np.float32)[:, -1])
+    known, failures = Diagnosis((Explanation((mistake,), 1, 1, 0),), ""), []
+    for T in (3, 12):
+        seen = port.observe(generic(T=T, D=4, M=4, K=4))
+        failure = EquivalenceError(seen.case, seen.judge(), lambda: known)
+        failure.seen = (seen,)
+        failures.append(failure)
+    told_before.remember(port, failures[0])
+    assert told_before.follows(port, failures[1])
+    assert failures[1].diagnosis.name == mistake.name
+    assert len(failures[1].seen[0].runs) == 13
+    assert tried == [1 + told_before.OTHERS]

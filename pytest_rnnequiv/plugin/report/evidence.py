@@ -32,8 +32,13 @@ def directory(config: pytest.Config, report: Path | None) -> Path | None:
     return None if cache is None else Path(cache.mkdir("rnn_equiv"))
 
 
-def leave(error: EquivalenceError, where: Path, name: str) -> list[Path]:
+def leave(error: EquivalenceError, where: Path, name: str, *, drawn: bool = True) -> list[Path]:
     """Write the evidence of one failure.
+
+    Parameters
+    ----------
+    drawn : bool
+        Whether somebody is shown the picture: to load matplotlib takes longer than most checks.
 
     Returns
     -------
@@ -57,7 +62,7 @@ def leave(error: EquivalenceError, where: Path, name: str) -> list[Path]:
     script_file.write_text(error.script(case_file.name if written else None), encoding="utf-8")
     written.append(script_file)
     picture_file = stem.with_name(stem.name + ".png")
-    if error.known is not None:  # the failure that was explained first has a picture, of a smaller case
+    if not drawn or error.known is not None:  # the failure that was explained first has one, of a smaller case
         return written
     with contextlib.suppress(Exception):  # no matplotlib, or nowhere to write: the case and the script are there
         from .picture import draw
@@ -102,10 +107,11 @@ def _keep(config: pytest.Config, chosen: Path | None, found: list[EquivalenceErr
     where = directory(config, chosen)
     if where is None:
         return [[] for _ in found]
+    drawn = chosen is not None or bool(config.getoption("htmlpath", None))
     named = []
     for number, each in enumerate(found):
         name = report.nodeid + (f"-{number + 1}" if len(found) > 1 else "")
-        files = leave(each, where, name)
+        files = leave(each, where, name, drawn=drawn)
         if chosen is not None:
             take_down(where, files)
         attach(config, report, files, each.note)
