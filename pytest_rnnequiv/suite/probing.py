@@ -44,8 +44,9 @@ def probed(port: Port, case: Case) -> tuple[str, ...]:
     known = state().part(_Probed).of.setdefault(port, {})
     kind = probe_case(case, N=1, T=1, any_weights=port.any_weights).spec if case.spec.plain else case.spec
     if kind not in known and len(known) < KINDS and not port.hangs:
-        known[kind] = probe(lambda asked: _run(port, asked), case, port.precision, asking=port.asking, seconds=SECONDS)
-    return (*of_its_file(port), *known.get(kind, ()))
+        own = probe(lambda asked: _run(port, asked), case, port.precision, asking=port.asking, seconds=SECONDS)
+        known[kind] = (*of_its_file(port), *own)
+    return known.get(kind, ())
 
 
 def of_its_file(port: Port) -> tuple[str, ...]:
