@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ..model.layers import Bidirectional, SimpleRNN
 from ..model.spec import Spec
-from .table import counting, divergence
+from .table import counting, demonstrated, divergence, expect
 
 __all__: list[str] = []
 
-_divergence = partial(divergence, library="openvino", ways=("openvino",), since="2026.4.1")
+_ABOUT: dict[str, Any] = {"library": "openvino", "ways": ("openvino",), "since": "2026.4.1"}
+_divergence = partial(divergence, **_ABOUT)
 
 #: What its sequence operators know.
 KNOWN = ("tanh", "relu", "sigmoid")
@@ -63,3 +65,33 @@ def _(spec: Spec) -> bool:
         if hasattr(kind, "recurrent_activation")
     )
     return not {each.name for each in (*(layer.activation for layer in spec.directions), *gates)} <= {*KNOWN}
+
+
+@demonstrated(
+    name="peepholes-dropped",
+    says="peepholes and input_forget of an LSTM node, and layout=1 of RNN, GRU and LSTM nodes, are dropped when the "
+    "model is read",
+    instead="write the recurrence as a Loop or a Scan; put Transpose nodes in the place of layout=1",
+    report="https://github.com/openvinotoolkit/openvino/issues/37820",
+    **_ABOUT,
+)
+def _(openvino: Any) -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    # all gates are sigmoid(0) without the peepholes, so that C = c0 / 2; with them f is sigmoid(c0)
+    zeros = {name: np.zeros((1, 4, 1), np.float32) for name in ("W", "R")}
+    values = zeros | {"c0": np.ones((1, 1, 1), np.float32), "P": np.ones((1, 3), np.float32)}
+    graph = helper.make_graph(
+        [helper.make_node("LSTM", ["x", "W", "R", "", "", "", "c0", "P"], ["", "", "c"], hidden_size=1)],
+        "peepholes",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 1, 1))],
+        [helper.make_tensor_value_info("c", TensorProto.FLOAT, (1, 1, 1))],
+        [numpy_helper.from_array(value, name) for name, value in values.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    core = openvino.Core()
+    compiled = core.compile_model(
+        core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )
+    got = float(np.squeeze(compiled({"x": np.zeros((1, 1, 1), np.float32)})[0]))
+    expect("C = sigmoid(1), by the peephole of f", round(float(1 / (1 + np.exp(-1))), 3), round(got, 3))
