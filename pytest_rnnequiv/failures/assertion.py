@@ -14,8 +14,10 @@ from typing import Any
 
 from .. import tally
 from ..arithmetic.precision import Precision
+from ..judging.inspection import LAYER_BY_LAYER
 from ..judging.observing import PREFIXES, Observation
-from ..judging.oracle import LAYER_BY_LAYER, Verdict, judge
+from ..judging.oracle import judge
+from ..judging.verdict import Verdict
 from ..mistakes.diagnosis import Diagnosis, explain, probing
 from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory

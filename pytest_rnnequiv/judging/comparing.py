@@ -23,8 +23,8 @@ from ..model.case import Case
 from ..model.trajectory import Trajectory
 from ..tally import LAW
 from .enclosure import Enclosure
+from .inspection import as_shown, inspection
 from .laws import Other
-from .oracle import as_shown, inspection
 from .verdict import Broken, Finding, Verdict, sharp_enough
 
 __all__ = ["Bound", "Numbers", "Start", "compare", "numbers"]

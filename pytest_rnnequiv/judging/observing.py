@@ -18,8 +18,10 @@ from ..model.case import Case
 from ..model.layers import RNN
 from ..model.spec import Layer
 from ..model.trajectory import Assembled, BadAnswer, ShownLayer, Trajectory, shape_of
+from .inspection import INDUCTION, LAYER_BY_LAYER, inspection
 from .nominal import nominal
-from .oracle import INDUCTION, LAYER_BY_LAYER, Verdict, inspection, judge, judge_all
+from .oracle import judge, judge_all
+from .verdict import Verdict
 
 __all__ = ["PREFIXES", "Asking", "Observation", "judge_observations", "observe", "would_help"]
 

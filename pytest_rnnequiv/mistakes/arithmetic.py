@@ -11,8 +11,8 @@ import numpy.typing as npt
 from ..arithmetic.activations import Activation
 from ..arithmetic.precision import Precision, to_bfloat16
 from ..cells.cell import Cell, CellWeights
+from ..judging.inspection import inspect
 from ..judging.nominal import Nominal
-from ..judging.oracle import inspect
 from ..model.case import Case
 from ..model.forward import Computed, Walk
 from ..model.trajectory import Assembled, Trajectory

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arithmetic.precision import Precision
-from ..judging.oracle import Inspection, inspection
+from ..judging.inspection import Inspection, inspection
 from ..judging.verdict import Finding, Verdict
 from ..model.case import Case
 from ..model.forward import shown_by

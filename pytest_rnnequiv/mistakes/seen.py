@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.precision import Precision
-from ..judging.oracle import Inspection, judge
+from ..judging.inspection import Inspection
+from ..judging.oracle import judge
 from ..judging.verdict import Finding, Verdict
 from ..model.case import Case
 from ..model.forward import Computed

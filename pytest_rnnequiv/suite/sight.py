@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from .. import tally
 from ..implementations.port import Port
 from ..judging.observing import Observation
-from ..judging.oracle import Verdict
+from ..judging.verdict import Verdict
 from ..mistakes.catalogue import CATALOGUE
 from ..mistakes.excluding import by_exclusion, excluded, is_coarse, usual
 from ..run_state import state

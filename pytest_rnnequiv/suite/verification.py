@@ -18,7 +18,7 @@ from ..implementations.errors import Declined
 from ..implementations.port import Port
 from ..implementations.runner import PortFailure
 from ..judging.observing import PREFIXES, Observation, judge_observations, would_help
-from ..judging.oracle import Verdict
+from ..judging.verdict import Verdict
 from ..mistakes.describing import describe
 from ..mistakes.diagnosis import Diagnosis, explain
 from ..model.case import Case

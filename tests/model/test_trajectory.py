@@ -11,7 +11,7 @@ import pytest
 from samples import filled, generic
 
 from pytest_rnnequiv import Bidirectional, Case, SimpleRNN, Spec, Trajectory, judge
-from pytest_rnnequiv.judging.oracle import inspection
+from pytest_rnnequiv.judging.inspection import inspection
 from pytest_rnnequiv.model.trajectory import BadAnswer, ShownLayer
 
 N, T, M, K = 2, 5, 4, 3

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ...failures.assertion import EquivalenceError
-from ...judging.oracle import inspect
+from ...judging.inspection import inspect
 
 __all__ = ["draw"]
 
