@@ -255,7 +255,7 @@ class TestHypothesis:
     def forget(self, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
         """Take back what a run in this process makes Hypothesis do."""
         monkeypatch.setattr(hypothesis.core, "global_force_seed", None)
-        profile = hypothesis.settings.get_current_profile_name()
+        profile = hypothesis.settings._current_profile  # older ones have no function that tells it
         yield
         hypothesis.settings.load_profile(profile)
 
@@ -287,7 +287,7 @@ class TestHypothesis:
     def test_statistics(self, project: Project) -> None:
         project.write_suite(self.SUITE)
         result = project.run("--rnn-equiv", "--hypothesis-show-statistics")
-        result.stdout.fnmatch_lines(["rnn_equiv.py::test_numbers:", "*100 passing, *"])
+        result.stdout.fnmatch_lines(["rnn_equiv.py::test_numbers:", "*100 passing*"])
 
 
 class TestFiles:
