@@ -9,10 +9,10 @@ from difflib import get_close_matches
 __all__ = ["cleaned", "described", "did_you_mean", "told", "wrapped"]
 
 #: Characters of a text that are worth reading; exceptions may hold a page, or a model.
-MOST = 600
+MOST_CHARACTERS = 600
 
 
-def cleaned(text: str, most: int = MOST, *, lines: bool = True) -> str:
+def cleaned(text: str, most: int = MOST_CHARACTERS, *, lines: bool = True) -> str:
     r"""Return a text without what moves a cursor, changes colours or hides: each such character is written as ``\x1b``.
 
     Parameters
@@ -38,7 +38,7 @@ def _printable(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def told(error: BaseException, most: int = MOST) -> str:
+def told(error: BaseException, most: int = MOST_CHARACTERS) -> str:
     """Return the text of an exception, be it long, empty, or impossible to have."""
     try:
         text = str(error)

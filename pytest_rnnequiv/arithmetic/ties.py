@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from .formats import Ends
 
-__all__ = ["MOST", "Ties", "all_runs"]
+__all__ = ["MOST_RUNS", "Ties", "all_runs"]
 
 Bools = npt.NDArray[np.bool_]
 
 #: Runs that are made at most; where there are more, the enclosure of all outcomes is what is left. So it is at once
 #: where the first run meets so many more ties than that allows that this is hopeless: few are met in all runs.
-MOST, SPARE = 64, 3
+MOST_RUNS, SPARE = 64, 3
 
 
 class Ties:
@@ -56,7 +56,7 @@ class Ties:
         return ends._replace(low=np.where(ends.tie, one, ends.low), high=np.where(ends.tie, one, ends.high))
 
 
-def all_runs(run: Callable[[Ties], Any], of: Bools, most: int = MOST) -> tuple[list[tuple[Any, Bools]], Bools]:
+def all_runs(run: Callable[[Ties], Any], of: Bools, most: int = MOST_RUNS) -> tuple[list[tuple[Any, Bools]], Bools]:
     """Make a run for each choice.
 
     Parameters

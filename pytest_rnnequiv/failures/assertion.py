@@ -362,7 +362,7 @@ def _explaining(
 Seen = tuple[Case, Trajectory]
 
 #: How many failing cases of a test are kept for the diagnosis.
-KEPT = 6
+FAILURES_KEPT = 6
 _failing: list[Seen] = []
 _test: str | None = None
 
@@ -379,7 +379,7 @@ def _remembered(case: Case, shown: Trajectory) -> list[Seen]:
         _test = running
         _failing.clear()
     earlier = list(_failing)
-    if running and len(_failing) < KEPT and _size(case) <= 1000:
+    if running and len(_failing) < FAILURES_KEPT and _size(case) <= 1000:
         _failing.append((case, shown))
     return earlier
 

@@ -16,7 +16,7 @@ from typing import Any
 __all__ = ["Guard", "TimeIsUp"]
 
 #: Seconds between two attempts to get out of a port that holds every exception back.
-AGAIN = 0.1
+RETRY_SECONDS = 0.1
 
 #: Attempts that a port may hold back before its `except` clauses are made to fail.
 POLITE = 3
@@ -134,7 +134,7 @@ class Guard:
             return
         inside = _port_frames(frame)
         waits = _debugged(inside)
-        self._due = now + (self._seconds if waits else AGAIN)  # after a person the port has all its time again
+        self._due = now + (self._seconds if waits else RETRY_SECONDS)  # after a person the port has all its time again
         self._wind()
         if waits or not inside:
             return

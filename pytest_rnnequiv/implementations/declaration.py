@@ -36,7 +36,7 @@ TIMEOUT = 10.0
 FIRST_TIMEOUT = 180.0
 
 #: More seconds than that are no limit, and too many for some systems.
-LONGEST = 1e6
+LONGEST_TIMEOUT = 1e6
 
 #: Characters of a name; it heads tables.
 NAME = 80
@@ -486,7 +486,7 @@ def _seconds(implementation: Any, name: str, default: float) -> float:
     known = isinstance(seconds, Real) and not isinstance(seconds, bool)
     if not known or not 0 < seconds < float("inf"):
         raise ImplementationError(f"{name} must be a number of seconds, not {described(seconds)}")
-    return min(float(seconds), LONGEST)
+    return min(float(seconds), LONGEST_TIMEOUT)
 
 
 def _versions(implementation: Any) -> dict[str, str]:

@@ -18,10 +18,10 @@ from ..model.trajectory import ShownLayer, Trajectory
 from ._quiet import load
 from .keras_layers import inputs, nest, parts, states_of
 
-__all__ = ["KEPT", "Built", "Graph", "build", "forget", "graph", "retracing"]
+__all__ = ["MODELS_KEPT", "Built", "Graph", "build", "forget", "graph", "retracing"]
 
 #: Specs whose models and graphs are kept; a graph takes about 1 MB.
-KEPT = 160
+MODELS_KEPT = 160
 
 #: From so many cases of one spec on, packs go through ``tf.map_fn``. Measured on two CPU cores, in ms: tracing and
 #: first run 70 for one case, 120 more for the map; then each case 0.4 to 0.8 alone, 0.1 to 0.2 in a pack of 16 or more.
@@ -132,7 +132,7 @@ def build(spec: Spec, everything: bool = True) -> Built:
     return _build(spec, everything)
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MODELS_KEPT)
 def _build(spec: Spec, everything: bool) -> Built:
     with tally.spending("build"):
         return _made(spec, everything)
@@ -263,7 +263,7 @@ def graph(spec: Spec, everything: bool = True, xla: bool = False) -> Graph:
     return _graph(spec, everything, xla)
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MODELS_KEPT)
 def _graph(spec: Spec, everything: bool, xla: bool) -> Graph:
     return Graph(_build(spec, everything), xla)
 

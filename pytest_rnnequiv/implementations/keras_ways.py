@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 #: Exported models that are kept.
-KEPT = 32
+MODELS_KEPT = 32
 
 
 class KerasXla(KerasGraph):
@@ -175,7 +175,7 @@ def _dtypes(model: Any) -> list[str]:
     return [each.dtype for each in model.inputs]
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MODELS_KEPT)
 def _exported(spec: Spec, everything: bool) -> tuple[Built, Any]:
     tf, _ = load()
     built = build(spec, everything)

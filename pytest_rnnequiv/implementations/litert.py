@@ -16,7 +16,7 @@ from ..model.trajectory import Trajectory
 from ._quiet import load
 from .declaration import Supports
 from .keras import with_states
-from .keras_models import KEPT, Built, Graph, build, given
+from .keras_models import MODELS_KEPT, Built, Graph, build, given
 
 __all__ = ["LiteRt"]
 
@@ -85,6 +85,6 @@ class _Converted:
         return self.built.trajectory([answer[f"output_{i}"] for i in range(len(answer))], {})
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MODELS_KEPT)
 def _converted(spec: Spec, N: int) -> _Converted:
     return _Converted(spec, N)

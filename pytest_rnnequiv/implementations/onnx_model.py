@@ -19,12 +19,12 @@ import numpy.typing as npt
 from ..model.case import Call, Case
 from ..model.layers import RNN, Bidirectional
 from ..model.layouts import to_onnx
-from ..model.layouts.onnx import ACTIVATIONS
+from ..model.layouts.onnx import ONNX_ACTIVATIONS
 from ..model.spec import SIDES, Layer, Spec
 from ..model.trajectory import ShownLayer, Trajectory
 from ..model.wiring import RIGHT, held
 
-__all__ = ["ACTIVATIONS", "OPTIONS", "OnnxImplementation", "feeds", "onnx_model", "shown"]
+__all__ = ["ONNX_ACTIVATIONS", "OPTIONS", "OnnxImplementation", "feeds", "onnx_model", "shown"]
 
 Array = npt.NDArray[Any]
 
@@ -33,7 +33,7 @@ OPSET = 17
 IR_VERSION = 8
 
 #: Sessions that are kept.
-KEPT = 16
+MODELS_KEPT = 16
 
 #: What can be said of a model, of :data:`~..model.spec.OPTIONS`.
 OPTIONS = (
@@ -201,7 +201,7 @@ def _head(graph: _Graph, case: Case, x: str, sizes: tuple[Any, Any]) -> None:
     x = graph.add("MatMul", x, graph.constant("Wo", Wo))
     x = graph.add("Add", x, graph.constant("bo", bo)) if head.use_bias else x
     if head.activation.name != "linear":
-        operator, *parameters = ACTIVATIONS[head.activation.name]
+        operator, *parameters = ONNX_ACTIVATIONS[head.activation.name]
         named: Any = zip(("alpha", "beta"), parameters, strict=True)
         x = graph.add(operator, x, **{name: value for name, value in named if value is not None})
     graph.add("Identity", x, name="y")
@@ -299,6 +299,6 @@ class OnnxImplementation:
         key = repr((case.spec, sizes)).encode() + b"".join(array.tobytes() for array in case.weights)
         if key not in self._sessions:
             self._sessions[key] = self.load(onnx_model(case, sizes).SerializeToString())
-            if len(self._sessions) > KEPT:
+            if len(self._sessions) > MODELS_KEPT:
                 self._sessions.popitem(last=False)
         return self._sessions[key]

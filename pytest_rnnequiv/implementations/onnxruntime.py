@@ -7,7 +7,7 @@ from typing import Any
 
 from ..arithmetic.precision import Precision
 from .declaration import Supports
-from .onnx_model import ACTIVATIONS, OPTIONS, Array, OnnxImplementation
+from .onnx_model import ONNX_ACTIVATIONS, OPTIONS, Array, OnnxImplementation
 
 __all__ = ["OnnxRuntime", "precision_of", "session_of"]
 
@@ -46,7 +46,7 @@ class OnnxRuntime(OnnxImplementation):
     supports = Supports(
         cells=("SimpleRNN", "GRU", "LSTM"),
         # its softplus overflows above 88: a known divergence
-        activations=tuple(name for name in ACTIVATIONS if name != "softplus"),
+        activations=tuple(name for name in ONNX_ACTIVATIONS if name != "softplus"),
         options=OPTIONS,
         lengths=1,
         N=(1, MOST),

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ..arithmetic.arrays import of_shape, some, where
 from ..arithmetic.inexact import Inexact, choose
 from ..arithmetic.precision import Precision
-from ..arithmetic.ties import MOST
+from ..arithmetic.ties import MOST_RUNS
 from ..cells.cell import Cell, CellWeights
 from ..model.case import Call, Case
 from ..model.layers import RNN, Bidirectional
@@ -122,7 +122,7 @@ class Inspection(Enclosure):
     """
 
     #: How many runs are followed where roundings of what is not seen have several outcomes.
-    most_runs = MOST
+    most_runs = MOST_RUNS
 
     def __init__(self, case: Case, shown: Trajectory, p: Precision, wiring: Wiring = RIGHT) -> None:
         #: Whether the model returns the output of the last step only, of which those of every step may be shown.

@@ -112,7 +112,7 @@ def would_help(seen: Observation, precision: Precision | None = None) -> list[st
 
 
 #: Longer cases are not run on every prefix: that many runs would take too long.
-LONGEST = 64
+MOST_PREFIXES = 64
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def observe(
             return Observation.of(bare, shown)
         states = Assembled(first.outputs, shown.outputs)
         return _under_own_head(run, Observation(case, states, PREFIXES, (*plain.runs, (bare, shown))), precision)
-    if not asking.any_length or case.T > LONGEST:
+    if not asking.any_length or case.T > MOST_PREFIXES:
         return plain
     runs = [(case, first)]
     last = []

@@ -26,7 +26,7 @@ from .told import has, in_common, it, joined, listed, no_numbers, special
 __all__ = ["probe"]
 
 #: Calls that probing may take, and sentences that are told of what the answer depends on.
-MOST, TOLD = 110, 6
+MOST_CALLS, TOLD = 110, 6
 
 
 def probe(
@@ -35,7 +35,7 @@ def probe(
     precision: Precision | None = None,
     *,
     asking: Asking = ANYTHING,
-    most: int = MOST,
+    most: int = MOST_CALLS,
     seconds: float = 5.0,
     seed: int = 1,
 ) -> tuple[str, ...]:

@@ -239,14 +239,14 @@ def _unlike(wrong: Finding | None, right: Finding) -> bool:
 
 
 #: No number tells more than its digits.
-MOST = 53.0
+MOST_BITS = 53.0
 
 
 def _told_alone(wrong: Finding) -> Told:
     """How much a mistake tells of numbers that have no right ones beside them."""
     got, radius = wrong.got, wrong.radius
     tells = np.isfinite(got) & (got != 0) & (np.abs(got) > radius)
-    bits = np.log2(np.abs(got[tells]) / np.maximum(radius[tells], np.abs(got[tells]) * 2.0**-MOST))
+    bits = np.log2(np.abs(got[tells]) / np.maximum(radius[tells], np.abs(got[tells]) * 2.0**-MOST_BITS))
     return Told(float(bits.sum()), frozenset((a, a) for a in np.abs(got[tells]).astype(np.float32).tolist()))
 
 
@@ -267,7 +267,7 @@ def _told(wrong: Finding | None, right: Finding, strictly: bool, zeros: bool) ->
         tells = counts & np.isfinite(radius) & (off > radius)
         if strictly and (counts & ~tells).any():
             return None
-        bits = np.log2(off / np.maximum(radius, off * 2.0**-MOST))
+        bits = np.log2(off / np.maximum(radius, off * 2.0**-MOST_BITS))
         own = [np.abs(np.nan_to_num(a[tells | overflown])).astype(np.float32).tolist() for a in (truth, got)]
-    total = float(bits[tells].sum()) + float(tells.sum()) + MOST * float(overflown.any())
+    total = float(bits[tells].sum()) + float(tells.sum()) + MOST_BITS * float(overflown.any())
     return Told(total, frozenset(zip(*own, strict=True)))

@@ -17,7 +17,7 @@ __all__ = [
     "CELL_NAMES",
     "DEFAULT_IMPLEMENTATION",
     "MODEL_SUFFIXES",
-    "PROFILES",
+    "PROFILE_NAMES",
     "SETTINGS",
     "SUITE_FILE",
     "ModelFile",
@@ -34,15 +34,15 @@ DEFAULT_IMPLEMENTATION = "keras"
 SUITE_FILE = "rnn_equiv.py"
 """The file that the suite's node ids name. It exists nowhere; it ends so because editors split ids there."""
 
-PROFILES = ("quick", "default", "thorough")
+PROFILE_NAMES = ("quick", "default", "thorough")
 
 CELL_NAMES = ("SimpleRNN", "GRU", "LSTM")
 """The cells that come with the plugin; a test holds it to `cells.CELLS`, which is too much to import here."""
 
 
 def _profile(text: str) -> str:
-    if text not in PROFILES:
-        raise ValueError(f"{text!r} is not a profile; choose one of {', '.join(PROFILES)}.")
+    if text not in PROFILE_NAMES:
+        raise ValueError(f"{text!r} is not a profile; choose one of {', '.join(PROFILE_NAMES)}.")
     return text
 
 
@@ -236,7 +236,7 @@ class Settings:
         default="default",
         metadata=_option(
             "--rnn-equiv-profile",
-            f"How much to check: {', '.join(PROFILES)}.",
+            f"How much to check: {', '.join(PROFILE_NAMES)}.",
             metavar="PROFILE",
             parse=_profile,
             implies=True,

@@ -58,8 +58,8 @@ def architectures(
     dtypes : str or collection of str
         Dtype policies.
     activations : str, Activation or sequence of these
-        Of the layers, and of heads where `options` has both; simplest first. By default :data:`ACTIVATIONS`, or only
-        ``"tanh"`` if `options` lacks ``"activation"``.
+        Of the layers, and of heads where `options` has both; simplest first. By default
+        :data:`.codes.USUAL_ACTIVATIONS`, or only ``"tanh"`` if `options` lacks ``"activation"``.
     max_layers, max_units : int
     sizes : mapping, optional
         Of some of the letters ``D, M, K, N, T`` the size, or the smallest and the largest one.

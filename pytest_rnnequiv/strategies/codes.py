@@ -44,7 +44,7 @@ Sizes = Mapping[str, int | tuple[int, int]]
 _PARTS = {"bidirectional": ("merge_mode", "backward_layer"), "dropout": ("recurrent_dropout",)}
 
 #: Activations that are drawn if nobody says which: of each kind one (bounded, with a kink, positive, none).
-ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear")
+USUAL_ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear")
 MASK_VALUES = (0.0, -1.0, 0.1)
 
 
@@ -87,7 +87,7 @@ class Style:
                 raise ValueError(f"dtypes must be some of {', '.join(POLICIES)}, not {kind!r}")
         functions: tuple[Any, ...]
         if activations is None:
-            functions = ACTIVATIONS if "activation" in names else ACTIVATIONS[:1]
+            functions = USUAL_ACTIVATIONS if "activation" in names else USUAL_ACTIVATIONS[:1]
         elif isinstance(activations, (str, Activation)):
             functions = (activations,)
         else:

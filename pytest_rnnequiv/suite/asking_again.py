@@ -34,7 +34,7 @@ TIMES, BATCHES = 5, 2
 PATIENCE, SLOW = 2.0, 0.5
 
 #: Calls of a fresh process that are made to see when it begins to be wrong.
-MOST = 400
+MOST_CALLS = 400
 
 
 @dataclass
@@ -224,7 +224,7 @@ def _bad(port: Port, case: Case, answer: Any) -> bool:
     return _asked(lambda: _judged(port, case, answer))
 
 
-KEPT = "something is kept between calls"
+STATE_KEPT = "something is kept between calls"
 
 
 def _after_another(failed: _Failed) -> str:
@@ -232,7 +232,7 @@ def _after_another(failed: _Failed) -> str:
     for other in (*failed.cases[: failed.number], failed.before, _moved(failed.port, failed.case)):
         # twice, since a port may be wrong by chance
         if other is not None and other is not failed.case and all(_wrong_after(failed, other) for _ in range(2)):
-            return f"{KEPT}: right alone, wrong after another case"
+            return f"{STATE_KEPT}: right alone, wrong after another case"
     return ""
 
 
@@ -265,16 +265,16 @@ def _after_calls(failed: _Failed, is_wrong: Callable[[Port, Case], bool]) -> str
         memory.fresh = not is_wrong(port, failed.case)
         if memory.fresh:
             calls = _until_wrong(port, failed.case, is_wrong, started) or failed.calls
-            return f"{KEPT}: right in a fresh process, wrong after {_counted(calls)}"
+            return f"{STATE_KEPT}: right in a fresh process, wrong after {_counted(calls)}"
     if lost:
-        return f"{KEPT}: after {_counted(failed.calls)}, it is wrong even where it was right at first"
+        return f"{STATE_KEPT}: after {_counted(failed.calls)}, it is wrong even where it was right at first"
     return ""
 
 
 def _until_wrong(port: Port, case: Case, is_wrong: Callable[[Port, Case], bool], started: int) -> int:
     """Count the calls after which a fresh process, which was right at first, is wrong; 0 if that takes too long."""
     began = time.perf_counter()
-    while (calls := port.calls - started) < MOST and time.perf_counter() - began < PATIENCE:
+    while (calls := port.calls - started) < MOST_CALLS and time.perf_counter() - began < PATIENCE:
         if is_wrong(port, case):
             return calls
     return 0

@@ -52,7 +52,7 @@ OPENING = (
 BATCH = 3
 
 #: Sizes up to which cases are drawn for an implementation that says what sizes it takes.
-MOST = {"N": 8, "T": 64, "D": 64, "M": 64, "K": 64}
+LARGEST = {"N": 8, "T": 64, "D": 64, "M": 64, "K": 64}
 
 
 def near(port: Port, letter: str, low: int, high: int) -> tuple[int, int]:
@@ -103,7 +103,7 @@ def draw_pack(port: Port, data: Data, *, most: int = 16, **wanted: Any) -> list[
     """
     supports = port.supports
     options: dict[str, Any] = {}
-    for letter, most_ in MOST.items():
+    for letter, most_ in LARGEST.items():
         if letter in wanted:
             low, high = supports.range(letter, *wanted.pop(letter))
         elif getattr(supports, letter) is None:

@@ -132,7 +132,7 @@ FIXED = 0.25
 ROUND = 500
 
 #: Seconds in which Hypothesis may find again, and smaller, what an opening has shown.
-AGAIN = 2.0
+REPEAT_SECONDS = 2.0
 
 
 class Check:
@@ -280,7 +280,7 @@ class Check:
         if kept is not None and (Phase.shrink not in runs.phases or not worth_shrinking(port)):
             _tell(kept)
         if kept is not None:
-            spent.only(AGAIN)
+            spent.only(REPEAT_SECONDS)
         with suppress(TimeIsOver):
             self._drawn(port, runs, spent)
         if kept is not None:

@@ -64,7 +64,7 @@ WORTH_SHRINKING = 100
 PUZZLING = 500
 
 #: Failing observations of a kind that a check keeps for the diagnosis, and how many numbers they may have.
-KEPT, KEPT_SIZE = 4, 1500
+FAILURES_KEPT, SIZE_KEPT = 4, 1500
 
 
 class ShrinkingIsOver(KeyboardInterrupt):
@@ -455,7 +455,7 @@ def _failure(
     # What is smaller says less: the first failures, which look for trouble, tell mistakes apart.
     # One mistake explains what is of one kind; the activations of a port may be wrong in a way of their own each.
     seen = [observation, *(each for each in spent.seen if told_before.about(each.case) == told_before.about(case))]
-    if len(seen) <= KEPT and size(case)[0] <= KEPT_SIZE:
+    if len(seen) <= FAILURES_KEPT and size(case)[0] <= SIZE_KEPT:
         spent.seen.append(observation)
     if not worth_shrinking(port) and _known_of(port).calls == 1:  # a first call may be slow
         with suppress(PortFailure, BadAnswer, Declined):

@@ -239,7 +239,7 @@ def test_only_a_few_and_only_small_ones_are_kept(monkeypatch: pytest.MonkeyPatch
     for seed in range(20):
         case = generic(seed)
         failure(case, mistake.run(case))
-    assert len(assertion._failing) == assertion.KEPT
+    assert len(assertion._failing) == assertion.FAILURES_KEPT
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "tests/test_x.py::test_large (call)")
     case = generic(N=4, T=50, M=30)
     failure(case, mistake.run(case))

@@ -278,7 +278,7 @@ class TestGraph:
         assert KerasGraph().run_many([]) == []
 
     def test_caches_are_bounded(self) -> None:
-        assert models._build.cache_info().maxsize == models._graph.cache_info().maxsize == models.KEPT
+        assert models._build.cache_info().maxsize == models._graph.cache_info().maxsize == models.MODELS_KEPT
 
     def test_other_backends_have_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("KERAS_BACKEND", "jax")

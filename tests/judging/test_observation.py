@@ -15,7 +15,7 @@ from samples import NETWORKS, both, filled, generic, sequences
 from pytest_rnnequiv import Bidirectional, Case, Dense, SimpleRNN, Spec, Trajectory, judge, reference
 from pytest_rnnequiv import strategies as rnn
 from pytest_rnnequiv.arithmetic.precision import Precision
-from pytest_rnnequiv.judging.observing import LONGEST, PREFIXES, Asking, Observation, observe
+from pytest_rnnequiv.judging.observing import MOST_PREFIXES, PREFIXES, Asking, Observation, observe
 from pytest_rnnequiv.mistakes.catalogue import by_name
 from pytest_rnnequiv.model.trajectory import Assembled
 
@@ -96,7 +96,7 @@ def test_nobody_is_asked_for_what_it_does_not_take(options: dict[str, bool], sho
 
 
 def test_long_cases_are_not_run_on_every_prefix() -> None:
-    run, case = Recorder(last), generic(T=LONGEST + 1, radius=0.5)
+    run, case = Recorder(last), generic(T=MOST_PREFIXES + 1, radius=0.5)
     seen = observe(run, case)
     assert len(run.asked) == 1
     assert seen.judge().way == "last output"

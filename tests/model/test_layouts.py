@@ -69,7 +69,7 @@ def test_to_pytorch_and_back(spec: Spec, dtype: str) -> None:
 @given(spec=networks(depth=1), reset_after=st.booleans(), data=st.data())
 def test_to_onnx_and_back(spec: Spec, reset_after: bool, data: Any) -> None:
     (layer,) = spec.layers
-    functions = st.sampled_from(sorted(onnx.ACTIVATIONS))
+    functions = st.sampled_from(sorted(onnx.ONNX_ACTIVATIONS))
     changes: dict[str, Any] = {"activation": data.draw(functions)}
     direction = layer if isinstance(layer, RNN) else layer.forward
     if isinstance(direction, GRU):

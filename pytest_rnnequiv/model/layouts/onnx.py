@@ -24,7 +24,7 @@ __all__ = ["OnnxNode", "from_onnx", "to_onnx"]
 #: The operators by Keras's names of the layers.
 OPERATORS = {"SimpleRNN": "RNN", "GRU": "GRU", "LSTM": "LSTM"}
 #: Keras's activations by ONNX's names, with the ``alpha`` and ``beta`` that make them the same.
-ACTIVATIONS: dict[str, tuple[str, float | None, float | None]] = {
+ONNX_ACTIVATIONS: dict[str, tuple[str, float | None, float | None]] = {
     "tanh": ("Tanh", None, None),
     "relu": ("Relu", None, None),
     "sigmoid": ("Sigmoid", None, None),
@@ -42,7 +42,7 @@ DEFAULTS: dict[str, tuple[float | None, float | None]] = {
     "hardsigmoid": (0.2, 0.5),
     "affine": (1.0, 0.0),
 }
-BY_ONNX_NAME = {name.lower(): (keras, alpha, beta) for keras, (name, alpha, beta) in ACTIVATIONS.items()}
+BY_ONNX_NAME = {name.lower(): (keras, alpha, beta) for keras, (name, alpha, beta) in ONNX_ACTIVATIONS.items()}
 
 
 class OnnxNode(NamedTuple):
@@ -137,11 +137,11 @@ def _functions(layer: RNN) -> list[Activation]:
 def _activations(directions: Iterable[RNN]) -> dict[str, Any]:
     functions = [str(function) for direction in directions for function in _functions(direction)]
     for function in functions:
-        if function not in ACTIVATIONS:
+        if function not in ONNX_ACTIVATIONS:
             raise ValueError(
-                f"ONNX has no activation {function!r} for a recurrent node; it has {', '.join(ACTIVATIONS)}"
+                f"ONNX has no activation {function!r} for a recurrent node; it has {', '.join(ONNX_ACTIVATIONS)}"
             )
-    names, alphas, betas = zip(*(ACTIVATIONS[function] for function in functions), strict=True)
+    names, alphas, betas = zip(*(ONNX_ACTIVATIONS[function] for function in functions), strict=True)
     given: dict[str, Any] = {"activations": list(names)}
     # only functions that have a parameter take one from the list
     for name, values in (("activation_alpha", alphas), ("activation_beta", betas)):
