@@ -36,7 +36,7 @@ def precision_of(dtype: str) -> Precision | None:
 
 
 #: Samples of a batch. A batch without any is left out: see the divergence that ends the process.
-MOST = 2**20
+MOST_SAMPLES = 2**20
 
 
 class OnnxRuntime(OnnxImplementation):
@@ -49,7 +49,7 @@ class OnnxRuntime(OnnxImplementation):
         activations=tuple(name for name in ONNX_ACTIVATIONS if name != "softplus"),
         options=OPTIONS,
         lengths=1,
-        N=(1, MOST),
+        N=(1, MOST_SAMPLES),
     )
     precision = PRECISION
 

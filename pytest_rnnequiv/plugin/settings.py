@@ -407,13 +407,15 @@ def add_options(parser: pytest.Parser) -> None:
     for option in fields(Settings):
         flag, help, metavar = (option.metadata[key] for key in ("flag", "help", "metavar"))
         # Without a value on the command line an option is None, so that the ini file can speak.
+        twin: dict[str, Any]
         if option.default is False:
             group.addoption(flag, action="store_true", default=None, help=help)
-            if option.metadata["ini"]:
-                parser.addini(_dest(flag), help, type="bool", default=False)
+            twin = {"type": "bool", "default": False}
         elif option.default == ():
             group.addoption(flag, action="append", default=None, metavar=metavar, help=help)
-            parser.addini(_dest(flag), help, type="linelist", default=[])
+            twin = {"type": "linelist", "default": []}
         else:
             group.addoption(flag, default=None, metavar=metavar, help=help)
-            parser.addini(_dest(flag), help, type="string", default="")
+            twin = {"type": "string", "default": ""}
+        if option.metadata["ini"]:
+            parser.addini(_dest(flag), help, **twin)
