@@ -112,8 +112,8 @@ def _(spec: Spec) -> bool:
 
 @_divergence(
     name="lone-cell-of-one-state",
-    says="on the JAX backend, RNN([SimpleRNNCell]) or RNN([GRUCell]), a list of one cell, raises TypeError unless it is "
-    "unrolled or given an initial_state",
+    says="on the JAX backend, RNN([SimpleRNNCell]) or RNN([GRUCell]), a list of one cell, raises TypeError unless it "
+    "is unrolled or given an initial_state",
     instead="write RNN(cell)",
     ways=("keras-jax",),
     silent=False,
