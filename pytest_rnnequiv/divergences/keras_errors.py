@@ -143,12 +143,12 @@ def _(spec: Spec) -> bool:
 )
 def _(spec: Spec) -> bool:
     return spec.masked and any(
-        _lone(layer) and not layer.unroll and (len(layer.state_units) > 1 or not layer.initial_state)
+        lone(layer) and not layer.unroll and (len(layer.state_units) > 1 or not layer.initial_state)
         for layer in spec.directions
     )
 
 
-def _lone(layer: RNN) -> bool:
+def lone(layer: RNN) -> bool:
     """Whether a layer is made of a list of one cell."""
     return layer.units == layer.cells[:1]
 
@@ -162,7 +162,7 @@ def _lone(layer: RNN) -> bool:
 )
 def _(spec: Spec) -> bool:
     return not spec.masked and any(
-        _lone(layer) and layer.unroll and len(layer.state_units) > 1 for layer in spec.directions
+        lone(layer) and layer.unroll and len(layer.state_units) > 1 for layer in spec.directions
     )
 
 

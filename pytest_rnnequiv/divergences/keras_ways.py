@@ -9,6 +9,7 @@ import numpy as np
 from ..cells import LSTMCell
 from ..model.layers import RNN, SimpleRNN
 from ..model.spec import Spec
+from .keras_errors import lone
 from .table import counting, divergence
 
 __all__: list[str] = []
@@ -102,10 +103,25 @@ def _(spec: Spec) -> bool:
     instead="write RNN(LSTMCell(units))",
     ways=("keras-jax", "keras-numpy"),
     silent=False,
+    since="3.1.1",
     smallest=lambda: counting(Spec(1, RNN((1,), "linear", cell=LSTMCell())), [[[1.0], [1.0]]]),
 )
 def _(spec: Spec) -> bool:
+    return any(lone(layer) and len(layer.state_units) > 1 for layer in spec.directions)
+
+
+@_divergence(
+    name="lone-cell-of-one-state",
+    says="on the JAX backend, RNN([SimpleRNNCell]) or RNN([GRUCell]), a list of one cell, raises TypeError unless it "
+    "is unrolled or given an initial_state",
+    instead="write RNN(cell)",
+    ways=("keras-jax",),
+    silent=False,
+    since="3.1.1",
+    smallest=lambda: counting(Spec(1, RNN((1,), "linear")), [[[1.0]]]),
+)
+def _(spec: Spec) -> bool:
     return any(
-        isinstance(layer.units, tuple) and len(layer.units) == 1 and len(layer.kinds[0].states) > 1
+        lone(layer) and len(layer.state_units) == 1 and not layer.unroll and not layer.initial_state
         for layer in spec.directions
     )

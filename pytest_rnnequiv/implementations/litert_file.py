@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arithmetic.precision import Precision
 from ..cells import CELLS
 from ..model.case import Call, Case
 from ..model.trajectory import Trajectory
@@ -18,6 +19,7 @@ from .errors import ImplementationError
 from .files.limits import bounded, told
 from .files.model import Model, Part
 from .files.tflite_graph import read_tflite
+from .files.tflite_hybrid import DECLARE, in_integers, precision_of_file
 
 __all__ = ["LiteRtFile"]
 
@@ -35,14 +37,20 @@ class LiteRtFile:
 
         self.name, self.unread = os.path.basename(path), ""
         self.model: Model | None = None
+        self.precision: Precision | None = None
         with told(path):
             if part != "whole":
                 raise ImplementationError("a part of it cannot be run alone: a .tflite is run as a whole")
             bounded(path)
+            integers = False
             try:
+                integers = in_integers(path)
                 self.model = read_tflite(path)
+                self.precision = precision_of_file(path, self.model)
             except (ImplementationError, ArithmeticError, LookupError, ValueError) as error:  # it may run all the same
                 self.unread = str(error)
+            if integers:
+                raise ImplementationError(DECLARE)
             try:
                 self._interpreter: Any = Interpreter(model_path=path, num_threads=1)
                 self._interpreter.allocate_tensors()
@@ -58,7 +66,8 @@ class LiteRtFile:
                 )
         N, T = (int(size) if size > 0 else None for size in self._x["shape_signature"][:2])
         # of one sample and the last step alone, nothing but NaN is left to be seen
-        nan = N != 1 or len(self._y["shape"]) > 2
+        # and integers, to which hybrid kernels round their factors, have no NaN
+        nan = self.precision is None and (N != 1 or len(self._y["shape"]) > 2)
         self.supports = Supports(cells=tuple(CELLS), N=N, T=T, nan=nan)
 
     @staticmethod

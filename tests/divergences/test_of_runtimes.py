@@ -8,7 +8,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from pytest_rnnequiv import SimpleRNN, Spec, judge, reference, tally
+from pytest_rnnequiv import RNN, SimpleRNN, Spec, judge, reference, tally
+from pytest_rnnequiv.cells import GRUCell, LSTMCell
 from pytest_rnnequiv.divergences import keras
 from pytest_rnnequiv.divergences.known import DIVERGENCES, concerning, installed
 from pytest_rnnequiv.implementations.port import Port
@@ -154,3 +155,25 @@ def test_a_file_whose_model_meets_one_is_asked_all_the_same():
     steer(port, Opening(), [case])
     (note,) = tally.take().notes
     assert note.startswith("known divergence backward-mask-order: ")
+
+
+def test_a_list_of_one_cell_on_jax(ports):
+    """What is said of when it raises, and what to do instead."""
+    if any(find_spec(library) is None for library in BUILT_IN["keras-jax"].libraries):
+        pytest.skip("keras-jax is not installed")
+    for cells, options, right in (
+        (RNN((1,), "linear"), {}, False),
+        (RNN((1,), "linear", cell=GRUCell()), {"return_state": True}, False),
+        (RNN((1,), "linear"), {"unroll": True}, True),
+        (RNN((1,), "linear"), {"initial_state": True}, True),
+        (RNN((1, 1), "linear", cell=LSTMCell()), {}, True),
+        (RNN(1, "linear", cell=LSTMCell()), {}, True),
+    ):
+        spec = Spec(1, cells.replace(**options), T=2, N=1)
+        case = generic_case(spec, 1, 2)
+        assert bool(concerning(spec, "keras-jax")) is not right
+        if right:
+            assert judge(case, ports("keras-jax").run(case)).equivalent
+        else:
+            with pytest.raises(PortFailure, match="TypeError"):
+                ports("keras-jax").run(case)

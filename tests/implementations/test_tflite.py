@@ -14,6 +14,7 @@ import pytest
 
 from pytest_rnnequiv import LSTM, Case, EquivalenceError, SimpleRNN, Spec, assert_equivalent, judge, read_model
 from pytest_rnnequiv.implementations.errors import ImplementationError
+from pytest_rnnequiv.implementations.files.tflite_hybrid import precision_of_file
 from pytest_rnnequiv.implementations.registry import resolve
 
 
@@ -102,6 +103,93 @@ def test_weights_of_8_bits_are_what_they_stand_for(tmp_path: Path) -> None:
     own, weights = read_model(tmp_path / "model.tflite")
     assert own == spec
     assert len(np.unique(weights[0][:, 0])) < 30 <= weights[0].shape[0]  # rounded, to steps of their own
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seen", [True, False], ids=["states", "last output"])
+def test_int8_kernels_declare_how_they_are_computed(seen: bool, tmp_path: Path) -> None:
+    """Kernels of int8 between floats say their arithmetic; the head's 78 numbers stay float, as the file has them."""
+    tf, k = pytest.importorskip("tensorflow"), pytest.importorskip("keras").layers
+    file = tmp_path / "model.tflite"
+    layers = [k.SimpleRNN(39, return_sequences=seen), *([] if seen else [k.Dense(2)])]
+    spec = converted(file, layers, (4, 30), optimizations=[tf.lite.Optimize.DEFAULT])
+    declared = precision_of_file(str(file), read_model(file))
+    assert declared is not None
+    assert {*declared.formats} == {"layer0/Wx", "layer0/Wh", "factors"}
+    assert all(each.per == ("row" if name == "factors" else "channel") for name, each in declared.formats.items())
+    pytest.importorskip("ai_edge_litert")
+    port, (_, weights) = resolve(str(file)), read_model(file.with_suffix(".keras"))
+    assert port.precision is not None
+    assert port.precision.name == declared.name == "dynamic range int8, as its file says"
+    assert not port.supports.nan  # int8 has none
+    case = Case(spec, np.random.default_rng(2).standard_normal((1, 4, 30)), weights=weights)
+    answer = port.run(case)
+    assert judge(case, answer, declared).equivalent
+    assert judge(case, answer).different
+    assert judge(case.with_weights(**{"layer0/Wh": weights[1].T}), answer, declared).different
+
+
+@pytest.mark.tensorflow
+def test_scales_that_are_not_made_of_the_kernels_are_those_of_the_file(tmp_path: Path) -> None:
+    spec, file = Spec.simple(2, 3, 2), tmp_path / "model.tflite"
+    numbers = [np.array([[50, -3], [7, 100], [20, 9]], "i1"), np.arange(-4, 5, dtype="i1").reshape(3, 3)]
+    products(file, [(each, [0.5, 0.25, 0.125]) for each in numbers])
+    weights = [(a * np.float32([[0.5], [0.25], [0.125]])).T for a in numbers]
+    model = spec, (*weights, np.zeros(3, "f4"), np.ones((3, 2), "f4"), np.zeros(2, "f4"))
+    declared = precision_of_file(str(file), model)
+    assert declared is not None
+    assert {*declared.formats} == {"layer0/Wx", "layer0/Wh", "factors"}
+    assert np.array_equal(declared.formats["layer0/Wx"].scale, [0.5, 0.25, 0.125])
+    other = spec, (weights[0], np.ones((3, 3), "f4"), *model[1][2:])
+    found = precision_of_file(str(file), other)
+    assert found is not None
+    assert {*found.formats} == {"layer0/Wx", "factors"}
+    half = weights[0].copy()
+    half[0, 0] += 1
+    assert precision_of_file(str(file), (spec, (half, *model[1][1:]))) is None
+    products(file, [(each, [0.5, 0.25, 0.125]) for each in numbers], asymmetric=False)
+    assert precision_of_file(str(file), model) is None
+
+
+@pytest.mark.tensorflow
+def test_int8_throughout_is_told_what_to_declare(tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    products(tmp_path / "model.tflite", [(np.ones((3, 2), "i1"), [0.5])], of_integers=True)
+    with pytest.raises(ImplementationError, match="it computes in int8 throughout.*Precision.full_int8"):
+        resolve(str(tmp_path / "model.tflite"))
+
+
+def products(
+    file: Path, kernels: Sequence[tuple[Any, list[float]]], asymmetric: bool = True, of_integers: bool = False
+) -> None:
+    """Write a file of dense products with int8 kernels, each of an input of its own."""
+    flatbuffers = pytest.importorskip("flatbuffers")
+    schema: Any = pytest.importorskip("tensorflow.lite.python.schema_py_generated")
+    model, graph, code = schema.ModelT(), schema.SubGraphT(), schema.OperatorCodeT()
+    model.version, model.buffers, model.subgraphs, model.operatorCodes = 3, [schema.BufferT()], [graph], [code]
+    code.builtinCode = code.deprecatedBuiltinCode = 9
+    graph.tensors, graph.operators, graph.inputs, graph.outputs = [], [], [], []
+    for numbers, scales in kernels:
+        tensors = [schema.TensorT() for _ in range(3)]
+        for tensor, shape in zip(tensors, ((1, numbers.shape[1]), numbers.shape, (1, len(numbers))), strict=True):
+            tensor.shape, tensor.type, tensor.name = list(shape), 9 if of_integers else 0, "t"
+        buffer, said = schema.BufferT(), schema.QuantizationParametersT()
+        buffer.data, said.scale = np.frombuffer(numbers.tobytes(), np.uint8), scales
+        tensors[1].buffer, tensors[1].type, tensors[1].quantization = len(model.buffers), 9, said
+        model.buffers.append(buffer)
+        made, options = schema.OperatorT(), schema.FullyConnectedOptionsT()
+        options.asymmetricQuantizeInputs = asymmetric
+        x, y = len(graph.tensors), len(graph.tensors) + 2
+        made.inputs, made.outputs, made.builtinOptions = [x, x + 1, -1], [y], options
+        made.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+        graph.tensors += tensors
+        graph.operators.append(made)
+        graph.inputs.append(x)
+        graph.outputs.append(y)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    file.write_bytes(bytes(builder.Output()))
 
 
 @pytest.mark.tensorflow

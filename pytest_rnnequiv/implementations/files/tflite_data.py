@@ -80,12 +80,16 @@ FUSED = {0: "linear", 1: "relu", 3: "relu6", 4: "tanh"}
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A tensor; `numbers` is None where it has none in the file."""
+    """A tensor; `numbers` is None where it has none in the file.
+
+    Numbers that are stored in 8 bits with scales have these too: one, or one for each row of a kernel.
+    """
 
     name: str
     shape: tuple[int, ...]
     floating: bool
     numbers: Array | None
+    scales: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +175,9 @@ def _tensor(table: Table, buffers: list[Array]) -> Tensor:
             f"its {name} should have {math.prod(shape) * dtype.itemsize:,} bytes, and {len(content):,} are there"
         )
     found = np.frombuffer(content.tobytes(), dtype).reshape(shape)
-    return Tensor(name, shape, floating, _meant(found, table.table(4)))
+    said = table.table(4)
+    scales = said.array(2, "<f4") if said is not None and dtype == np.int8 else np.zeros(0)
+    return Tensor(name, shape, floating, _meant(found, said), scales if len(scales) else None)
 
 
 def _meant(stored: Array, said: Table | None) -> Array:
