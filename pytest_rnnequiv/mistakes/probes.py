@@ -439,8 +439,9 @@ class _Dependence:
     def of_order(self) -> Iterator[str]:
         """Whether a row of a weight is multiplied by its own factor: beside zeros it counts for nothing."""
         if found := [f"`{short}`" for short in ("Wx", "Wh", "Wo") if self._rows_wander(short)]:
-            them = "is it" if len(found) == 1 else "are they"
-            yield f"rows of {joined(found)} matter whose factor should be 0: {them} read in another order, or added?"
+            are = "is it" if len(found) == 1 else "are they"
+            why = f"{are} read in another order, or added, or is that factor not 0?"
+            yield f"rows of {joined(found)} matter whose factor should be 0: {why}"
 
     def _rows_wander(self, short: str) -> bool:
         """Whether the rows of a weight matter all of which are multiplied by zero."""
