@@ -98,7 +98,7 @@ def test_two_reasons_are_told_as_two(project: pytest.Pytester) -> None:
 def test_an_exception_is_one_reason(project: pytest.Pytester) -> None:
     result = verdict(project, "notebook or nan or samples_are", "-q", ports="raises")
     assert "gives no answer that can be judged: the port raised ValueError: no room for" in sentence(result)
-    assert "(2 failing checks)" in sentence(result)
+    assert "(3 failing checks)" in sentence(result)
     result.stdout.fnmatch_lines(["*what is wrong with ports:raises*"])
     text = " ".join(result.stdout.str().split())
     assert re.search(r"ports:raises raised in \d+ of \d+ cases, such as SimpleRNN\(D=\d+, .*?\), N=\d+, T=\d+", text)
@@ -111,13 +111,14 @@ def test_what_nothing_explains_takes_the_laws_along(project: pytest.Pytester) ->
 
 
 def test_each_activation_has_its_reason(project: pytest.Pytester) -> None:
-    result = verdict(project, "activations", ports="Several")
-    result.assert_outcomes(failed=1)
-    assert "ports:Several is wrong in 2 ways" in sentence(result)
-    text = result.stdout.str()
-    assert "activation=sigmoid" in text
-    assert "activation=softsign" in text
-    assert "activation=relu" not in text
+    for _ in ("first", "again"):  # what Hypothesis remembers to have failed is one of them
+        result = verdict(project, "activations", ports="Several")
+        result.assert_outcomes(failed=1)
+        assert "ports:Several is wrong in 2 ways" in sentence(result)
+        text = result.stdout.str()
+        assert "activation=sigmoid" in text
+        assert "activation=softsign" in text
+        assert "activation=relu" not in text
 
 
 def test_verbose_shows_each_failure_whole(project: pytest.Pytester) -> None:
