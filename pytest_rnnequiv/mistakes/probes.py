@@ -28,6 +28,9 @@ __all__ = ["probe"]
 #: Calls that probing may take, and sentences that are told of what the answer depends on.
 MOST_CALLS, TOLD = 110, 6
 
+#: What is added to a seed for other numbers: a part without effect beside all of them has none.
+OTHER_NUMBERS = (1000, 2000)
+
 
 def probe(
     run: Callable[[Case], Any],
@@ -416,7 +419,20 @@ class _Dependence:
         for i in reversed(range(len(places))):
             if (m := self.movement(self.with_weights(**{full: places[i]}))) is not None:
                 seen[i] = m
-        return _dead(seen)
+        return [i for i in _dead(seen) if not self._lives_elsewhere(full, places[i])]
+
+    def _lives_elsewhere(self, full: str, where: Any) -> bool:
+        """Whether a part of a weight matters where all numbers are others, as behind a unit that was silent here."""
+        N, T = self.case.calls[0].N, self.case.calls[0].T
+        sizes = {letter: getattr(self.spec, letter) for letter in "DMK"}
+        for further in OTHER_NUMBERS:
+            other = self.asker.ask(probe_case(self.case, self.asker.seed + further, N=N, T=T, **sizes))
+            if other is None:
+                continue
+            m = self.movement(self.with_weights(other.case, **{full: where}), other)
+            if m is not None and m.moved.any():
+                return True
+        return False
 
     def _columns(self, short: str, full: str, word: str, columns: Any) -> Iterator[str]:
         """Say which columns of the head have no effect, or one on other outputs."""

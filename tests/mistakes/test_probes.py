@@ -168,6 +168,15 @@ def test_nothing_is_told_of_a_right_port(run: Run, options: dict[str, Any]) -> N
     assert probe(run, generic(2, **options), most=12) == ()
 
 
+def test_a_unit_that_is_silent_on_some_numbers_is_not_said_to_have_no_effect() -> None:
+    def rectified(case: Case) -> Any:
+        return float32(case.replace(spec=case.spec.replace(activation="relu")))
+
+    facts = probe(rectified, generic(activation="sigmoid"))
+    assert facts
+    assert not [fact for fact in facts if "no effect" in fact]
+
+
 @pytest.mark.parametrize("name", ["stack", "both", "masked backwards", "embedding with mask", "states", "cells"])
 def test_nothing_is_told_of_a_right_network(name: str) -> None:
     def run(case: Case) -> Any:
