@@ -1,6 +1,6 @@
 """Mistakes that are in no catalogue: what is told of mutants of right ports, and whether it is true.
 
-    python benchmarks/mutants.py [--most 60] [--names] [--show]
+    python benchmarks/mutants.py [--most 60] [--names] [--show] [--all]
 
 A mutant is the source of a right port, in Python, C or JavaScript, with one thing changed, by rules that know nothing
 of recurrent networks: an operator, a number, a name for another one, a call left out, a statement left out, a `return`
@@ -220,6 +220,7 @@ class Row:
     false: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
     alive: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
 
 #: Sizes of the cases that a mutant is asked about: the usual ones, one of each, equal ones, a long and a large one.
@@ -307,6 +308,7 @@ def measure(name: str, most: int, with_names: bool) -> Row:
         row.false += [f"{what}: named {each.name}" for each in named if not holds(each.mistakes, run, like)]
         problem = judge(case, answer).place is None  # no answer of the right shape, which is told by a sentence
         known = specific(facts)
+        row.said += [f"{what}: {', '.join([*filter(None, [name_]), *facts])}"]
         row.told += bool(known) or name_ is not None or problem
         row.doubtful += [f"{what}: {fact}" for fact in facts if plain(fact) not in set(map(plain, again))]
         if not known and name_ is None and not problem:
@@ -319,6 +321,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=60, help="mutants of each port that answer")
     parser.add_argument("--names", action="store_true", help="diagnose each as well, which takes longer")
     parser.add_argument("--show", action="store_true", help="print what nothing was told of, and what is doubtful")
+    parser.add_argument("--all", action="store_true", help="print what is told of each")
     known = [*PORTS, *(name for name, source in mutants_of_text.SOURCES.items() if not mutants_of_text.missing(source))]
     parser.add_argument("ports", nargs="*", help=f"some of {', '.join(known)}; all if left out")
     options = parser.parse_args()
@@ -339,6 +342,8 @@ def main() -> None:
         )
         for what in row.alive:
             print(f"    alive     {what}")
+        for what in row.said if options.all else ():
+            print(f"    said      {what}")
         if options.show:
             for label, lines in (("untold", row.untold), ("doubtful", row.doubtful), ("false", row.false)):
                 for line in lines:

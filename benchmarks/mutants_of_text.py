@@ -30,23 +30,27 @@ OPERATORS = {
     "<": ("<=", "+ 1 <"),
 }
 
-#: Reads cases line by line, as `Command` writes them in the form of numbers. Behind each array there are zeros, so that
-#: who reads too far does so alike every time.
+#: Reads cases line by line, as `Command` writes them in the form of numbers. Before and behind each array, and in what
+#: nobody has written yet, there is one number that is not 0: who reads it is wrong, and alike every time.
 MAIN_OF_C = r"""
 #include <stdio.h>
 #include <stdlib.h>
-static float *numbers(long n) {
-    float *a = calloc(n + 4096, sizeof *a);
-    for (long i = 0; i < n; ++i) { double v; if (scanf("%lf", &v) != 1) exit(1); a[i + 1024] = (float)v; }
+static float *unwritten(long n) {
+    float *a = malloc((n + 4096) * sizeof *a);
+    for (long i = 0; i < n + 4096; ++i) a[i] = 0.75f;
     return a + 1024;
+}
+static float *numbers(long n) {
+    float *a = unwritten(n);
+    for (long i = 0; i < n; ++i) { double v; if (scanf("%lf", &v) != 1) exit(1); a[i] = (float)v; }
+    return a;
 }
 int main(void) {
     int N, T, D, M, K;
     while (scanf("%d %d %d %d %d", &N, &T, &D, &M, &K) == 5) {
         float *x = numbers((long)N * T * D), *Wx = numbers(D * GATES * M), *Wh = numbers(M * GATES * M);
         float *bh = numbers(GATES * M), *Wo = numbers(M * K), *bo = numbers(K);
-        float *scratch = (float *)calloc(8 * M + 4096, sizeof(float)) + 1024;
-        float *y = (float *)calloc(K + 2048, sizeof(float)) + 1024;
+        float *scratch = unwritten(8 * M), *y = unwritten(K);
         for (int n = 0; n < N; ++n) {
             FORWARD(T, D, M, K, x + (long)n * T * D, Wx, Wh, bh, Wo, bo, scratch, y);
             for (int k = 0; k < K; ++k) printf("%.9g ", y[k]);

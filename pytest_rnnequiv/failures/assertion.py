@@ -333,7 +333,7 @@ def _judged(
         shown = Trajectory.of(ask(), case.spec.two_outputs)
         verdict = judge(case, shown, p)
     except BadAnswer as problem:
-        verdict = Verdict("different", problem=str(problem), error_over_bound=float("inf"))
+        verdict = Verdict.without_answer(str(problem))
     tally.current().record(verdict)
     if verdict.different:
         explained = _explaining(case, shown, p, run)

@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..implementations.answering import HANGS
 from ..model.case import Case
 from ..wording import cleaned
 from .assertion import EquivalenceError, called, indented
 
-__all__ = ["HANGS", "MOST_LINES", "UNEXPLAINED", "Account", "Story", "Told", "account", "reason", "size"]
-__all__ += ["stories", "summed_up", "without_a_case"]
+__all__ = ["MOST_LINES", "UNEXPLAINED", "Account", "Story", "Told", "account", "not_asked", "reason", "size"]
+__all__ += ["stories", "summed_up"]
 
 #: The reasons that are no mistake of the catalogue, and no sentence of the port's.
-UNEXPLAINED, UNSTEADY, HANGS, LAW = "unexplained", "unsteady", "hangs", "law"
+UNEXPLAINED, UNSTEADY, LAW = "unexplained", "unsteady", "law"
 
 #: Lines of a story, at most, with a heading 40; a script that does not fit is left to its file.
 MOST_LINES = 38
@@ -96,9 +97,9 @@ def account(failure: EquivalenceError) -> Account:
     )
 
 
-def without_a_case(problem: str) -> Account:
-    """Return the account of a failure that judged no case, from its sentence."""
-    return Account([_key(problem)], [_no_answer(problem)], [""], "", "", [_ENDLESS, _ENDLESS])
+def not_asked(why: str) -> Account:
+    """Return the account of a check that judged no case: its port hangs, and is not asked any more."""
+    return Account([HANGS], [_no_answer(why)], [""], "", "", [_ENDLESS, _ENDLESS])
 
 
 #: Any case that can be read is smaller than none.
@@ -117,7 +118,7 @@ def reason(failure: EquivalenceError) -> tuple[list[str], list[str], list[str]]:
     if failure.again or _differs(problem):
         return [UNSTEADY], [f"does not give one answer to one case: {failure.again or problem}"], [""]
     if place is None:
-        return [_key(problem)], [_no_answer(problem)], [""]
+        return [failure.verdict.reason or _key(problem)], [_no_answer(problem)], [""]
     diagnosis = failure.diagnosis
     if diagnosis.explanations:
         explained = diagnosis.explanations
@@ -145,16 +146,11 @@ def _differs(problem: str) -> bool:
     return problem.startswith("the same case, run again")
 
 
-_RAISED = re.compile(r"the port raised (\S+?):.* at (\S+:\d+) in ", re.DOTALL)
 _NUMBERS = re.compile(r"[-+]?\d[\d.,e+-]*(?:[\s,]+[-+]?\d[\d.,e+-]*)*")
 
 
 def _key(problem: str) -> str:
     """Return what stays of a sentence when the case is another one."""
-    if "hangs" in problem.partition(":")[0] or "it hung" in problem:
-        return HANGS
-    if raised := _RAISED.match(problem):
-        return " at ".join(raised.groups())
     return _NUMBERS.sub("#", problem)
 
 

@@ -22,7 +22,10 @@ from ..wording import cleaned, described, told
 from .declaration import normalize
 from .errors import Declined, ImplementationError
 
-__all__ = ["PortFailure", "compute"]
+__all__ = ["HANGS", "RAISES", "PortFailure", "compute"]
+
+#: What the reasons begin with why a port gave no answer.
+HANGS, RAISES = "hangs", "raises"
 
 
 class PortFailure(Exception):
@@ -34,22 +37,34 @@ class PortFailure(Exception):
         Whether it took all the time that it was given: asked again, it may take as long again.
     raised : str
         The type of the exception that the port raised; empty where it has not.
+    at : str
+        The file and the line of the port that it came from, as ``my_rnn.py:6``; empty where that is not known.
     wrote : bool
         Whether it wrote into its inputs.
     """
 
-    def __init__(self, message: str, *, hung: bool = False, raised: str = "", wrote: bool = False) -> None:
+    def __init__(
+        self, message: str, *, hung: bool = False, raised: str = "", at: str = "", wrote: bool = False
+    ) -> None:
         super().__init__(message)
         self.hung = hung
         self.raised = raised
+        self.at = at
         self.wrote = wrote
 
     @property
     def in_short(self) -> str:
         """What the port does instead of answering: "raises ValueError", "gives no answer"."""
         if self.raised:
-            return f"raises {self.raised}"
+            return f"{RAISES} {self.raised}"
         return "writes into its inputs" if self.wrote else "gives no answer"
+
+    @property
+    def reason(self) -> str:
+        """What stays of it where the case is another one; empty where the sentence is all that is known."""
+        if self.hung:
+            return HANGS
+        return f"{RAISES} {self.raised} at {self.at}" if self.raised and self.at else ""
 
 
 def compute(
@@ -86,7 +101,9 @@ def compute(
             raise
         _end_copies(process)
         own = not isinstance(error, ImplementationError)
-        raise PortFailure(_raised(error), raised=_type_of(error) if own else "") from error
+        where = _where(error) if own else None
+        at = "" if where is None else _file_and_line(where)
+        raise PortFailure(_raised(error), raised=_type_of(error) if own else "", at=at) from error
     _end_copies(process)
     for case, given in zip(cases, handed, strict=True):
         _see_untouched(case, given)
@@ -214,10 +231,18 @@ def _type_of(error: BaseException) -> str:
 
 def came_from(error: BaseException) -> str:
     """Return where in a user's code an exception came from, such as `` at my_rnn.py:6 in run``; empty if nowhere."""
-    frames = traceback.extract_tb(error.__traceback__)
-    others = (os.path.dirname(__file__), "<frozen importlib", str(importlib.__file__))
-    where = next((f for f in reversed(frames) if not f.filename.startswith(others)), None)
+    where = _where(error)
     if where is None:
         return ""
     function = "" if where.name == "<module>" else f" in {where.name}"
-    return cleaned(f" at {os.path.basename(where.filename)}:{where.lineno}{function}", 200)
+    return cleaned(f" at {_file_and_line(where)}{function}", 200)
+
+
+def _where(error: BaseException) -> traceback.FrameSummary | None:
+    frames = traceback.extract_tb(error.__traceback__)
+    others = (os.path.dirname(__file__), "<frozen importlib", str(importlib.__file__))
+    return next((f for f in reversed(frames) if not f.filename.startswith(others)), None)
+
+
+def _file_and_line(where: traceback.FrameSummary) -> str:
+    return cleaned(f"{os.path.basename(where.filename)}:{where.lineno}", 200)

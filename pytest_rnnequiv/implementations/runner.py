@@ -206,7 +206,7 @@ def _answer(connection: Any, get: Any, name: str | None) -> None:
         try:
             answer: tuple[str, Any] = ("answer", compute(runner.implementation, cases))
         except PortFailure as failure:
-            answer = ("failure", (str(failure), failure.raised, failure.wrote))
+            answer = ("failure", (str(failure), failure.raised, failure.at, failure.wrote))
         except BadAnswer as bad:
             answer = ("bad", str(bad))
         except Declined as declined:
@@ -221,7 +221,7 @@ def _send(connection: Any, answer: tuple[str, Any]) -> None:
         return  # nobody is there any more; the next recv says so too
     except Exception as error:
         why = f"the port's answer cannot be sent: {type(error).__name__}: {told(error)}"
-        connection.send(("failure", (why, "", False)))
+        connection.send(("failure", (why, "", "", False)))
 
 
 class _Own:
@@ -273,7 +273,7 @@ class _Own:
             if not isinstance(error, Exception):
                 raise
             why = f"what the port's process says cannot be read: {type(error).__name__}: {told(error)}"
-            return "failure", (why, "", False)
+            return "failure", (why, "", "", False)
 
     def run(self, case: Case) -> Trajectory:
         """Compute one case."""
@@ -293,8 +293,8 @@ class _Own:
         if kind == "declined":
             raise Declined(what)
         if kind == "failure":
-            sentence, raised, wrote = what
-            raise PortFailure(sentence, raised=raised, wrote=wrote)
+            sentence, raised, at, wrote = what
+            raise PortFailure(sentence, raised=raised, at=at, wrote=wrote)
         self._end()  # the next case finds a fresh process
         if kind == "silent":
             failure = self._clock.hung(len(cases))

@@ -64,7 +64,7 @@ def judge(case: Case, trajectory: Any, precision: Precision | str | None = None,
     try:
         walk = inspect(case, trajectory, precision, wiring=wiring)
     except BadAnswer as problem:
-        return Verdict("different", problem=str(problem), error_over_bound=float("inf"))
+        return Verdict.without_answer(str(problem))
     with np.errstate(all="ignore"):
         return walk.verdict()
 

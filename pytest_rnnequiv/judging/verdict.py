@@ -63,6 +63,9 @@ class Verdict:
         How many numbers could not be judged: the bound is too wide there, or overflow is a matter of order.
     problem : str or None
         Why the answer is no trajectory (a wrong shape, None, ...), or why nothing can be said.
+    reason : str
+        What stays of the problem where the case is another one, as ``"raises ValueError at my_rnn.py:6"``; empty where
+        the sentence is all that is known.
     """
 
     status: str
@@ -73,7 +76,13 @@ class Verdict:
     steps: int = 0
     undetermined: int = 0
     problem: str | None = None
+    reason: str = ""
     step_broken: npt.NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def without_answer(cls, problem: str, reason: str = "") -> Verdict:
+        """Say that there is no answer that can be judged, which is different from all that is right."""
+        return cls("different", problem=problem, reason=reason, error_over_bound=float("inf"))
 
     @classmethod
     def of(
@@ -123,7 +132,7 @@ class Verdict:
             status = "different" if different else "inconclusive" if unknown else "equivalent"
             problem = _inconclusive(unknown, way, seen) if status == "inconclusive" else None
             own = None if step_broken is None else step_broken[i]
-            verdicts.append(cls(status, way, error, place, breaks, steps, unknown, problem, own))
+            verdicts.append(cls(status, way, error, place, breaks, steps, unknown, problem, step_broken=own))
         return verdicts
 
     @property

@@ -60,8 +60,9 @@ def counted(asker: Asker, base: Answer, dead: Sequence[str]) -> Iterator[str]:
         elif times is None and short in ("Wx", "Wh") and not of_head:
             twice = _part(asker, _scaled(case, 2.0), full)
             if twice is not None and once.stays_in(twice):
-                factor = {"Wx": "the inputs", "Wh": "the state"}[short]
-                yield f"doubling {factor} does not double the part of `{short}`: is it added, not multiplied?"
+                doubled = "the inputs and `bh`" if "bh" in spec.letters else "the inputs"
+                other = ", or does the state not start from 0" if short == "Wh" else ""
+                yield f"doubling {doubled} does not double the part of `{short}`: is it added, not multiplied{other}?"
 
 
 def _of_bo(asker: Asker, base: Answer) -> Iterator[str]:

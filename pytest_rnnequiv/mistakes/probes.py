@@ -28,6 +28,9 @@ __all__ = ["probe"]
 #: Calls that probing may take, and sentences that are told of what the answer depends on.
 MOST_CALLS, TOLD = 110, 6
 
+#: What is added to a seed for other numbers: a part without effect beside all of them has none.
+OTHER_NUMBERS = (1000, 2000)
+
 
 def probe(
     run: Callable[[Case], Any],
@@ -416,7 +419,20 @@ class _Dependence:
         for i in reversed(range(len(places))):
             if (m := self.movement(self.with_weights(**{full: places[i]}))) is not None:
                 seen[i] = m
-        return _dead(seen)
+        return [i for i in _dead(seen) if not self._lives_elsewhere(full, places[i])]
+
+    def _lives_elsewhere(self, full: str, where: Any) -> bool:
+        """Whether a part of a weight matters where all numbers are others, as behind a unit that was silent here."""
+        N, T = self.case.calls[0].N, self.case.calls[0].T
+        sizes = {letter: getattr(self.spec, letter) for letter in "DMK"}
+        for further in OTHER_NUMBERS:
+            other = self.asker.ask(probe_case(self.case, self.asker.seed + further, N=N, T=T, **sizes))
+            if other is None:
+                continue
+            m = self.movement(self.with_weights(other.case, **{full: where}), other)
+            if m is not None and m.moved.any():
+                return True
+        return False
 
     def _columns(self, short: str, full: str, word: str, columns: Any) -> Iterator[str]:
         """Say which columns of the head have no effect, or one on other outputs."""
@@ -439,8 +455,9 @@ class _Dependence:
     def of_order(self) -> Iterator[str]:
         """Whether a row of a weight is multiplied by its own factor: beside zeros it counts for nothing."""
         if found := [f"`{short}`" for short in ("Wx", "Wh", "Wo") if self._rows_wander(short)]:
-            them = "is it" if len(found) == 1 else "are they"
-            yield f"rows of {joined(found)} matter whose factor should be 0: {them} read in another order, or added?"
+            are = "is it" if len(found) == 1 else "are they"
+            why = f"{are} read in another order, or added, or is that factor not 0?"
+            yield f"rows of {joined(found)} matter whose factor should be 0: {why}"
 
     def _rows_wander(self, short: str) -> bool:
         """Whether the rows of a weight matter all of which are multiplied by zero."""

@@ -26,7 +26,7 @@ from ..model.trajectory import BadAnswer
 from . import asking_again
 from .drawing import SIZES, choose, draw_pack, heeding, known_of_plain, near, need, opening_shape, steer
 from .registry import PROFILES, Data, Opening, check, running
-from .verification import answer, budget, fail, no_answer
+from .verification import answer, budget, fail, no_answer, without_answer
 
 __all__ = ["LawBroken", "examine", "hold"]
 
@@ -236,8 +236,8 @@ def _asked(port: Port, case: Case, like: Case | None = None, start: Start | None
         with tally.spending("judge"):
             return numbers(case, shown, port.precision, like=like, start=start)
     except BadAnswer as problem:
-        sentence = str(problem)
-    return no_answer(port, case, sentence)
+        verdict = without_answer(problem)
+    return no_answer(port, case, verdict)
 
 
 def _visible(shown: Sequence[Numbers]) -> str:

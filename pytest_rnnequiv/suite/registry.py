@@ -273,8 +273,13 @@ class Check:
             if isinstance(kept, EquivalenceError) and _all_follow(port, [kept, *spent.ways.values()]):
                 _tell(kept)
         if Phase.reuse in runs.phases:
-            with suppress(unittest.SkipTest):  # so it is told that nothing failed before
-                runs.start(port, 1, but=Phase.generate)
+            try:
+                with suppress(unittest.SkipTest):  # so it is told that nothing failed before
+                    runs.start(port, 1, but=Phase.generate)
+            except Exception:
+                if not opened:  # what fails again fails in one way, and an opening asks for all of them
+                    self._opened(port, spent)
+                raise
         if not opened:
             kept = self._opened(port, spent)
         if kept is not None and (Phase.shrink not in runs.phases or not worth_shrinking(port)):

@@ -42,6 +42,7 @@ __all__ = [
     "open_budget",
     "patience",
     "verify",
+    "without_answer",
     "worth_shrinking",
 ]
 
@@ -284,12 +285,17 @@ def answer(port: Port, case: Case, *, anew: bool = False) -> Any:
     try:
         return ask(port, case, anew=anew)
     except (PortFailure, BadAnswer) as problem:
-        sentence = str(problem)
-    return no_answer(port, case, sentence)
+        verdict = without_answer(problem)
+    return no_answer(port, case, verdict)
 
 
-def no_answer(port: Port, case: Case, sentence: str) -> NoReturn:
-    """Count a case to which there was no answer that can be judged, and fail with the sentence.
+def without_answer(problem: PortFailure | BadAnswer) -> Verdict:
+    """Return the verdict about a port that gave no answer that can be judged."""
+    return Verdict.without_answer(str(problem), problem.reason if isinstance(problem, PortFailure) else "")
+
+
+def no_answer(port: Port, case: Case, verdict: Verdict) -> NoReturn:
+    """Count a case to which there was no answer that can be judged, and fail with the sentence of its verdict.
 
     Call it outside of the handler: Hypothesis takes a failure for another one where it has another context.
 
@@ -298,7 +304,6 @@ def no_answer(port: Port, case: Case, sentence: str) -> NoReturn:
     EquivalenceError
     """
     __tracebackhide__ = True
-    verdict = Verdict("different", problem=sentence, error_over_bound=float("inf"))
     tally.current().record(verdict)
     fail(EquivalenceError(case, verdict, precision=port.precision, name=port.name))
 
@@ -330,7 +335,7 @@ def patience(port: Port) -> Iterator[None]:
         If it has hung too often.
     """
     if why := not_again(port):
-        raise PortFailure(why)
+        raise PortFailure(why, hung=True)
     try:
         yield
     except PortFailure as failure:
@@ -416,7 +421,7 @@ def _looked_at(port: Port, cases: Sequence[Case], answers: Sequence[Any]) -> Ite
         except Declined:
             yield None
         except (PortFailure, BadAnswer) as problem:
-            yield Verdict("different", problem=str(problem), error_over_bound=float("inf"))
+            yield without_answer(problem)
             return
 
 
@@ -547,7 +552,7 @@ def expect(condition: bool, port: Port, case: Case, sentence: str) -> None:
     introduce(port)
     tally.current().count(condition)
     if not condition:
-        verdict = Verdict("different", problem=sentence, error_over_bound=float("inf"))
+        verdict = Verdict.without_answer(sentence)
         failure = EquivalenceError(case, verdict, precision=port.precision, name=port.name)
         asking_again.prepare(failure, port, [case], 0)
         fail(failure)

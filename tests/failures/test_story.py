@@ -11,18 +11,19 @@ import pytest
 from pytest_rnnequiv import Case, Spec, Verdict, reference
 from pytest_rnnequiv.failures.assertion import EquivalenceError, assert_equivalent
 from pytest_rnnequiv.failures.story import (
-    HANGS,
     MOST_LINES,
     UNEXPLAINED,
     Account,
     Story,
     Told,
     account,
+    not_asked,
     stories,
     summed_up,
-    without_a_case,
 )
+from pytest_rnnequiv.implementations.answering import HANGS, PortFailure
 from pytest_rnnequiv.strategies import generic_case
+from pytest_rnnequiv.suite.verification import without_answer
 
 
 def an_account(*keys: str, about: str = "", size: int = 10, **more: Any) -> Account:
@@ -36,9 +37,13 @@ def told(check: str, *keys: str, cases: int = 1, **more: Any) -> Told:
     return Told(check, cases, [f"{check}.npz", f"{check}.py"], an_account(*keys, **more))
 
 
-def without_an_answer(problem: str) -> EquivalenceError:
-    case = generic_case(Spec.simple(2, 3, 1), 2, 2)
-    return EquivalenceError(case, Verdict("different", problem=problem, error_over_bound=float("inf")))
+def unanswered(problem: str | PortFailure) -> EquivalenceError:
+    verdict = Verdict.without_answer(problem) if isinstance(problem, str) else without_answer(problem)
+    return EquivalenceError(generic_case(Spec.simple(2, 3, 1), 2, 2), verdict)
+
+
+def a_raise(says: str, raised: str = "ValueError", at: str = "my.py:8") -> PortFailure:
+    return PortFailure(f"the port raised {raised}: {says} at {at} in run", raised=raised, at=at)
 
 
 # ---- what belongs together ----
@@ -89,26 +94,25 @@ def test_activations_that_are_not_explained_are_one_story_where_the_plainest_is_
     ("one", "two", "same"),
     [
         ("the outputs have shape (2, 3), expected (3, 2)", "the outputs have shape (1, 7), expected (7, 1)", True),
-        (
-            "the port raised ValueError: shapes (2,3) (4,) at my.py:8 in run",
-            "the port raised ValueError: shapes (1,) at my.py:8 in run",
-            True,
-        ),
-        ("the port raised ValueError: a at my.py:8 in run", "the port raised ValueError: a at my.py:9 in run", False),
-        ("the port raised ValueError: a at my.py:8 in run", "the port raised KeyError: a at my.py:8 in run", False),
-        ("the port hangs: no answer to its first call after 180 s", "the port hangs: no answer after 1 s", True),
+        (a_raise("shapes (2,3) (4,)"), a_raise("no room for 7"), True),
+        (a_raise("a"), a_raise("a", at="my.py:9"), False),
+        (a_raise("a"), a_raise("a", raised="KeyError"), False),
+        # what a message says of itself is no place
+        (a_raise("that hangs: at other.py:3 in run"), a_raise("b"), True),
+        (PortFailure("no answer to its first call", hung=True), PortFailure("none after 1 s", hung=True), True),
+        (PortFailure("the port died: signal 11"), PortFailure("the port died: signal 6"), True),
         ("the outputs are empty (shape (0,))", "the outputs are None", False),
     ],
 )
-def test_sentences_of_ports(one: str, two: str, same: bool) -> None:
-    keys = [account(without_an_answer(problem)).keys for problem in (one, two)]
+def test_sentences_of_ports(one: str | PortFailure, two: str | PortFailure, same: bool) -> None:
+    keys = [account(unanswered(problem)).keys for problem in (one, two)]
     assert (keys[0] == keys[1]) == same
 
 
 def test_a_port_that_is_not_asked_again_hung() -> None:
     given = [
-        Told("recurrence", 1, [], account(without_an_answer("the port hangs: no answer after 1 s"))),
-        Told("nan", 0, [], without_a_case("the port is not asked again: it hung 3 times")),
+        Told("recurrence", 1, [], account(unanswered(PortFailure("the port hangs: no answer after 1 s", hung=True)))),
+        Told("nan", 0, [], not_asked("the port is not asked again: it hung 3 times")),
     ]
     (story,) = stories("it", given)
     assert story.keys == [HANGS]

@@ -171,18 +171,19 @@ def test_a_port_that_raises(make: Any, odd: Callable[[Case], Any], message: str)
 
 @pytest.mark.parametrize("make", RUNNERS)
 @pytest.mark.parametrize(
-    ("odd", "raised", "in_short"),
+    ("odd", "raised", "in_short", "reason"),
     [
-        (raising(KeyError("Wq")), "KeyError", "raises KeyError"),
-        (lambda case: case.x.fill(0), "", "writes into its inputs"),
+        (raising(KeyError("Wq")), "KeyError", "raises KeyError", r"raises KeyError at test_runner\.py:\d+"),
+        (lambda case: case.x.fill(0), "", "writes into its inputs", ""),
     ],
 )
 def test_what_a_port_does_instead_of_answering(
-    make: Any, odd: Callable[[Case], Any], raised: str, in_short: str
+    make: Any, odd: Callable[[Case], Any], raised: str, in_short: str, reason: str
 ) -> None:
     with running(make, odd_when(5, odd)) as runner, pytest.raises(PortFailure) as failure:
         runner.run(ODD)
     assert (failure.value.raised, failure.value.in_short) == (raised, in_short)
+    assert re.fullmatch(reason, failure.value.reason)
 
 
 @pytest.mark.parametrize("make", RUNNERS)
@@ -357,7 +358,7 @@ def test_a_port_that_hangs_is_cut_off_and_asked_again(make: Any, how: Callable[[
         hung = "the port hangs: no answer after 0.3 s (set `timeout` on it, in seconds, if it is only slow)"
         with pytest.raises(PortFailure, match=re.escape(hung)):
             runner.run(ODD)
-        assert 0.25 < time.perf_counter() - started < 5
+        assert 0.25 < time.perf_counter() - started < 50  # the shortest of them takes 60 s
         assert answers(runner)
     assert sys.exc_info() == (None, None, None)
     assert (sys.gettrace(), sys.getprofile()) == watched

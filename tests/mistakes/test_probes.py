@@ -19,6 +19,7 @@ Run = Callable[[Case], Any]
 
 FROM_2 = "right whenever T = 1, wrong from T = 2 on"
 ONE_SAMPLE = "right whenever N = 1, wrong from N = 2 on"
+OTHER_FACTOR = "read in another order, or added, or is that factor not 0?"
 NOWHERE = "wrong even where N = T = 1 and `bh` is 0 and `bo` is 0"
 
 #: What is told of each port: all of it, and all of it is true.
@@ -43,10 +44,17 @@ TOLD: dict[Any, tuple[str, ...]] = {
         FROM_2,
         "right whenever the inputs are 0",
     ),
+    by_hand.starts_from_ones: (
+        "doubling the inputs and `bh` does not double the part of `Wh`: is it added, not multiplied, or does the state "
+        "not start from 0?",
+        f"rows of `Wh` matter whose factor should be 0: is it {OTHER_FACTOR}",
+        "right whenever `Wh` is 0",
+    ),
     by_hand.bias_indexed_by_sample: ("`bh` reaches sample 0 only", ONE_SAMPLE, "right whenever `bh` is 0"),
     by_hand.adds_the_recurrent_weights: (
-        "doubling the state does not double the part of `Wh`: is it added, not multiplied?",
-        "rows of `Wh` matter whose factor should be 0: is it read in another order, or added?",
+        "doubling the inputs and `bh` does not double the part of `Wh`: is it added, not multiplied, or does the state "
+        "not start from 0?",
+        f"rows of `Wh` matter whose factor should be 0: is it {OTHER_FACTOR}",
         NOWHERE,
     ),
     by_hand.state_set_up_once: (
@@ -84,12 +92,12 @@ TOLD: dict[Any, tuple[str, ...]] = {
     ),
     by_hand.column_by_column: (
         "column 0 of `Wo` moves output 1, which it should not",
-        "rows of `Wx`, `Wh` and `Wo` matter whose factor should be 0: are they read in another order, or added?",
+        f"rows of `Wx`, `Wh` and `Wo` matter whose factor should be 0: are they {OTHER_FACTOR}",
         "right whenever M = 1, wrong from M = 2 on",
     ),
     by_hand.stride_of_one_less: (
         "a sample moves when the input of the one before it does",
-        "rows of `Wx` matter whose factor should be 0: is it read in another order, or added?",
+        f"rows of `Wx` matter whose factor should be 0: is it {OTHER_FACTOR}",
         "right whenever D = 1, wrong from D = 2 on",
         "right whenever the inputs are 0",
     ),
@@ -158,6 +166,15 @@ def float32(case: Case) -> Any:
 )
 def test_nothing_is_told_of_a_right_port(run: Run, options: dict[str, Any]) -> None:
     assert probe(run, generic(2, **options), most=12) == ()
+
+
+def test_a_unit_that_is_silent_on_some_numbers_is_not_said_to_have_no_effect() -> None:
+    def rectified(case: Case) -> Any:
+        return float32(case.replace(spec=case.spec.replace(activation="relu")))
+
+    facts = probe(rectified, generic(activation="sigmoid"))
+    assert facts
+    assert not [fact for fact in facts if "no effect" in fact]
 
 
 @pytest.mark.parametrize("name", ["stack", "both", "masked backwards", "embedding with mask", "states", "cells"])

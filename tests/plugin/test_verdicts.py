@@ -10,6 +10,7 @@ import pytest
 # Loaded before the runs within this process, which would forget what they load (see conftest.py).
 import pytest_rnnequiv.plugin.report.evidence
 import pytest_rnnequiv.plugin.suite_items  # noqa: F401
+from pytest_rnnequiv.suite.registry import PROFILES
 
 PORTS = """
 import numpy as np
@@ -57,6 +58,8 @@ class Several:
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     monkeypatch.setenv("COLUMNS", "80")
+    # What a check finds is not to be a matter of how busy the machine is: it ends when enough was seen.
+    monkeypatch.setitem(PROFILES, "quick", PROFILES["quick"]._replace(seconds=600.0))
     pytester.makepyfile(ports=PORTS)
     return pytester
 
@@ -95,7 +98,7 @@ def test_two_reasons_are_told_as_two(project: pytest.Pytester) -> None:
 def test_an_exception_is_one_reason(project: pytest.Pytester) -> None:
     result = verdict(project, "notebook or nan or samples_are", "-q", ports="raises")
     assert "gives no answer that can be judged: the port raised ValueError: no room for" in sentence(result)
-    assert "(2 failing checks)" in sentence(result)
+    assert "(3 failing checks)" in sentence(result)
     result.stdout.fnmatch_lines(["*what is wrong with ports:raises*"])
     text = " ".join(result.stdout.str().split())
     assert re.search(r"ports:raises raised in \d+ of \d+ cases, such as SimpleRNN\(D=\d+, .*?\), N=\d+, T=\d+", text)
@@ -108,13 +111,14 @@ def test_what_nothing_explains_takes_the_laws_along(project: pytest.Pytester) ->
 
 
 def test_each_activation_has_its_reason(project: pytest.Pytester) -> None:
-    result = verdict(project, "activations", ports="Several")
-    result.assert_outcomes(failed=1)
-    assert "ports:Several is wrong in 2 ways" in sentence(result)
-    text = result.stdout.str()
-    assert "activation=sigmoid" in text
-    assert "activation=softsign" in text
-    assert "activation=relu" not in text
+    for _ in ("first", "again"):  # what Hypothesis remembers to have failed is one of them
+        result = verdict(project, "activations", ports="Several")
+        result.assert_outcomes(failed=1)
+        assert "ports:Several is wrong in 2 ways" in sentence(result)
+        text = result.stdout.str()
+        assert "activation=sigmoid" in text
+        assert "activation=softsign" in text
+        assert "activation=relu" not in text
 
 
 def test_verbose_shows_each_failure_whole(project: pytest.Pytester) -> None:

@@ -249,9 +249,10 @@ def test_cases_keep_to_the_sizes_and_numbers_that_a_port_declares(sizes: dict[st
 
     port = Port(Particular())
     names = ["test_networks", "test_law_samples_are_independent", "test_law_stateful_goes_on"]
+    patient = PROFILES["quick"]._replace(seconds=600.0)  # it ends when enough was seen
     for name in names:
         with contextlib.suppress(pytest.skip.Exception):
-            CHECKS[name].item(PROFILES["quick"], database=None, max_examples=30)(port=port)
+            CHECKS[name].item(patient, database=None, max_examples=12)(port=port)
     asked = Particular.asked
     assert len(asked) > 20
     supports, largest = Particular.supports, sizes.get("largest", np.inf)

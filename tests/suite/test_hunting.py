@@ -66,10 +66,8 @@ def test_nothing_is_drawn_when_the_time_is_over() -> None:
         time.sleep(0.01)
         tally.current().count()
 
-    started = time.perf_counter()
     item(slow, examples=100_000, share=0.1)(port=Port(Right()))
     assert 1 <= len(seen) < 1000
-    assert time.perf_counter() - started < 20
 
 
 def test_a_failure_at_hand_is_told_though_the_time_is_over() -> None:
@@ -159,8 +157,9 @@ def test_one_that_leaves_the_volume_to_another_is_asked_less(monkeypatch: pytest
         tally.current().count()
 
     monkeypatch.setattr(Port, "secondary", True)
-    item(right, share=1000, max_examples=1000)(port=Port(Right()))
-    assert tally.current().conclusive == PROFILES["quick"].secondary < 12
+    patient = PROFILES["quick"]._replace(seconds=600.0)  # it ends when enough was seen
+    Check(right, 100, 1.0, False, False).item(patient, database=None, max_examples=1000)(port=Port(Right()))
+    assert tally.current().conclusive == patient.secondary < 12
 
 
 def test_a_long_check_is_several_runs_with_other_numbers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from ...failures.assertion import EquivalenceError
 from ...failures.errors import errors_in
-from ...failures.story import Account, account, without_a_case
+from ...failures.story import Account, account, not_asked
 from ..told_once import is_check
 from . import ACCOUNTS
 from .directory import FAILURES, take_down
@@ -78,7 +78,7 @@ def keep(item: pytest.Item, chosen: Path | None, error: BaseException, report: A
     ours = is_check(item)
     if not found:
         if ours and (why := getattr(error, "not_asked", "")):
-            _say(report, [(without_a_case(why), why, [])])
+            _say(report, [(not_asked(why), why, [])])
         return
     if hasattr(report, "wasxfail") and all(each.untold for each in found):
         return

@@ -16,6 +16,7 @@ from _pytest._code.code import TerminalRepr
 from _pytest._io import TerminalWriter
 
 from ...failures.story import Account, Story, Told, stories, summed_up
+from ...implementations.answering import RAISES
 from ...wording import wrapped
 from . import Entry, Ledger
 
@@ -66,7 +67,7 @@ def advice(ledger: Ledger, label: str, found: Sequence[Story]) -> list[str]:
     counted = [each.tally for each in ledger.by_implementation(ledger.entries)[label] if each.tally is not None]
     cases = sum(each.cases for each in counted)
     failures = sum(each.failures for each in counted)
-    raised = all(" at " in story.keys[0] for story in found if story.keys)
+    raised = all(story.keys[0].startswith(RAISES) for story in found if story.keys)
     if not failures or 2 * failures < cases or not raised:
         return []
     told = [each.account for story in found for each in story.told if each.account.called]
