@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pytest_rnnequiv import LSTM, Case, EquivalenceError, SimpleRNN, Spec, assert_equivalent, judge, read_model
+from pytest_rnnequiv.arithmetic.formats import Scaled
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.files.tflite_hybrid import precision_of_file
 from pytest_rnnequiv.implementations.registry import resolve
@@ -117,7 +118,9 @@ def test_int8_kernels_declare_how_they_are_computed(seen: bool, tmp_path: Path) 
     declared = precision_of_file(str(file), read_model(file))
     assert declared is not None
     assert {*declared.formats} == {"layer0/Wx", "layer0/Wh", "factors"}
-    assert all(each.per == ("row" if name == "factors" else "channel") for name, each in declared.formats.items())
+    for name, each in declared.formats.items():
+        assert isinstance(each, Scaled)
+        assert each.per == ("row" if name == "factors" else "channel")
     pytest.importorskip("ai_edge_litert")
     port, (_, weights) = resolve(str(file)), read_model(file.with_suffix(".keras"))
     assert port.precision is not None
@@ -140,7 +143,9 @@ def test_scales_that_are_not_made_of_the_kernels_are_those_of_the_file(tmp_path:
     declared = precision_of_file(str(file), model)
     assert declared is not None
     assert {*declared.formats} == {"layer0/Wx", "layer0/Wh", "factors"}
-    assert np.array_equal(declared.formats["layer0/Wx"].scale, [0.5, 0.25, 0.125])
+    of_file = declared.formats["layer0/Wx"]
+    assert isinstance(of_file, Scaled)
+    assert np.array_equal(of_file.scale, [0.5, 0.25, 0.125])
     other = spec, (weights[0], np.ones((3, 3), "f4"), *model[1][2:])
     found = precision_of_file(str(file), other)
     assert found is not None
