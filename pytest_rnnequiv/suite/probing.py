@@ -52,7 +52,7 @@ def probed(port: Port, case: Case) -> tuple[str, ...]:
 def of_its_file(port: Port) -> tuple[str, ...]:
     """Return what the weights in a model file tell, where it should be another model and can be read."""
     own = port.declaration.fixed
-    others = [] if own is None or port.given is None else other_weights(port.given, own)
+    others = [] if own is None or port.given is None else other_weights(port.given, own, port.precision)
     has = "has" if len(others) == 1 else "have"
     return (f"in its file, {' and '.join(others)} {has} other numbers than the model's",) if others else ()
 

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from samples import filled
 
-from pytest_rnnequiv import GRU, Case, Dense, SimpleRNN, Spec, diagnose, judge, layouts
+from pytest_rnnequiv import GRU, Case, Dense, Precision, SimpleRNN, Spec, diagnose, judge, layouts
+from pytest_rnnequiv.arithmetic.inexact import Inexact
 from pytest_rnnequiv.implementations.answering import PortFailure
 from pytest_rnnequiv.implementations.errors import ImplementationError
+from pytest_rnnequiv.implementations.files.model import other_weights
 from pytest_rnnequiv.implementations.files.recorded import recorded_cases
 from pytest_rnnequiv.implementations.registry import FILES, resolve
 from pytest_rnnequiv.plugin.settings import MODEL_SUFFIXES
@@ -130,6 +132,17 @@ def test_inputs_of_no_model(pytester: pytest.Pytester) -> None:
 
 def test_the_suffixes_are_those_that_can_be_run() -> None:
     assert tuple(FILES) == MODEL_SUFFIXES
+
+
+def test_weights_that_are_rounded_as_was_declared_are_no_others() -> None:
+    case = filled(Spec.simple(3, 4, 2), 1)
+    declared = Precision.int8_weights()
+    model = case.spec, case.weights
+    rounded = [Inexact.weight(name, a, declared).value for name, a in case.named_weights.items()]
+    assert other_weights(model, (case.spec, tuple(rounded)), declared) == []
+    assert other_weights(model, (case.spec, tuple(rounded))) == ["layer0/Wx", "layer0/Wh", "head/Wo"]
+    rounded[1] = rounded[1].T
+    assert other_weights(model, (case.spec, tuple(rounded)), declared) == ["layer0/Wh"]
 
 
 @pytest.mark.tensorflow

@@ -60,12 +60,12 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     monkeypatch.setenv("COLUMNS", "80")
     # What a check finds is not to be a matter of how busy the machine is: it ends when enough was seen.
     monkeypatch.setitem(PROFILES, "quick", PROFILES["quick"]._replace(seconds=600.0))
-    pytester.makepyfile(ports=PORTS)
+    pytester.makepyfile(ported=PORTS)
     return pytester
 
 
 def verdict(project: pytest.Pytester, checks: str, *arguments: str, ports: str = "transposed") -> pytest.RunResult:
-    asked = [each for port in ports.split() for each in ("--rnn-equiv-impl", f"ports.py:{port}")]
+    asked = [each for port in ports.split() for each in ("--rnn-equiv-impl", f"ported.py:{port}")]
     return project.runpytest_inprocess("--rnn-equiv-profile=quick", "-k", checks, *asked, *arguments)
 
 
@@ -80,10 +80,10 @@ def test_several_implementations_have_a_verdict_each(project: pytest.Pytester) -
     result = verdict(project, "notebook or nan", ports="transposed no_bias")
     result.assert_outcomes(failed=3, passed=1)  # the notebook's biases are zeros
     assert sentence(result, 0) == (
-        "VERDICT ports:transposed is wrong: it is the recurrence with `Wh` transposed (2 failing checks)"
+        "VERDICT ported:transposed is wrong: it is the recurrence with `Wh` transposed (2 failing checks)"
     )
-    assert "ports:no_bias is wrong: it is the recurrence without the bias `bh`" in sentence(result, 1)
-    result.stdout.fnmatch_lines(["*what is wrong with ports:transposed*", "*what is wrong with ports:no_bias*"])
+    assert "ported:no_bias is wrong: it is the recurrence without the bias `bh`" in sentence(result, 1)
+    result.stdout.fnmatch_lines(["*what is wrong with ported:transposed*", "*what is wrong with ported:no_bias*"])
     assert result.stdout.str().count("usual cause") == 2
 
 
@@ -99,22 +99,22 @@ def test_an_exception_is_one_reason(project: pytest.Pytester) -> None:
     result = verdict(project, "notebook or nan or samples_are", "-q", ports="raises")
     assert "gives no answer that can be judged: the port raised ValueError: no room for" in sentence(result)
     assert "(3 failing checks)" in sentence(result)
-    result.stdout.fnmatch_lines(["*what is wrong with ports:raises*"])
+    result.stdout.fnmatch_lines(["*what is wrong with ported:raises*"])
     text = " ".join(result.stdout.str().split())
-    assert re.search(r"ports:raises raised in \d+ of \d+ cases, such as SimpleRNN\(D=\d+, .*?\), N=\d+, T=\d+", text)
+    assert re.search(r"ported:raises raised in \d+ of \d+ cases, such as SimpleRNN\(D=\d+, .*?\), N=\d+, T=\d+", text)
     assert "run.supports = Supports(N=(1, 8), T=10, D=3, M=5, K=2)" in text
 
 
 def test_what_nothing_explains_takes_the_laws_along(project: pytest.Pytester) -> None:
     result = verdict(project, "equal_sizes or unread_units or bias_is or signs", ports="of_its_own")
-    assert sentence(result).startswith("VERDICT ports:of_its_own is wrong: it is not the recurrence, and no mistake")
+    assert sentence(result).startswith("VERDICT ported:of_its_own is wrong: it is not the recurrence, and no mistake")
 
 
 def test_each_activation_has_its_reason(project: pytest.Pytester) -> None:
     for _ in ("first", "again"):  # what Hypothesis remembers to have failed is one of them
         result = verdict(project, "activations", ports="Several")
         result.assert_outcomes(failed=1)
-        assert "ports:Several is wrong in 2 ways" in sentence(result)
+        assert "ported:Several is wrong in 2 ways" in sentence(result)
         text = result.stdout.str()
         assert "activation=sigmoid" in text
         assert "activation=softsign" in text
@@ -123,7 +123,7 @@ def test_each_activation_has_its_reason(project: pytest.Pytester) -> None:
 
 def test_verbose_shows_each_failure_whole(project: pytest.Pytester) -> None:
     text = verdict(project, "notebook or nan", "-v").stdout.str()
-    assert text.count("EquivalenceError: ports:transposed is not the recurrence") == 2
+    assert text.count("EquivalenceError: ported:transposed is not the recurrence") == 2
     assert text.count("usual cause") == 3
     assert "told at the end" not in text
 
@@ -138,7 +138,7 @@ def test_the_first_failure_alone(project: pytest.Pytester) -> None:
 
 
 def test_known_failures_are_in_no_story(project: pytest.Pytester) -> None:
-    known = "nan[ports:transposed]: not yet"
+    known = "nan[ported:transposed]: not yet"
     result = verdict(project, "notebook or nan", "--rnn-equiv-known-failures", known)
     result.assert_outcomes(failed=1, xfailed=1)
     assert sentence(result).endswith("(1 failing check)")
@@ -154,12 +154,12 @@ def test_a_right_port_has_none(project: pytest.Pytester) -> None:
 def test_a_class_tells_what_is_wrong_and_what_cannot_be_loaded_once(project: pytest.Pytester) -> None:
     project.makepyfile(
         test_port=textwrap.dedent("""
-        import ports
+        import ported
         from pytest_rnnequiv import EquivalenceSuite
 
         class TestWrong(EquivalenceSuite):
             def run(self, case):
-                return ports.no_bias(case)
+                return ported.no_bias(case)
 
         class TestNowhere(EquivalenceSuite):
             implementation = "nowhere:run"

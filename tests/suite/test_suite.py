@@ -82,7 +82,7 @@ class TestSelfcheck:
             [
                 "*weights-to-5-decimals slipped through * cases*",
                 "weights-to-5-decimals *NOT CAUGHT in * cases",
-                "4 of 5 mistakes caught, 4 of 4 named rightly",
+                "5 of 6 mistakes caught, 5 of 5 named rightly",
             ]
         )
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...arithmetic.inexact import Inexact
+from ...arithmetic.precision import Precision
 from ...model.spec import Spec
 from ..errors import ImplementationError
 
@@ -45,15 +47,17 @@ def shows_the_same(one: Spec, other: Spec) -> bool:
     return shown(one) == shown(other)
 
 
-def other_weights(model: Model, other: Model) -> list[str]:
+def other_weights(model: Model, other: Model, precision: Precision | None = None) -> list[str]:
     """Return the names of the weights that are other numbers in another model of the same shapes, beyond a rounding.
 
     Where all those of a part are, its name; none where all of the model are, or the shapes: then no place is told.
+    A `precision` says how the other model's weights may have been rounded.
     """
     (spec, weights), shapes = model, [array.shape for array in other[1]]
     if [array.shape for array in weights] != shapes:
         return []
-    close = [np.allclose(a, b, 1e-6, 1e-6 * np.abs(a).max(initial=0)) for a, b in zip(weights, other[1], strict=True)]
+    named = zip(spec.weight_shapes, weights, other[1], strict=True)
+    close = [_close(Inexact.weight(name, a, precision or spec.precision), b) for name, a, b in named]
     of = dict[str, list[tuple[str, bool]]]()
     for name, same in zip(spec.weight_shapes, close, strict=True):
         of.setdefault(name.rpartition("/")[0], []).append((name, same))
@@ -61,6 +65,11 @@ def other_weights(model: Model, other: Model) -> list[str]:
         return []
     alike = [(part, [name for name, same in each if not same], len(each)) for part, each in of.items()]
     return [name for part, names, count in alike for name in ([part] if len(names) == count > 1 else names)]
+
+
+def _close(expected: Inexact, found: npt.NDArray[Any]) -> bool:
+    room = expected.bound + 1e-6 * np.abs(expected.value).max(initial=0)
+    return bool((np.abs(found - expected.value) <= room).all())
 
 
 def model_of(spec: Spec, weights: Sequence[npt.NDArray[Any]]) -> Model:
