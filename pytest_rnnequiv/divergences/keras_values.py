@@ -359,7 +359,6 @@ def _(spec: Spec) -> bool:
     says="the layer Softmax behind masked steps takes the mask of the steps for one of the units: where there are as "
     "many steps as units, units of valid steps become 0; elsewhere it raises",
     instead='write Activation("softmax"), or Dense(units, activation="softmax")',
-    since="3.15.1",
 )
 def _(keras: Any) -> None:
     layers = [keras.layers.Masking(), keras.layers.SimpleRNN(2, return_sequences=True, kernel_initializer="zeros")]
