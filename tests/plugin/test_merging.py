@@ -146,3 +146,10 @@ def test_a_file_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr().err
     assert "is no JSON" in said
     assert "cannot be read" in said
+
+
+def test_a_mistake_that_one_shard_would_have_seen_would_have_been_seen() -> None:
+    one = summary("1/2", [check("rnn_equiv.py::test_nan")], would_have_seen={"a": False, "b": True})
+    two = summary("2/2", [check("rnn_equiv.py::test_recurrence")], would_have_seen={"a": True, "c": False, "b": False})
+    whole = merging.merged([one, two])["implementations"]["my_rnn"]
+    assert whole["would_have_seen"] == {"a": True, "b": True, "c": False}

@@ -84,6 +84,16 @@ def _implementation(label: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
     }
     if features := _features([part["features"] for part in parts if "features" in part]):
         whole["features"] = features
+    if seen := _seen(part.get("would_have_seen", {}) for part in parts):
+        whole["would_have_seen"] = seen
+    return whole
+
+
+def _seen(parts: Iterable[dict[str, bool]]) -> dict[str, bool]:
+    """Name the mistakes that some part was asked about, and whether one of them would have seen each."""
+    whole: dict[str, bool] = {}
+    for part in parts:
+        whole |= {name: seen or whole.get(name, False) for name, seen in part.items()}
     return whole
 
 
