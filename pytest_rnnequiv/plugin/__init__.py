@@ -63,8 +63,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(args: list[str]) -> None:
     """Name the option that was meant, where pytest would say only that it knows none of that name (pytest hook)."""
-    known = [option.metadata["flag"] for option in fields(Settings)]
-    for flag in (arg.partition("=")[0] for arg in args if arg.startswith("--rnn-equiv")):
+    asked = [arg.partition("=")[0] for arg in args if arg.startswith("--rnn-equiv")]
+    known = [option.metadata["flag"] for option in fields(Settings)] if asked else []
+    for flag in asked:
         if flag not in known:
             from pytest_rnnequiv.wording import did_you_mean
 
