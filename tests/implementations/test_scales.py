@@ -12,7 +12,7 @@ from samples import generic
 from pytest_rnnequiv import Case, Precision, Trajectory, diagnose, judge
 from pytest_rnnequiv.arithmetic.formats import Scaled
 from pytest_rnnequiv.implementations.errors import ImplementationError
-from pytest_rnnequiv.implementations.files.scales import of_tflite, read_scales
+from pytest_rnnequiv.implementations.files.scales import read_scales
 
 
 def a_case(seed: int) -> Case:
@@ -111,14 +111,25 @@ def test_scales_of_quantize_and_dequantize(tmp_path: Path) -> None:
 # ---- .tflite ----
 
 
-def test_scales_of_a_tflite() -> None:
-    def tensor(name: str, dtype: Any, scales: list[float], zeros: list[int]) -> dict[str, Any]:
-        own = {"scales": np.array(scales, np.float32), "zero_points": np.array(zeros), "quantized_dimension": 0}
-        return {"name": name, "dtype": dtype, "quantization_parameters": own}
+@pytest.mark.tensorflow
+def test_scales_of_a_tflite(tmp_path: Path) -> None:
+    flatbuffers = pytest.importorskip("flatbuffers")
+    schema: Any = pytest.importorskip("tensorflow.lite.python.schema_py_generated")
 
-    found = of_tflite(
-        [tensor("x", np.int8, [0.5], [-3]), tensor("w", np.int8, [0.25, 0.5], [0, 0]), tensor("y", np.float32, [], [])]
-    )
+    def tensor(name: str, kind: int, scales: list[float], zeros: list[int]) -> Any:
+        made, said = schema.TensorT(), schema.QuantizationParametersT()
+        said.scale, said.zeroPoint = scales, zeros
+        made.name, made.shape, made.type, made.quantization = name, [len(scales), 1], kind, said
+        return made
+
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.version, model.buffers, model.subgraphs, model.operatorCodes = 3, [schema.BufferT()], [graph], []
+    graph.inputs, graph.outputs, graph.operators = [], [], []
+    graph.tensors = [tensor("x", 9, [0.5], [-3]), tensor("w", 9, [0.25, 0.5], [0, 0]), tensor("y", 0, [], [])]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    (tmp_path / "model.tflite").write_bytes(bytes(builder.Output()))
+    found = read_scales(tmp_path / "model.tflite")
     assert found.keys() == {"x", "w"}
     assert (found["x"].scale, found["x"].zero_point) == (0.5, -3)
     assert found["w"].scale.tolist() == [0.25, 0.5]

@@ -7,7 +7,7 @@ of a spec that is.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from ...arithmetic.formats import Scaled
 from ..errors import ImplementationError
 from .limits import bounded, told
+from .tflite_data import load
 
 __all__ = ["of_onnx", "of_tflite", "read_scales"]
 
@@ -39,7 +40,7 @@ def read_scales(path: str | os.PathLike[str]) -> dict[str, Scaled]:
     Raises
     ------
     ImplementationError
-        If it is neither, cannot be read, or what reads it is not installed.
+        If it is neither, cannot be read, or is an ``.onnx`` and onnx is not installed.
     """
     path = os.fspath(path)
     with told(path):
@@ -47,25 +48,18 @@ def read_scales(path: str | os.PathLike[str]) -> dict[str, Scaled]:
         if path.lower().endswith(".onnx"):
             return of_onnx(path)
         if path.lower().endswith(".tflite"):
-            return of_tflite(_interpreter()(model_path=path).get_tensor_details())
+            return of_tflite(path)
         raise ImplementationError("scales are read of .tflite and .onnx only")
 
 
-def _interpreter() -> Any:
-    """The interpreter of LiteRT, or the one that TensorFlow still has."""
-    if find_spec("ai_edge_litert"):
-        return import_module("ai_edge_litert.interpreter").Interpreter
-    if find_spec("tensorflow"):
-        return import_module("tensorflow").lite.Interpreter
-    raise ImplementationError('a .tflite is read by LiteRT: pip install "pytest-rnnequiv[litert]"')
-
-
-def of_tflite(details: Iterable[Mapping[str, Any]]) -> dict[str, Scaled]:
-    """Return the scales of tensors as an interpreter tells them (``get_tensor_details()``)."""
+def of_tflite(path: str) -> dict[str, Scaled]:
+    """Return the scales of a ``.tflite``, of what is computed as well as of weights."""
     return {
-        str(each["name"]): _scaled(quantized["scales"], quantized["zero_points"], np.dtype(each["dtype"]))
-        for each in details
-        if len((quantized := each["quantization_parameters"])["scales"])
+        each.name: _scaled(scales, zeros if len(zeros) else np.zeros(len(scales)), each.dtype)
+        for graph in reversed(load(path))  # of one name, the model's own is meant
+        for each in graph.tensors
+        if each.quantized is not None and each.dtype is not None
+        for scales, zeros in (each.quantized,)
     }
 
 

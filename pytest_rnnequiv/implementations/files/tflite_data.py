@@ -80,16 +80,33 @@ FUSED = {0: "linear", 1: "relu", 3: "relu6", 4: "tanh"}
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A tensor; `numbers` is None where it has none in the file.
+    """A tensor.
 
-    Numbers that are stored in 8 bits with scales have these too: one, or one for each row of a kernel.
+    Attributes
+    ----------
+    dtype : dtype or None
+        What it is stored as; None for one that is not read.
+    numbers : array or None
+        What those stand for that are in the file.
+    quantized : (scales, zero points) or None
+        What its integers mean: one of each, or one for each row of a kernel; zero points may be left out.
     """
 
     name: str
     shape: tuple[int, ...]
-    floating: bool
+    dtype: np.dtype[Any] | None
     numbers: Array | None
-    scales: Array | None = None
+    quantized: tuple[Array, Array] | None = None
+
+    @property
+    def floating(self) -> bool:
+        """Whether it holds floats."""
+        return self.dtype is not None and self.dtype.kind == "f"
+
+    @property
+    def scales(self) -> Array | None:
+        """The scales of int8 numbers that are in the file."""
+        return self.quantized[0] if self.quantized and self.numbers is not None and self.dtype == np.int8 else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,28 +184,27 @@ def _tensor(table: Table, buffers: list[Array]) -> Tensor:
     kind, name = table.number(1, "<b"), table.text(3)
     dtype = np.dtype(DTYPES[kind]) if kind in DTYPES else None
     content = buffers[table.number(2, "<I")]
-    floating = dtype is not None and dtype.kind == "f"
+    said = table.table(4)
+    scales = np.zeros(0) if said is None else said.array(2, "<f4")
+    quantized = None if said is None or not len(scales) else (scales, said.array(3, "<i8"))
     if dtype is None or not len(content):
-        return Tensor(name, shape, floating, None)
+        return Tensor(name, shape, dtype, None, quantized)
     if math.prod(shape) * dtype.itemsize != len(content):
         raise ImplementationError(
             f"its {name} should have {math.prod(shape) * dtype.itemsize:,} bytes, and {len(content):,} are there"
         )
     found = np.frombuffer(content.tobytes(), dtype).reshape(shape)
-    said = table.table(4)
-    scales = said.array(2, "<f4") if said is not None and dtype == np.int8 else np.zeros(0)
-    return Tensor(name, shape, floating, _meant(found, said), scales if len(scales) else None)
+    if said is not None and quantized is not None:
+        meant = _meant(found, *quantized, axis=said.number(6))
+    else:
+        meant = np.asarray(found, np.float32) if dtype.kind == "f" else found
+    return Tensor(name, shape, dtype, meant, quantized)
 
 
-def _meant(stored: Array, said: Table | None) -> Array:
+def _meant(stored: Array, scales: Array, zeros: Array, axis: int) -> Array:
     """Return what stored numbers stand for."""
-    scales = np.zeros(0) if said is None else said.array(2, "<f4")
-    if said is None or not len(scales):
-        return np.asarray(stored, np.float32) if stored.dtype.kind == "f" else stored
-    zeros = said.array(3, "<i8")
     if len(zeros) not in (0, len(scales)):
         raise ImplementationError(f"its numbers have {len(scales)} scales and {len(zeros)} zero points")
-    axis = said.number(6)
     along = [1] * stored.ndim
     if len(scales) > 1:
         if not 0 <= axis < stored.ndim or stored.shape[axis] != len(scales):
