@@ -1,12 +1,13 @@
 """How fast every mistake of the catalogue is caught, and how often it is named rightly.
 
-    python benchmarks/detection.py [--seeds 5] [--cases 1000] [--habit-trials 50] [--pairs 0]
+    python benchmarks/detection.py [--seeds 5] [--cases 1000] [--habit-trials 50] [--cell LSTM] [--processes 1]
 
 Cases are drawn as the suite draws them, but one by one, so that the count is of cases and not of packs; the quick
 profile has about a thousand. Each mistake is made on purpose in an otherwise correct implementation, which is asked
 case after case until it is found out: once it shows the states of every step, once nothing but its last output. Then
 the diagnosis is asked which mistake it was. What the notebook's model cannot show is looked for in all architectures,
-where an implementation shows all of its layers, or nothing but its outputs.
+where an implementation shows all of its layers, or nothing but its outputs. With ``--cell`` the plain model has that
+cell, and the mistakes are those that show in it. Each mistake is measured by itself, in one of the processes.
 
 Beside it stands the habit: three random inputs, one sample each, through a model with Keras's initial weights (Glorot,
 orthogonal, biases of zero), and ``np.allclose(actual, expected, atol=1e-5)`` on the last output. It has no opinion on
@@ -19,9 +20,9 @@ import argparse
 import platform
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
-from itertools import combinations
+from functools import cache, partial
 from statistics import median
 from typing import Any
 
@@ -33,8 +34,7 @@ from pytest_rnnequiv import Case, Precision, Spec, Trajectory, reference, strate
 from pytest_rnnequiv.judging.observing import Observation, observe
 from pytest_rnnequiv.mistakes.activations import NAMESAKES
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, Mistake, by_name
-from pytest_rnnequiv.mistakes.diagnosis import Diagnosis, explain
-from pytest_rnnequiv.mistakes.evidence import COMMON
+from pytest_rnnequiv.mistakes.diagnosis import explain, telling_case
 from pytest_rnnequiv.suite.selfcheck import numbers, shows_in_plain
 
 Run = Callable[[Case], Trajectory]
@@ -99,16 +99,40 @@ SPECIAL: dict[str, tuple[str, dict[str, Any], Precision | None]] = {
 }
 
 
+#: The cell of the notebook's model.
+NOTEBOOK = "SimpleRNN"
+
 #: What is drawn for a mistake that the notebook's model cannot show.
 ANY_ARCHITECTURE: tuple[str, dict[str, Any], Precision | None]
 ANY_ARCHITECTURE = ("any architecture", {"spec": strategies.architectures()}, None)
 
 
 @cache
-def setting(name: str) -> tuple[str, dict[str, Any], Precision | None]:
+def setting(name: str, cell: str) -> tuple[str, dict[str, Any], Precision | None]:
     """Say what to draw for a mistake, and what the implementation declares: most need nothing special."""
-    plain = name in SPECIAL or shows_in_plain(by_name(name))
-    return SPECIAL.get(name, ("", {}, None)) if plain else ANY_ARCHITECTURE
+    if name not in SPECIAL and cell == NOTEBOOK and not shows_in_plain(by_name(name)):
+        return ANY_ARCHITECTURE
+    words, options, precision = SPECIAL.get(name, ("", {}, None))
+    return words, {"cell": cell, **options}, precision
+
+
+@cache
+def drawn_for(name: str, cell: str, seed_: int, count: int) -> tuple[Case, ...]:
+    """Draw the cases that a mistake is looked for in."""
+    words, options, _ = setting(name, cell)
+    same = next(m.name for m in CATALOGUE if setting(m.name, cell)[0] == words)
+    return tuple(drawn(seed_, count, **options)) if same == name else drawn_for(same, cell, seed_, count)
+
+
+def mistakes_of(cell: str) -> list[Mistake]:
+    """Mistakes that show with a cell: of the notebook's, all, whatever architecture they need."""
+    if cell == NOTEBOOK:
+        return list(CATALOGUE)
+    spec = Spec.simple(3, 4, 2, cell=cell)
+    blank = Case(spec, np.zeros((1, 1, 3)), weights=[np.zeros(shape) for shape in spec.weight_shapes.values()])
+    asked = [telling_case(blank, number) for number in range(3)]
+    right = [numbers(reference(case)) for case in asked]
+    return [m for m in CATALOGUE if m.name in SPECIAL or [numbers(m.run(case, np.float64)) for case in asked] != right]
 
 
 def showing_states(mistake: Mistake) -> Run:
@@ -162,39 +186,34 @@ def generic(like: Spec) -> Iterator[Case]:
 
 @dataclass
 class Row:
-    """What is known of one mistake."""
+    """What is known of one mistake: after how many cases it was caught, and what it was named, by what is shown."""
 
-    mistake: Mistake
+    mistake: str
     caught: dict[str, list[int | None]] = field(default_factory=dict)
     named: dict[str, list[bool]] = field(default_factory=dict)
-    wrong: list[tuple[str, int, Diagnosis]] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
     habit: float | None = None
 
 
-def measure(seeds: int, count: int, diagnose: bool = True) -> list[Row]:
-    """Measure every mistake of the catalogue."""
-    drawn_for: dict[tuple[Any, ...], list[Case]] = {}
-    rows = []
-    for mistake in CATALOGUE:
-        row = Row(mistake)
-        special, options, precision = setting(mistake.name)
-        for seed_ in range(seeds):
-            key = (special, seed_)
-            if key not in drawn_for:
-                drawn_for[key] = drawn(seed_, count, **options)
-            for way, made in WAYS.items():
-                run = made(mistake)
-                number, observation = first_caught(run, drawn_for[key], precision)
-                row.caught.setdefault(way, []).append(number if observation else None)
-                if observation is None or not diagnose:
-                    continue
-                found = explain([observation], precision, run=run)
-                right = same_implementation(found.name, mistake, observation.case, made)
-                row.named.setdefault(way, []).append(right)
-                if not right:
-                    row.wrong.append((way, seed_, found))
-        rows.append(row)
-    return rows
+def measure(name: str, cell: str, seeds: int, count: int, habit_trials: int) -> Row:
+    """Measure one mistake of the catalogue."""
+    row, mistake = Row(name), by_name(name)
+    words, _, precision = setting(name, cell)
+    for seed_ in range(seeds):
+        for way, made in WAYS.items():
+            run = made(mistake)
+            number, observation = first_caught(run, drawn_for(name, cell, seed_, count), precision)
+            row.caught.setdefault(way, []).append(number if observation else None)
+            if observation is None:
+                continue
+            found = explain([observation], precision, run=run)
+            right = same_implementation(found.name, mistake, observation.case, made)
+            row.named.setdefault(way, []).append(right)
+            if not right:
+                row.wrong.append(f"{name} ({way}, seed {seed_}): {' or '.join(found.names[:6]) or found}")
+    if cell == NOTEBOOK and words != ANY_ARCHITECTURE[0]:
+        row.habit = seen_by_habit(mistake, habit_trials)
+    return row
 
 
 def keras_like(rng: np.random.Generator, activation: str = "tanh") -> Case:
@@ -229,36 +248,8 @@ def seen_by_habit(mistake: Mistake, trials: int) -> float:
     return seen / trials
 
 
-def pairs(count: int) -> tuple[int, int, list[str]]:
-    """Make two mistakes at once, of those that the diagnosis tries in pairs; return how many were named rightly."""
-    common = [m for m in CATALOGUE if m.name in COMMON]
-    both = [(a, b) for a, b in combinations(common, 2) if a.group != b.group]
-    rng = np.random.default_rng(0)
-    chosen = rng.choice(len(both), size=min(count, len(both)), replace=False)
-    cases = drawn(0, 100)
-    right, tried, wrong = 0, 0, []
-    for a, b in (both[i] for i in sorted(chosen)):
-
-        def run(case: Case, a: Mistake = a, b: Mistake = b) -> Trajectory:
-            return b.run(a(case) or case) if not a.head_only else a.run(b(case) or case)
-
-        _, observation = first_caught(run, cases, None)
-        if observation is None or any(
-            np.array_equal(run(observation.case).outputs, alone.run(observation.case).outputs, equal_nan=True)
-            for alone in (a, b)
-        ):
-            continue  # one of them changes nothing, or undoes the other
-        tried += 1
-        found = explain([observation], run=run)
-        if found.name is not None and set(found.name.split(" + ")) == {a.name, b.name}:
-            right += 1
-        else:
-            wrong.append(f"{a} + {b}: named {found.name}")
-    return right, tried, wrong
-
-
-def _special(mistake: Mistake) -> str:
-    words = setting(mistake.name)[0]
+def _special(name: str, cell: str) -> str:
+    words = setting(name, cell)[0]
     return f" ({words})" if words else ""
 
 
@@ -279,17 +270,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--cases", type=int, default=1000, help="at most so many a seed")
     parser.add_argument("--habit-trials", type=int, default=50)
-    parser.add_argument("--pairs", type=int, default=0, help="also make so many pairs of two mistakes")
+    parser.add_argument("--cell", default=NOTEBOOK, help="SimpleRNN, GRU or LSTM")
+    parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
 
     started = time.perf_counter()
-    rows = measure(options.seeds, options.cases)
-    for row in rows:
-        if setting(row.mistake.name) is not ANY_ARCHITECTURE:
-            row.habit = seen_by_habit(row.mistake, options.habit_trials)
+    task = partial(
+        measure, cell=options.cell, seeds=options.seeds, count=options.cases, habit_trials=options.habit_trials
+    )
+    with ProcessPoolExecutor(options.processes) as processes:
+        rows = list(processes.map(task, [mistake.name for mistake in mistakes_of(options.cell)]))
     print(
-        f"Python {platform.python_version()}, NumPy {np.__version__}; {len(rows)} mistakes, {options.seeds} seeds, "
-        f"at most {options.cases} cases each; {time.perf_counter() - started:.0f} s"
+        f"Python {platform.python_version()}, NumPy {np.__version__}; {options.cell}, {len(rows)} mistakes, "
+        f"{options.seeds} seeds, at most {options.cases} cases each; {time.perf_counter() - started:.0f} s"
     )
     print()
     print(
@@ -300,7 +293,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for row in rows:
         print(
-            f"| {row.mistake.name}{_special(row.mistake)} "
+            f"| {row.mistake}{_special(row.mistake, options.cell)} "
             f"| {_cases(row.caught['states'])} | {_cases(row.caught['last'])} "
             f"| {_share(row.named.get('states', []))} | {_share(row.named.get('last', []))} "
             f"| {'-' if row.habit is None else f'{row.habit:.0%}'} |"
@@ -314,15 +307,10 @@ def main() -> None:
             f"named rightly {sum(right)} of {len(right)} ({sum(right) / max(len(right), 1):.1%})"
         )
     habits = [row.habit for row in rows if row.habit is not None]
-    print(f"habit: sees {np.mean(habits):.0%} of the mistakes on average, {habits.count(0)} of {len(habits)} never")
-    for row in rows:
-        for way, seed_, found in row.wrong:
-            print(f"misnamed: {row.mistake.name} ({way}, seed {seed_}): {' or '.join(found.names[:6]) or found}")
-    if options.pairs:
-        right_pairs, tried, wrong = pairs(options.pairs)
-        print(f"pairs: named rightly {right_pairs} of {tried}")
-        for line in wrong:
-            print(f"misnamed pair: {line}")
+    if habits:
+        print(f"habit: sees {np.mean(habits):.0%} of the mistakes on average, {habits.count(0)} of {len(habits)} never")
+    for line in (line for row in rows for line in row.wrong):
+        print(f"misnamed: {line}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ prefix ``x[:, :t]`` even an implementation that shows nothing but its last outpu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,8 @@ class Observation:
     trajectory: Trajectory
     way: str | None
     runs: tuple[tuple[Case, Trajectory], ...]
+    #: What it was judged, by which arithmetic: a failure is asked for by all who tell of it.
+    _judged: list[tuple[Precision | None, Verdict]] = field(default_factory=list, init=False, repr=False)
 
     @classmethod
     def of(cls, case: Case, trajectory: Trajectory) -> Observation:
@@ -56,7 +58,12 @@ class Observation:
 
     def judge(self, precision: Precision | None = None) -> Verdict:
         """Judge it in the strongest way."""
-        return self.told(judge(self.case, self.trajectory, precision), precision)
+        for asked, verdict in self._judged:
+            if asked is precision:
+                return verdict
+        verdict = self.told(judge(self.case, self.trajectory, precision), precision)
+        self._judged.append((precision, verdict))
+        return verdict
 
     def told(self, verdict: Verdict, precision: Precision | None = None) -> Verdict:
         """Say of the verdict on its trajectory how that was had."""
@@ -71,12 +78,15 @@ class Observation:
 
         A layer that was seen in a run of its own may have rounded otherwise than in that of the layer behind it.
         """
-        each = [judge(case, shown, precision) for case, shown in self.runs]
-        if any(one.different for one in each):
-            return verdict
+        worst = 0.0
+        for case, shown in self.runs:
+            one = judge(case, shown, precision)
+            if one.different:
+                return verdict
+            worst = max(worst, one.error_over_bound)
         return Verdict(
             "inconclusive",
-            error_over_bound=max(one.error_over_bound for one in each),
+            error_over_bound=worst,
             steps=verdict.steps,
             undetermined=verdict.undetermined,
             problem="each run by itself may be right, and no layer follows from what another run has shown",

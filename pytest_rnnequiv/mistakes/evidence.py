@@ -117,6 +117,12 @@ COMMON = (
 )
 
 
+#: A case as it was run, and what was shown.
+Run = tuple[Case, Trajectory]
+
+#: How many of the shortest runs of an observation are judged by themselves, and how many of the others.
+SHORTEST, LONGER = 8, 4
+
 #: What was seen, what the mistakes make of its case, and what the oracle says of it under them.
 Judged = tuple[Seen, Made, Verdict]
 
@@ -142,7 +148,7 @@ class Evidence:
         #: (time reversed), or under another head (biases exchanged), explains them, and not what was put together.
         self.runs = self.whole
         if any(run != (o.case, o.trajectory) for o in observations for run in o.runs):
-            self.runs = self._judged(run for o in observations for run in o.runs)
+            self.runs = self._judged(run for o in observations for run in _thinned(o.runs))
 
     def _judged(self, pairs: Iterable[tuple[Case, Trajectory]]) -> list[Seen]:
         seen = [
@@ -349,6 +355,18 @@ def _on_rounded_weights(case: Case, p: Precision | None) -> Case:
     assert p is not None
     weights = (Inexact.weight(name, array, p).value for name, array in case.named_weights.items())
     return case.replace(weights=tuple(each.astype(old.dtype) for each, old in zip(weights, case.weights, strict=True)))
+
+
+def _thinned(runs: Sequence[Run]) -> list[Run]:
+    """Keep the shortest of many runs, and some of the others up to the longest.
+
+    One run is judged by its last outputs in a time that grows with its steps: all prefixes together, with their square.
+    """
+    by_size = sorted(runs, key=lambda run: _size(run[0]))
+    longer = len(by_size) - SHORTEST
+    if longer <= LONGER:
+        return by_size
+    return by_size[:SHORTEST] + [by_size[SHORTEST - 1 + longer * k // LONGER] for k in range(1, LONGER + 1)]
 
 
 def _size(case: Case) -> int:
