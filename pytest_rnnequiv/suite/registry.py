@@ -444,7 +444,7 @@ def _seed() -> tuple[str, bool]:
 def _nothing_shown(port: Port, counted: tally.Tally) -> str:
     ways = ", ".join(way or "no trajectory" for way in counted.way)
     none = f"none of {counted.cases} cases was conclusive (judged by {ways}), so nothing was shown"
-    return f"{port.name}: {none}. What helps: {counted.way_out()}"
+    return f"{port.name}: {none}. What helps: {tally.what_helps(counted)}"
 
 
 CHECKS: dict[str, Check] = {}

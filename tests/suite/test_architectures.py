@@ -195,9 +195,9 @@ def test_what_was_drawn_travels_with_the_report() -> None:
     counted.cover({"unroll", "stateful"}, 3)
     counted.cover({"unroll"})
     assert counted.covered == {("stateful", "stateful"): 3, ("stateful", "unroll"): 3, ("unroll", "unroll"): 4}
-    properties = counted.to_properties()
+    properties = tally.to_properties(counted)
     json.dumps(properties)
-    back = tally.Tally.from_properties(properties)
+    back = tally.from_properties(properties)
     assert back is not None
     assert back.covered == counted.covered
     back.add(counted)

@@ -368,7 +368,7 @@ def test_a_port_that_declines_everything_is_skipped() -> None:
 
 def test_what_was_declined_travels_with_the_report() -> None:
     counted = tally.Tally(cases=3, conclusive=3, declined=2)
-    back = tally.Tally.from_properties(counted.to_properties())
+    back = tally.from_properties(tally.to_properties(counted))
     assert back is not None
     back.add(counted)
     assert back.declined == 4
