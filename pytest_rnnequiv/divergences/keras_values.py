@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..model.case import Case, stored
+from ..model.call import stored
+from ..model.case import Case
 from ..model.layers import RNN, Bidirectional, Dense, SimpleRNN
 from ..model.spec import Spec
 from .table import adding, as_list, counting, demonstrated, divergence, expect, leaving_nothing

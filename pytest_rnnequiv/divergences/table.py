@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from ..judging.oracle import judge
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.spec import Spec
 
 __all__ = [

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ..implementations.keras_layers import identifier, inputs, nest_source, own_activations, parts, states_of
 from ..mistakes.arithmetic import walk_in
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.forward import reference
 from ..model.layers import Bidirectional
 from ..model.spec import SIDES, Layer, Spec

@@ -13,10 +13,11 @@ from ..judging.observing import Asking, Observation, observe
 from ..model.case import Case
 from ..model.spec import Spec
 from ..model.trajectory import Trajectory
-from .declaration import Declaration, Supports
+from .declaration import Declaration
 from .errors import Declined, ImplementationError
 from .files import Model
 from .registry import Runtime
+from .supports import Supports
 
 __all__ = ["Port"]
 

@@ -19,7 +19,8 @@ from ..arithmetic.inexact import Inexact, choose
 from ..arithmetic.precision import Precision
 from ..arithmetic.ties import MOST_RUNS
 from ..cells.cell import Cell, CellWeights
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
 from ..model.pack import agreed, by_case
 from ..model.spec import SIDES, Layer, Place, Spec

@@ -19,7 +19,7 @@ from ..cells.simple_rnn import SimpleRNNCell
 from ..model.case import Case
 
 if TYPE_CHECKING:
-    from ..implementations.declaration import Supports
+    from ..implementations.supports import Supports
 
 __all__ = ["Facts", "Law", "Other", "Part", "Relation", "Rng"]
 

@@ -19,7 +19,8 @@ import numpy as np
 from ..arithmetic.precision import Precision
 from ..judging.observing import ANYTHING, Asking, Observation, observe
 from ..judging.verdict import Verdict
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
 from .describing import describe_all
 from .evidence import Evidence, Explanation

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from ..arithmetic.activations import Activation, activation
 from ..cells import GRUCell, LSTMCell
 from ..cells.cell import CellWeights
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.layouts import ORDERS
 from .activations import NAMESAKES
 from .mistake import Recurrence, in_case, in_recurrence

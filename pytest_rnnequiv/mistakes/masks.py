@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.inexact import choose, zeros_like
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
 from ..model.spec import Layer
 from ..model.wiring import Wiring, held

@@ -26,7 +26,8 @@ from ..arithmetic.activations import Activation
 from ..arithmetic.precision import Precision
 from ..cells.cell import Cell, CellWeights
 from ..judging.verdict import Verdict
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.forward import shown_by
 from ..model.spec import Place, Spec
 from ..model.trajectory import Trajectory

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..arithmetic.inexact import choose
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.forward import Computed
 from ..model.layers import RNN
 from ..model.spec import Place

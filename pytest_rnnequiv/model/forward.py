@@ -17,7 +17,8 @@ import numpy.typing as npt
 from ..arithmetic.activations import Activation
 from ..arithmetic.inexact import choose
 from ..cells.cell import Cell, CellWeights
-from .case import Call, Case
+from .call import Call
+from .case import Case
 from .layers import RNN
 from .spec import Layer, Place
 from .trajectory import ShownLayer, Trajectory

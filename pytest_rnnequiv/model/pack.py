@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .case import Call, Case
+from .call import Call
+from .case import Case
 from .spec import Spec
 from .trajectory import ShownLayer, Trajectory
 

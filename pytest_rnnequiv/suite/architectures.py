@@ -17,16 +17,17 @@ from .. import tally
 from ..divergences.keras import WAYS
 from ..divergences.known import DIVERGENCES, Divergence, concerning, installed
 from ..failures.assertion import EquivalenceError
-from ..implementations.declaration import Supports
 from ..implementations.port import Port
+from ..implementations.supports import Supports
 from ..model.case import Case
 from ..model.spec import POLICIES, Spec
 from ..strategies import architecture_pool, generic_case, packs
 from ..strategies.architectures import features, pool_members
+from .budget import budget
 from .drawing import choose, heeding, near, need, opening_shape, steer
 from .features import diverges
 from .registry import PROFILES, Data, Opening, check, running
-from .verification import budget, introduce, verify
+from .verification import introduce, verify
 
 __all__ = ["divergences", "show_divergence"]
 

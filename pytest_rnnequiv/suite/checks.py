@@ -26,6 +26,8 @@ from ..model.sizes import param_count
 from ..model.spec import Spec
 from ..model.trajectory import Trajectory
 from .architectures import known_in
+from .asking import answer
+from .budget import budget
 from .drawing import (
     choose,
     draw_pack,
@@ -39,7 +41,7 @@ from .drawing import (
     opening_shape,
 )
 from .registry import CHECKS, Data, Opening, check, running
-from .verification import answer, budget, each_in_turn, expect, verify
+from .verification import each_in_turn, expect, verify
 
 __all__ = ["CHECKS"]
 

@@ -14,8 +14,8 @@ from .. import strategies as rnn
 from .. import tally
 from ..cells.cell import Cell
 from ..divergences.known import concerning
-from ..implementations.declaration import Supports
 from ..implementations.port import Port
+from ..implementations.supports import Supports
 from ..model.case import Case
 from ..model.spec import Spec
 from ..strategies import Shape, generic_case, pooled_sizes

@@ -24,9 +24,11 @@ from ..model.layers import Bidirectional, Dense, SimpleRNN
 from ..model.spec import Spec
 from ..model.trajectory import BadAnswer
 from . import asking_again
+from .asking import answer
+from .budget import budget
 from .drawing import SIZES, choose, draw_pack, heeding, known_of_plain, near, need, opening_shape, steer
+from .failing import fail, no_answer, without_answer
 from .registry import PROFILES, Data, Opening, check, running
-from .verification import answer, budget, fail, no_answer, without_answer
 
 __all__ = ["LawBroken", "examine", "hold"]
 

@@ -37,17 +37,9 @@ from ..implementations.registry import BUILT_IN, runs_file
 from ..run_state import state
 from . import told_before
 from .allotment import allotted
-from .verification import (
-    LEAST,
-    Budget,
-    ShrinkingIsOver,
-    TimeIsOver,
-    budget,
-    introduce,
-    not_again,
-    open_budget,
-    worth_shrinking,
-)
+from .asking import not_again, worth_shrinking
+from .budget import LEAST, Budget, ShrinkingIsOver, TimeIsOver, budget, open_budget
+from .verification import introduce
 
 __all__ = [
     "CHECKS",

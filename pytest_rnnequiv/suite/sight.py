@@ -19,7 +19,7 @@ from ..mistakes.excluding import by_exclusion, excluded, is_coarse, usual
 from ..run_state import state
 
 if TYPE_CHECKING:
-    from .verification import Budget
+    from .budget import Budget
 
 __all__ = ["decided", "look"]
 

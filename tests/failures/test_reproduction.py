@@ -47,6 +47,7 @@ from pytest_rnnequiv.mistakes.catalogue import by_name
 from pytest_rnnequiv.model.notebook import notebook_case
 from pytest_rnnequiv.plugin.report.evidence import leave
 from pytest_rnnequiv.suite import verification
+from pytest_rnnequiv.suite.budget import open_budget
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.registry import PROFILES
 
@@ -562,7 +563,7 @@ def test_a_note_comes_first() -> None:
 def failed(port: Port, case: Any) -> EquivalenceError:
     """Have a case verified, as a check does it."""
     tally.take()
-    verification.open_budget()
+    open_budget()
     with pytest.raises(EquivalenceError) as caught:
         verification.verify(port, [case])
     tally.take()

@@ -12,9 +12,9 @@ import samples
 
 from pytest_rnnequiv import Case, SimpleRNN, Spec, judge, reference, tally
 from pytest_rnnequiv.divergences.keras import DIVERGENCES, concerning, installed
-from pytest_rnnequiv.implementations.declaration import Supports
 from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.implementations.registry import BUILT_IN
+from pytest_rnnequiv.implementations.supports import Supports
 from pytest_rnnequiv.model.spec import OPTIONS
 from pytest_rnnequiv.suite.architectures import divergences, known_in, known_in_layers
 from pytest_rnnequiv.suite.checks import CHECKS
