@@ -24,7 +24,7 @@ from ..suite.checks import CHECKS
 from ..suite.registry import PROFILES, running
 from . import GIVEN
 from .given import give
-from .report.terminal import progress
+from .report.progress import progress
 from .settings import settings
 
 __all__ = ["configure"]

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_rnnequiv import tally
 from pytest_rnnequiv.plugin.report import Entry, Ledger
-from pytest_rnnequiv.plugin.report.terminal import _remarks
+from pytest_rnnequiv.plugin.report.remarks import remarks
 from pytest_rnnequiv.plugin.settings import Settings
 from pytest_rnnequiv.tally import Tally, enough
 
@@ -263,7 +263,7 @@ class TestProgress:
         + """
 import time
 
-from pytest_rnnequiv.plugin.report.terminal import progress
+from pytest_rnnequiv.plugin.report.progress import progress
 
 
 @pytest.fixture(scope="session")
@@ -584,8 +584,7 @@ class TestRows:
         counted.declined = 2  # type: ignore[attr-defined, unused-ignore]
         entry = Entry("rnn_equiv.py::test_one", "one", 1, "passed", "", counted, "mine:run")
         ledger._entries["rnn_equiv.py::test_one", ""] = entry
-        remarks = [remark.text for remark in _remarks(ledger, Settings())]
-        assert remarks == ["mine declined 2 cases, which are left out"]
+        assert [remark.text for remark in remarks(ledger, Settings())] == ["mine declined 2 cases, which are left out"]
 
 
 class TestToldOnce:

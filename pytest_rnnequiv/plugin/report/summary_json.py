@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import __version__
 from ...tally import Tally
+from ...wording import plural
 from . import Entry, Ledger, matrix, summed
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _verdict(label: str, entries: list[Entry], found: list[Story], too_little: s
 
 def favourable(label: str, conclusive: int) -> dict[str, Any]:
     """Return the verdict of an implementation of which nothing failed, by the number of its conclusive cases."""
-    cases = f"{conclusive:,} conclusive {'case' if conclusive == 1 else 'cases'}"
+    cases = plural(conclusive, "conclusive case")
     if not conclusive:
         return {"status": "inconclusive", "sentence": f"nothing was shown of {label}", "reasons": []}
     return {"status": "equivalent", "sentence": f"{label} is the recurrence in {cases}", "reasons": []}
