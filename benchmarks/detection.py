@@ -128,7 +128,7 @@ def showing_last(mistake: Mistake) -> Run:
     return run
 
 
-WAYS: dict[str, Callable[[Mistake], Run]] = {"states": showing_states, "last": showing_last}
+KERAS: dict[str, Callable[[Mistake], Run]] = {"states": showing_states, "last": showing_last}
 
 
 def first_caught(run: Run, cases: list[Case], precision: Precision | None) -> tuple[int, Observation | None]:
@@ -182,7 +182,7 @@ def measure(seeds: int, count: int, diagnose: bool = True) -> list[Row]:
             key = (special, seed_)
             if key not in drawn_for:
                 drawn_for[key] = drawn(seed_, count, **options)
-            for way, made in WAYS.items():
+            for way, made in KERAS.items():
                 run = made(mistake)
                 number, observation = first_caught(run, drawn_for[key], precision)
                 row.caught.setdefault(way, []).append(number if observation else None)
@@ -306,7 +306,7 @@ def main() -> None:
             f"| {'-' if row.habit is None else f'{row.habit:.0%}'} |"
         )
     print()
-    for way in WAYS:
+    for way in KERAS:
         right = [r for row in rows for r in row.named.get(way, [])]
         caught = [n for row in rows for n in row.caught[way]]
         print(

@@ -122,7 +122,7 @@ def reason(failure: EquivalenceError) -> tuple[list[str], list[str], list[str]]:
     diagnosis = failure.diagnosis
     if diagnosis.explanations:
         explained = diagnosis.explanations
-        causes = ["; ".join(mistake.how for mistake in each.mistakes) for each in explained]
+        causes = ["; ".join(mistake.cause for mistake in each.mistakes) for each in explained]
         return [each.name for each in explained], [f"is the recurrence {each.says}" for each in explained], causes
     own = failure.contradiction if failure.known is None else None
     if own is not None:

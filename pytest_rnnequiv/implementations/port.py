@@ -51,7 +51,7 @@ class Port:
     #: Whether it has weights of its own, and takes no others.
     own_weights: bool = False
     #: The name of the runtime by which known divergences hold; empty for a user's own port.
-    way: str = ""
+    diverges_as: str = ""
     #: The model that the run is about, whatever the port is able to.
     given: Model | None = None
     #: Cases of inputs that were recorded, for the model that is given or compiled in.
@@ -74,7 +74,7 @@ class Port:
 
     def _known_as(self, identity: str, runtime: Runtime | None) -> None:
         self.identity, self.runtime = identity, runtime
-        self.way = "" if runtime is None else runtime.name
+        self.diverges_as = "" if runtime is None else runtime.name
 
     @classmethod
     def from_path(cls, path: str) -> Port:
@@ -107,7 +107,7 @@ class Port:
         return port
 
     @property
-    def how(self) -> str:
+    def called_as(self) -> str:
         """How others can call it: the name of what comes with the plugin, or ``module:attribute``; else empty."""
         return self.identity if self.runtime is not None or ":" in self.identity else ""
 

@@ -93,9 +93,9 @@ class Diagnosis:
         return f"{text}. Probed: {'; '.join(self.facts)}" if self.facts else text
 
     @property
-    def how(self) -> str:
+    def cause(self) -> str:
         """How people come to make the likeliest mistake."""
-        return "; ".join(m.how for e in self.explanations[:1] for m in e.mistakes)
+        return "; ".join(m.cause for e in self.explanations[:1] for m in e.mistakes)
 
     @property
     def others(self) -> str:

@@ -20,7 +20,7 @@ from .asked import Answer, Asker, probe_case
 from .localising import localise
 from .movement import Changing, Movement, without_effect
 from .parts import counted
-from .told import has, in_common, it, joined, listed, no_numbers, special
+from .sentences import has, in_common, it, joined, listed, no_numbers, special
 
 __all__ = ["probe"]
 

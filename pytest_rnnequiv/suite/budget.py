@@ -58,7 +58,7 @@ class Budget:
     failures: dict[tuple[bytes, ...], EquivalenceError] = field(default_factory=dict)
     seen: list[Observation] = field(default_factory=list)
     smallest: AssertionError | None = None
-    ways: dict[tuple[str, ...], EquivalenceError] = field(default_factory=dict)
+    of_each_kind: dict[tuple[str, ...], EquivalenceError] = field(default_factory=dict)
     opening: bool = False
     content: bool = False
     examples: int = 0

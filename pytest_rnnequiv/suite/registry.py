@@ -262,7 +262,7 @@ class Check:
         kept, opened = None, told_before.anything(port)
         if opened:
             kept = self._opened(port, spent)
-            if isinstance(kept, EquivalenceError) and _all_follow(port, [kept, *spent.ways.values()]):
+            if isinstance(kept, EquivalenceError) and _all_follow(port, [kept, *spent.of_each_kind.values()]):
                 _tell(kept)
         if Phase.reuse in runs.phases:
             try:
@@ -395,7 +395,7 @@ def _all_follow(port: Port, failures: list[EquivalenceError]) -> bool:
 def _remember(port: Port, spent: Budget, failures: list[EquivalenceError]) -> None:
     """Keep for later checks what is told, and put beside it the other ways in which the check has failed."""
     for told in failures[:1]:
-        others = (failure for kind, failure in spent.ways.items() if kind != told_before.about(told.case))
+        others = (failure for kind, failure in spent.of_each_kind.items() if kind != told_before.about(told.case))
         told.beside = tuple(others)
         told_before.remember(port, told)
         for other in told.beside:

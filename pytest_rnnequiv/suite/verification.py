@@ -211,7 +211,7 @@ def each_in_turn(turns: Iterable[Callable[[], None]], *, all_of_them: bool) -> N
             if not all_of_them:
                 raise
             first = first or failure
-            budget().ways.setdefault(told_before.about(failure.case), failure)
+            budget().of_each_kind.setdefault(told_before.about(failure.case), failure)
     if first is not None:
         fail(first)
 
