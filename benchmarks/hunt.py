@@ -23,7 +23,8 @@ from pytest_rnnequiv.divergences.known import concerning
 from pytest_rnnequiv.failures.assertion import EquivalenceError
 from pytest_rnnequiv.implementations.errors import Declined
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.implementations.registry import BUILT_IN, resolve
+from pytest_rnnequiv.implementations.registry import BUILT_IN
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.model.case import Case
 from pytest_rnnequiv.suite.drawing import heeding
 

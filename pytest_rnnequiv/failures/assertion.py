@@ -303,7 +303,7 @@ def assert_equivalent(
     """
     __tracebackhide__ = True
     if isinstance(case, (str, os.PathLike)) and isinstance(actual, (str, os.PathLike)):
-        from .two_files import answers
+        from .two_files import answers  # which loads all that can run a file
 
         for each, ask, its_own, name in answers(os.fspath(case), os.fspath(actual)):
             _judged(each, ask, its_own if precision is None else Precision.of(precision), name)

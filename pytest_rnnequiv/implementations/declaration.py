@@ -23,18 +23,11 @@ from ..model.trajectory import Trajectory
 from ..wording import cleaned, described, told
 from .errors import ImplementationError
 from .files import read_model
+from .keras import read_model as read_keras
 from .supports import Supports
+from .timeouts import FIRST_TIMEOUT, LONGEST_TIMEOUT, TIMEOUT
 
 __all__ = ["Declaration", "declare", "fixed_model", "made", "normalize"]
-
-#: Seconds that one case may take, where the implementation does not say otherwise.
-TIMEOUT = 10.0
-
-#: Seconds that the first one may take: it may import a framework, trace a graph, convert a model.
-FIRST_TIMEOUT = 180.0
-
-#: More seconds than that are no limit, and too many for some systems.
-LONGEST_TIMEOUT = 1e6
 
 #: Characters of a name; it heads tables.
 NAME = 80
@@ -282,6 +275,4 @@ def fixed_model(model: Any) -> tuple[Spec, tuple[Any, ...]]:
         return spec, case.weights
     if isinstance(model, (str, os.PathLike)):
         return read_model(model)
-    from .keras import read_model as read_keras
-
     return read_keras(model)

@@ -17,6 +17,7 @@ from .declaration import Declaration
 from .errors import Declined, ImplementationError
 from .files import Model
 from .registry import Runtime
+from .runner import Forked, InProcess, Spawned
 from .supports import Supports
 
 __all__ = ["Port"]
@@ -66,8 +67,6 @@ class Port:
         identity: str = "",
         runtime: Runtime | None = None,
     ) -> None:
-        from .runner import Forked, InProcess
-
         self.runner: Any = (Forked if isolated else InProcess)(implementation, name)
         self.declaration: Declaration = self.runner.declaration
         self._known_as(identity, runtime)
@@ -85,8 +84,6 @@ class Port:
         ImplementationError
             If it cannot be loaded there; the message says why.
         """
-        from .runner import Spawned
-
         port = cls.__new__(cls)
         port.runner = Spawned(path)
         port.declaration = port.runner.declaration

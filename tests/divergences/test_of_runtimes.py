@@ -13,7 +13,8 @@ from pytest_rnnequiv.cells import GRUCell, LSTMCell
 from pytest_rnnequiv.divergences import keras
 from pytest_rnnequiv.divergences.known import DIVERGENCES, concerning, installed
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.implementations.registry import BUILT_IN, resolve
+from pytest_rnnequiv.implementations.registry import BUILT_IN
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.implementations.runner import PortFailure
 from pytest_rnnequiv.strategies import generic_case
 from pytest_rnnequiv.suite.architectures import divergences

@@ -42,7 +42,7 @@ from pytest_rnnequiv.failures.numpy_script import needs_numpy_only
 from pytest_rnnequiv.failures.script import READABLE, rounding_room, script, shows
 from pytest_rnnequiv.failures.written import nested
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.implementations.registry import resolve
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.mistakes.catalogue import by_name
 from pytest_rnnequiv.model.notebook import notebook_case
 from pytest_rnnequiv.plugin.report.evidence import leave

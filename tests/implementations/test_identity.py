@@ -9,7 +9,8 @@ import pytest
 
 from pytest_rnnequiv import Supports, tally
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS, resolve
+from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.mistakes.catalogue import by_name
 from pytest_rnnequiv.model.spec import OPTIONS
 from pytest_rnnequiv.suite import selfcheck

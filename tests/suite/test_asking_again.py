@@ -206,7 +206,7 @@ def test_asking_again_costs_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_known_divergence_is_not_asked_again() -> None:
     """Each run shows them all, and prints none."""
     pytest.importorskip("tensorflow")
-    from pytest_rnnequiv.implementations.registry import resolve
+    from pytest_rnnequiv.implementations.resolving import resolve
 
     name = "sparsemax"
     divergence = next(each for each in DIVERGENCES if each.name == name)
