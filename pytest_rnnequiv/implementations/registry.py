@@ -12,13 +12,9 @@ from dataclasses import dataclass
 from importlib import invalidate_caches, metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..wording import did_you_mean
 from .errors import MissingRuntime, UnknownImplementation
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "ALL",

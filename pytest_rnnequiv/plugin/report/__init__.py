@@ -46,6 +46,11 @@ class Entry(NamedTuple):
         return self.tally.implementation if self.tally is not None else ""
 
     @property
+    def title(self) -> str:
+        """What tables call it: its check, or its test without parameters."""
+        return self.check or self.nodeid.partition("[")[0]
+
+    @property
     def cases(self) -> int:
         """How many cases were judged."""
         return self.tally.cases if self.tally is not None else 0

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pytest_rnnequiv.plugin.report import Ledger
 from pytest_rnnequiv.wording import plural, wrapped
 
+from .words import aligned
+
 __all__ = ["lines", "news"]
 
 _MOST = 3
@@ -25,10 +27,8 @@ def lines(covered: dict[tuple[str, str], int], width: int) -> Iterator[tuple[str
         least = f"{rarest} ({company[rarest]})" if rarest else "-"
         others = plural(len(company), "other")
         cells.append((option, str(covered[option, option]), others, least))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     yield "", {}
-    for index, (option, cases, others, least) in enumerate(cells):
-        line = f"{option:<{widths[0]}}  {cases:>{widths[1]}}  {others:>{widths[2]}}  {least}"
+    for index, line in enumerate(aligned(cells, right=(1, 2))):
         yield line, {"bold": True} if index == 0 else {}
     together = [n for n in pairs.values() if n]
     once = f", each in {min(together)} to {max(together)} cases" if together else ""

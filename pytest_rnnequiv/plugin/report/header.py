@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import PackageNotFoundError, version
 
+from pytest_rnnequiv.implementations.registry import ALL, BUILT_IN, GROUPS, absent, expand, runs_file
 from pytest_rnnequiv.plugin.settings import Settings
 
 from .words import duration, listed
@@ -21,15 +23,11 @@ def header(names: list[str], settings: Settings) -> str:
 
 def _absent(names: list[str]) -> str:
     """Say which runtimes are not among `all`, since they are not installed, and how to have them."""
-    from pytest_rnnequiv.implementations.registry import ALL, absent
-
     missing = absent() if ALL in names else []
     return "".join(f"\n  not installed: {runtime.name} ({runtime.install})" for runtime in missing)
 
 
 def _with_versions(implementation: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
     versions = {}
     for distribution in _distributions(implementation):
         try:
@@ -42,8 +40,6 @@ def _with_versions(implementation: str) -> str:
 
 def _distributions(implementation: str) -> list[str]:
     """Return whose versions matter: what a runtime, or a group of them, needs, or the package in which a port is."""
-    from pytest_rnnequiv.implementations.registry import ALL, BUILT_IN, GROUPS, expand, runs_file
-
     named = expand([implementation]) if implementation in (ALL, *GROUPS) else [implementation]
     members = [member for name in named if (member := BUILT_IN.get(name) or runs_file(name))]
     libraries = {library for member in members for library in member.libraries}

@@ -12,6 +12,7 @@ from typing import Any
 from pytest_rnnequiv.tally import Feature
 
 from . import Ledger, summed
+from .words import aligned
 
 __all__ = ["cells", "data", "feature", "markdown", "plain"]
 
@@ -115,9 +116,7 @@ def plain(matrix: Mapping[str, Mapping[str, Any]], width: int) -> Iterator[str]:
 
 
 def _lines(matrix: Mapping[str, Mapping[str, Any]], notes: Mapping[str, int]) -> list[str]:
-    table = list(_table(matrix, notes))
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ["  ".join(f"{text:<{w}}" for text, w in zip(row, widths, strict=True)).rstrip() for row in table]
+    return aligned(_table(matrix, notes))
 
 
 def markdown(matrix: Mapping[str, Mapping[str, Any]], says: Mapping[str, str], absent: Sequence[str] = ()) -> str:

@@ -30,7 +30,7 @@ from pytest_rnnequiv.wording import plural, wrapped
 from .header import header
 from .progress import progress
 from .remarks import LOUD, Markup, remarks
-from .words import duration, listed, ratio, shortened
+from .words import aligned, duration, listed, ratio, shortened
 
 __all__ = ["TerminalReport", "write_summary"]
 
@@ -192,9 +192,7 @@ def _write_selfcheck(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
         elif facts["named"] == facts["mistake"]:
             row[3] = "rightly"
         cells.append(row)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for index, cell_row in enumerate(cells):
-        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(cell_row, widths, strict=True)).rstrip()
+    for index, line in enumerate(aligned(cells)):
         missed_markup: Markup = {"red": True} if "NOT CAUGHT" in line else {}
         _write_line(reporter, line, {"bold": True} if index == 0 else missed_markup)
     caught = [counted.facts for counted in tallies if "caught after" in counted.facts]
@@ -211,13 +209,9 @@ def _rows(ledger: Ledger) -> list[_Row]:
     by_implementation = ledger.by_implementation(entries)
     for implementation, below in by_implementation.items():
         rows.append(_row(implementation, below, "implementation"))
-        for check, group in _group(below, _check).items():
+        for check, group in _group(below, lambda entry: entry.title).items():
             rows.append(_row(f"  {check}", group, "check"))
     return rows if len(by_implementation) == 1 else [*rows, _total(ledger)]
-
-
-def _check(entry: Entry) -> str:
-    return entry.check or entry.nodeid.partition("[")[0]
 
 
 def _group(entries: Iterable[Entry], key: Callable[[Entry], str]) -> dict[str, list[Entry]]:

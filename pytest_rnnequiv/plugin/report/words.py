@@ -1,10 +1,21 @@
-"""Numbers as the terminal shows them."""
+"""Numbers and tables as the terminal shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 
-__all__ = ["duration", "listed", "ratio", "shortened"]
+__all__ = ["aligned", "duration", "listed", "ratio", "shortened"]
+
+
+def aligned(rows: Iterable[Sequence[str]], right: Container[int] = ()) -> list[str]:
+    """Return rows of a table as lines; the columns whose numbers are in `right` end at the same place."""
+    rows = [*rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = [">" if i in right else "<" for i in range(len(widths))]
+    return [
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def listed(versions: Mapping[str, str]) -> str:
