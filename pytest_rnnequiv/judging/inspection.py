@@ -72,7 +72,7 @@ def inspection(
     wiring: Wiring = RIGHT,
     kind: type[Inspection] | None = None,
 ) -> Inspection:
-    """Prepare what :func:`inspect` does; `kind` is an heir of :class:`Inspection`, to inspect in another way.
+    """Prepare what :func:`inspect` does; `kind` is a subclass of :class:`Inspection`, to inspect in another way.
 
     Raises
     ------

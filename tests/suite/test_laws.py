@@ -39,7 +39,7 @@ GIVEN = ("initial_state", "mask")
 
 
 class Loop:
-    """The recurrence, term by term; its heirs make one mistake each, or none."""
+    """The recurrence, term by term; its subclasses make one mistake each, or none."""
 
     name = "port"
     supports = Supports(activations=("tanh", "linear"), options=GIVEN)
