@@ -93,7 +93,7 @@ class Wiring:
         return outputs[:, -1]
 
     def merged(self, layer: Layer, outputs: list[Any]) -> Any:
-        """The output of a layer, made of its directions' outputs: sequences in the order of processing, or last ones."""
+        """The output of a layer: those of its directions (sequences in the order of processing, or last ones), merged."""
         if isinstance(layer, RNN):
             return outputs[0]
         forward, backward = outputs
