@@ -93,7 +93,7 @@ class Wiring:
         return outputs[:, -1]
 
     def merged(self, layer: Layer, outputs: list[Any]) -> Any:
-        """The output of a layer: those of its directions (sequences in the order of processing, or last ones), merged."""
+        """The output of a layer, merged of its directions: sequences in the order of processing, or last outputs."""
         if isinstance(layer, RNN):
             return outputs[0]
         forward, backward = outputs
