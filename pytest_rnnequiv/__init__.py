@@ -44,7 +44,7 @@ __version__ = "0.2.0"
 
 _HOMES = {
     "Bidirectional": "model.layers",
-    "Call": "model.case",
+    "Call": "model.call",
     "Case": "model.case",
     "Command": "implementations.command",
     "Declined": "implementations.errors",
@@ -62,7 +62,7 @@ _HOMES = {
     "ShownLayer": "model.trajectory",
     "SimpleRNN": "model.layers",
     "Spec": "model.spec",
-    "Supports": "implementations.declaration",
+    "Supports": "implementations.supports",
     "Trajectory": "model.trajectory",
     "Verdict": "judging.verdict",
     "assert_equivalent": "failures.assertion",
