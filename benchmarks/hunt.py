@@ -23,7 +23,8 @@ from pytest_rnnequiv.divergences.known import concerning
 from pytest_rnnequiv.failures.assertion import EquivalenceError
 from pytest_rnnequiv.implementations.errors import Declined
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.implementations.registry import BUILT_IN, resolve
+from pytest_rnnequiv.implementations.registry import BUILT_IN
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.model.case import Case
 from pytest_rnnequiv.suite.drawing import heeding
 
@@ -52,7 +53,7 @@ def hunt(port: Port, round_: int, units: int, found: Found) -> Exception | None:
         cells=supports.cells,
         max_units=units,
         sizes={letter: each for letter in "DMKNT" if (each := getattr(supports, letter)) is not None},
-    ).filter(lambda spec: supports.takes(spec) and not concerning(spec, port.way))
+    ).filter(lambda spec: supports.takes(spec) and not concerning(spec, port.diverges_as))
 
     @seed(round_)
     @settings(
@@ -67,7 +68,7 @@ def hunt(port: Port, round_: int, units: int, found: Found) -> Exception | None:
     def look(cases: list[Case]) -> None:
         for drawn in cases:
             case = heeding(drawn, supports)
-            if not supports.accepts(case) or concerning(case, port.way):
+            if not supports.accepts(case) or concerning(case, port.diverges_as):
                 continue
             try:
                 shown = port.run(case)

@@ -25,7 +25,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pytest_rnnequiv.divergences.keras import DIVERGENCES, WAYS, Divergence
+from pytest_rnnequiv.divergences.keras import DIVERGENCES, KERAS, Divergence
 
 #: Spread over Keras 3. Keras 3.1.1 is the first that imports beside a TensorFlow of today: those before need dm-tree.
 RELEASES = ("3.1.1", "3.3.3", "3.4.1", "3.6.0", "3.8.0", "3.10.0", "3.12.4", "3.13.2", "3.14.1", "3.15.1")
@@ -204,7 +204,7 @@ def disagreeing(tried: Tried) -> list[str]:
     names = []
     for each in DIVERGENCES:
         for way, outcome in tried.outcomes.get(each.name, {}).items():
-            there = each.exists(way or WAYS[0], tried.release)
+            there = each.exists(way or KERAS[0], tried.release)
             if outcome != NOT_APPLICABLE and there != (outcome != "right"):
                 names.append(each.name)
                 break

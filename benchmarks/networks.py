@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from pytest_rnnequiv.implementations.keras import KerasPredict, load
 from pytest_rnnequiv.implementations.keras_models import build, forget, graph
-from pytest_rnnequiv.implementations.registry import resolve
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.judging.oracle import judge_all
 from pytest_rnnequiv.model.case import Case
 from pytest_rnnequiv.model.spec import Spec

@@ -24,7 +24,8 @@ from statistics import median
 from pytest_rnnequiv import Case, Spec
 from pytest_rnnequiv.implementations.errors import Declined
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.implementations.registry import BUILT_IN, resolve
+from pytest_rnnequiv.implementations.registry import BUILT_IN
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.strategies import generic_case
 from pytest_rnnequiv.strategies.architectures import pool_members
 from pytest_rnnequiv.suite.architectures import pool_for

@@ -15,7 +15,7 @@ from typing import Any
 import pytest_rnnequiv
 from pytest_rnnequiv import GRU, LSTM, RNN, Bidirectional, Dense, SimpleRNN, Spec
 from pytest_rnnequiv.divergences import known, table
-from pytest_rnnequiv.divergences.keras import DIVERGENCES, UPCOMING, WAYS, Divergence
+from pytest_rnnequiv.divergences.keras import DIVERGENCES, KERAS, UPCOMING, Divergence
 from pytest_rnnequiv.failures.script import script
 from pytest_rnnequiv.implementations.registry import BUILT_IN
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, Mistake
@@ -53,7 +53,7 @@ def mistakes(catalogue: Sequence[Mistake] = CATALOGUE) -> str:
     for group, members in groupby(sorted(catalogue, key=lambda m: m.group), key=lambda m: m.group):
         parts += [f"## {group.capitalize()}", ""]
         parts += ["| mistake | it is the recurrence ... | how people come to make it |", "|---|---|---|"]
-        parts += [f"| `{m.name}` | {m.says}{_siblings(m)} | {m.how} |" for m in members]
+        parts += [f"| `{m.name}` | {m.says}{_siblings(m)} | {m.cause} |" for m in members]
         parts += [""]
     return "\n".join(parts)
 
@@ -82,8 +82,8 @@ def divergence(each: Divergence) -> str:
         facts = [f"Keras {each.since}; right since {each.until}"]
     else:
         facts = ["Every release that we tried" if each.since == FIRST else f"Since Keras {each.since}"]
-    if each.ways != WAYS:
-        facts.append("only " + " and ".join(f"`{way}`" for way in each.ways))
+    if each.runtimes != KERAS:
+        facts.append("only " + " and ".join(f"`{way}`" for way in each.runtimes))
     facts.append(f"reported: <{each.report}>" if each.report else "not reported when we looked")
     return "\n".join(
         [
@@ -151,7 +151,7 @@ def runtime_divergences() -> str:
     rows = ["| runtime | name | what happens | instead | seen in |", "|---|---|---|---|---|"]
     others = [each for each in known.DIVERGENCES if each not in DIVERGENCES]
     for each in sorted(others, key=lambda each: (not each.silent, each.library)):
-        ways = ", ".join(f"`{way}`" for way in each.ways)
+        ways = ", ".join(f"`{way}`" for way in each.runtimes)
         until = f", right since {each.until}" if each.until else ""
         heard = "" if each.silent else " (an exception)" if each.shown else " (the process ends)"
         rows.append(
@@ -168,7 +168,7 @@ def all_divergences() -> str:
         heard = "silent" if each.silent else "raises" if each.shown else "ends the process"
         until = f", right since {each.until}" if each.until else ""
         since = f"from {each.since} on{until}"
-        ways = ", ".join(f"`{way}`" for way in each.ways)
+        ways = ", ".join(f"`{way}`" for way in each.runtimes)
         rows.append(f"| {each.library} | `{each.name}` | {_sentence(each.says)} | {heard} | {since} | {ways} |")
     return "\n".join(rows)
 

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from .failures.assertion import EquivalenceError as EquivalenceError
     from .failures.assertion import assert_equivalent as assert_equivalent
     from .implementations.command import Command as Command
-    from .implementations.declaration import Supports as Supports
     from .implementations.errors import Declined as Declined
     from .implementations.files import read_model as read_model
+    from .implementations.supports import Supports as Supports
     from .judging.oracle import judge as judge
     from .judging.verdict import Verdict as Verdict
     from .mistakes.diagnosis import Diagnosis as Diagnosis
     from .mistakes.diagnosis import diagnose as diagnose
     from .model import layouts as layouts
-    from .model.case import Call as Call
+    from .model.call import Call as Call
     from .model.case import Case as Case
     from .model.forward import reference as reference
     from .model.layers import GRU as GRU
@@ -44,7 +44,7 @@ __version__ = "0.2.0"
 
 _HOMES = {
     "Bidirectional": "model.layers",
-    "Call": "model.case",
+    "Call": "model.call",
     "Case": "model.case",
     "Command": "implementations.command",
     "Declined": "implementations.errors",
@@ -62,7 +62,7 @@ _HOMES = {
     "ShownLayer": "model.trajectory",
     "SimpleRNN": "model.layers",
     "Spec": "model.spec",
-    "Supports": "implementations.declaration",
+    "Supports": "implementations.supports",
     "Trajectory": "model.trajectory",
     "Verdict": "judging.verdict",
     "assert_equivalent": "failures.assertion",

@@ -1,4 +1,4 @@
-"""Words of others, such as the text of a port's exception, made fit for a sentence of ours and for a terminal."""
+"""Texts: those of others, such as a port's exception, made fit for a sentence of ours, and lines for a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["cleaned", "described", "did_you_mean", "told", "wrapped"]
+__all__ = ["cleaned", "described", "did_you_mean", "plural", "told", "wrapped"]
 
 #: Characters of a text that are worth reading; exceptions may hold a page, or a model.
 MOST_CHARACTERS = 600
@@ -59,6 +59,11 @@ def described(thing: object, most: int = 80) -> str:
 def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
     """Return a text in lines of a terminal; what cannot be broken, such as a path, stays whole."""
     return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def plural(number: int, noun: str) -> str:
+    """Return how many there are of something: ``1 case``, ``1,200 cases``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

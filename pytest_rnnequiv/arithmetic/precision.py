@@ -14,18 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .formats import Fixed, Floating, Format, Rounded, Scaled
+from .tables import try_table
 from .ties import Ties
 
 __all__ = ["Precision", "to_bfloat16"]
-
-#: Relative error, in units of round-off, that an activation function may add. Measured worst cases of correct
-#: runtimes: PyTorch 1.0, NumPy 1.8, XLA 4.8, LiteRT 5.0, ONNX Runtime 5.3, TensorFlow eager 5.8.
-ACTIVATION_ULPS = 8.0
-
-#: Absolute error, in units of round-off, for activations that saturate at 1: a port that computes ``tanh(a)`` as
-#: ``2*sigmoid(2a) - 1`` is right to its users, though its relative error near 0 is large.
-ACTIVATION_FLOOR = 4.0
-
 
 #: The weights of a layer, a head and an embedding, as the notebook calls them.
 LETTERS = ("Wx", "Wh", "bh", "Wo", "bo", "E")
@@ -342,8 +334,6 @@ class Precision:
         ValueError
             If a table falls somewhere, or is further from its function than that.
         """
-        from .tables import try_table  # activations know precisions
-
         for name, table in tables.items():
             try_table(name, table, within)
         said = f"{self.name}, tables of {', '.join(tables)}"

@@ -7,9 +7,9 @@ Wrong values without a word come before exceptions. Each was tried on all of the
 from __future__ import annotations
 
 from . import keras_errors as keras_errors  # which knows keras_values, so that those come first
-from .table import WAYS, Divergence, concerning, installed, of_library
+from .table import KERAS, Divergence, concerning, installed, of_library
 
-__all__ = ["DIVERGENCES", "UPCOMING", "WAYS", "Divergence", "concerning", "installed"]
+__all__ = ["DIVERGENCES", "KERAS", "UPCOMING", "Divergence", "concerning", "installed"]
 
 #: Those of Keras, wrong values first.
 DIVERGENCES = of_library("keras")

@@ -45,7 +45,7 @@ def _(spec: Spec) -> bool:
     instead="leave TimeDistributed out: Dense works on every step by itself",
     silent=False,
     until="3.4.1",
-    ways=("keras-graph",),
+    runtimes=("keras-graph",),
     demonstration=open_shape,
     smallest=open_case,
 )
@@ -73,7 +73,7 @@ def _open_mask(keras: Any) -> None:
     silent=False,
     since="3.4.1",
     until="3.9.2",
-    ways=("keras-graph",),
+    runtimes=("keras-graph",),
     demonstration=_open_mask,
     smallest=lambda: counting(
         Spec(1, SimpleRNN(1, "linear", return_sequences=True), Dense(1, distributed=True), source="masking", T=2),
@@ -184,7 +184,7 @@ def _predicts_nothing(keras: Any) -> None:
     says="model.predict raises UnboundLocalError when there are no samples, where model(x) gives no outputs",
     instead="call model(x), or leave out batches that are empty",
     silent=False,
-    ways=("keras-predict",),
+    runtimes=("keras-predict",),
     demonstration=_predicts_nothing,
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "linear")), np.zeros((0, 1, 1))),
     in_case=_of_nothing,
@@ -199,7 +199,7 @@ def _(spec: Spec) -> bool:
     instead="leave out batches that are empty",
     silent=False,
     since="3.12.0",
-    ways=("keras-call",),
+    runtimes=("keras-call",),
     smallest=lambda: counting(Spec(1, LSTM(1, "linear")), np.zeros((0, 1, 1))),
     in_case=lambda case: _of_nothing(case) and any(_kinds(case.spec, LSTMCell)),
 )

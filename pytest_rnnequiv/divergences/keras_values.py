@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..model.case import Case, stored
+from ..model.call import stored
+from ..model.case import Case
 from ..model.layers import RNN, Bidirectional, Dense, SimpleRNN
 from ..model.spec import Spec
 from .table import adding, as_list, counting, demonstrated, divergence, expect, leaving_nothing
@@ -253,7 +254,7 @@ def open_steps(spec: Spec) -> bool:
     says="TimeDistributed in a compiled function whose number of steps is open puts out as many steps as there are "
     "samples",
     instead="give the model its number of steps, or leave TimeDistributed out: Dense works on every step by itself",
-    ways=("keras-graph",),
+    runtimes=("keras-graph",),
     demonstration=open_shape,
     smallest=open_case,
 )
@@ -324,7 +325,7 @@ def _predict(keras: Any) -> None:
     name="predict-rounds-inputs",
     says="model.predict rounds its inputs to keras.config.floatx(), float32 as a rule, in a float64 model too",
     instead="call model(x), or set keras.config.set_floatx('float64')",
-    ways=("keras-predict",),
+    runtimes=("keras-predict",),
     demonstration=_predict,
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "linear"), dtype="float64"), [[[0.1]]]),
 )

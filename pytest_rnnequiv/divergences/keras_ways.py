@@ -22,7 +22,7 @@ _divergence = partial(divergence, library="keras", since="3.15.1")
     says="on the JAX and NumPy backends, what a layer puts out before the first valid step of a row is its initial "
     "state, where TensorFlow and PyTorch put out zeros",
     instead="zero_output_for_mask=True, or leave out the outputs of masked steps yourself",
-    ways=("keras-jax", "keras-numpy"),
+    runtimes=("keras-jax", "keras-numpy"),
     smallest=lambda: counting(
         Spec(1, SimpleRNN(1, "linear", return_sequences=True, initial_state=True), source="mask"),
         [[[1.0], [1.0]]],
@@ -39,7 +39,7 @@ def _(spec: Spec) -> bool:
     says="a functional model with Masking or Embedding(mask_zero=True) that was saved as .h5 cannot be loaded: the "
     "operations that compute its masks are saved as layers of a class that is not known",
     instead="save it as .keras",
-    ways=("keras-h5",),
+    runtimes=("keras-h5",),
     silent=False,
     since="3.1.1",
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "linear"), source="masking"), [[[1.0]]]),
@@ -52,7 +52,7 @@ def _(spec: Spec) -> bool:
     name="h5-of-bfloat16-not-loaded",
     says="a model whose weights are bfloat16 and that was saved as .h5 cannot be loaded: HDF5 has no such numbers",
     instead="save it as .keras",
-    ways=("keras-h5",),
+    runtimes=("keras-h5",),
     silent=False,
     since="3.1.1",
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "linear"), dtype="bfloat16"), [[[1.0]]]),
@@ -66,7 +66,7 @@ def _(spec: Spec) -> bool:
     says="on the JAX and NumPy backends, an unrolled layer with zero_output_for_mask, as those of a Bidirectional are, "
     "puts out the last valid output at masked steps, and not zeros",
     instead="leave unroll=True out where there is a mask",
-    ways=("keras-jax", "keras-numpy"),
+    runtimes=("keras-jax", "keras-numpy"),
     smallest=lambda: counting(
         Spec(
             1,
@@ -87,7 +87,7 @@ def _(spec: Spec) -> bool:
     name="unrolled-backward-mask-raises",
     says="on the PyTorch backend, an unrolled layer that goes backwards raises AttributeError when there is a mask",
     instead="leave unroll=True out where there is a mask",
-    ways=("keras-torch",),
+    runtimes=("keras-torch",),
     silent=False,
     smallest=lambda: counting(
         Spec(1, SimpleRNN(1, "linear", go_backwards=True, unroll=True), source="masking", T=1), [[[1.0]]]
@@ -101,7 +101,7 @@ def _(spec: Spec) -> bool:
     name="lone-cell-of-two-states",
     says="on the JAX and NumPy backends, RNN([LSTMCell]), a list of one cell that has two states, raises",
     instead="write RNN(LSTMCell(units))",
-    ways=("keras-jax", "keras-numpy"),
+    runtimes=("keras-jax", "keras-numpy"),
     silent=False,
     since="3.1.1",
     smallest=lambda: counting(Spec(1, RNN((1,), "linear", cell=LSTMCell())), [[[1.0], [1.0]]]),
@@ -115,7 +115,7 @@ def _(spec: Spec) -> bool:
     says="on the JAX backend, RNN([SimpleRNNCell]) or RNN([GRUCell]), a list of one cell, raises TypeError unless it "
     "is unrolled or given an initial_state",
     instead="write RNN(cell)",
-    ways=("keras-jax",),
+    runtimes=("keras-jax",),
     silent=False,
     since="3.1.1",
     smallest=lambda: counting(Spec(1, RNN((1,), "linear")), [[[1.0]]]),

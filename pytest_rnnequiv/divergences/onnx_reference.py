@@ -14,7 +14,7 @@ from .table import counting, demonstrated, divergence, expect
 __all__: list[str] = []
 
 # Since the oldest that was tried.
-_ABOUT: dict[str, Any] = {"library": "onnx", "ways": ("onnx-reference",), "since": "1.18.0"}
+_ABOUT: dict[str, Any] = {"library": "onnx", "runtimes": ("onnx-reference",), "since": "1.18.0"}
 _divergence = partial(divergence, **_ABOUT)
 
 

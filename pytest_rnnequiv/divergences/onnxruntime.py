@@ -14,7 +14,7 @@ from .table import counting, demonstrated, divergence, expect
 
 __all__: list[str] = []
 
-_ABOUT: dict[str, Any] = {"library": "onnxruntime", "ways": ("onnxruntime",)}
+_ABOUT: dict[str, Any] = {"library": "onnxruntime", "runtimes": ("onnxruntime",)}
 #: Since the oldest that was tried.
 _divergence = partial(divergence, **_ABOUT, since="1.20.0")
 

@@ -13,7 +13,7 @@ from .table import counting, demonstrated, divergence, expect
 
 __all__: list[str] = []
 
-_ABOUT: dict[str, Any] = {"library": "openvino", "ways": ("openvino",), "since": "2026.4.1"}
+_ABOUT: dict[str, Any] = {"library": "openvino", "runtimes": ("openvino",), "since": "2026.4.1"}
 _divergence = partial(divergence, **_ABOUT)
 
 #: What its sequence operators know.

@@ -22,13 +22,14 @@ from typing import Any
 import numpy as np
 
 from ..judging.oracle import judge
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.spec import Spec
 
 __all__ = [
     "DIVERGENCES",
     "INHERITED",
-    "WAYS",
+    "KERAS",
     "Divergence",
     "adding",
     "as_list",
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 #: The ways to run Keras.
-WAYS = ("keras-graph", "keras-call", "keras-predict")
+KERAS = ("keras-graph", "keras-call", "keras-predict")
 
 #: What runs the model of another: the divergences of that one are in it too.
 INHERITED = {
@@ -83,7 +84,7 @@ class Divergence:
         The first version in which it was seen, of those that were tried.
     until : str, optional
         The first version that is right again, of those that were tried.
-    ways : tuple of str
+    runtimes : tuple of str
         The runtimes that have it: the ways to run Keras, or others by their names.
     library : str
         The distribution whose versions are meant.
@@ -101,7 +102,7 @@ class Divergence:
     silent: bool = True
     since: str = "3.1.1"
     until: str | None = None
-    ways: tuple[str, ...] = WAYS
+    runtimes: tuple[str, ...] = KERAS
     report: str | None = None
     library: str = "keras"
 
@@ -110,15 +111,15 @@ class Divergence:
         """Whether there is something that shows it; what ends the process of a runtime is told, and kept nowhere."""
         return self.smallest is not None or self.demonstration is not None
 
-    def exists(self, way: str, version: str) -> bool:
+    def exists(self, runtime: str, version: str) -> bool:
         """Whether a runtime has it, with that version of the library."""
-        here = way in self.ways or INHERITED.get(way) in self.ways
+        here = runtime in self.runtimes or INHERITED.get(runtime) in self.runtimes
         return here and ordered(self.since) <= ordered(version) < ordered(self.until or "9999")
 
-    def hidden(self, way: str, version: str) -> bool:
+    def hidden(self, runtime: str, version: str) -> bool:
         """Whether its case tells nothing about it there, since only other divergences meet that case."""
         case = None if self.smallest is None else self.smallest()
-        return case is not None and not self.exists(way, version) and bool(concerning(case, way, version))
+        return case is not None and not self.exists(runtime, version) and bool(concerning(case, runtime, version))
 
     def meets(self, what: Spec | Case) -> bool:
         """Whether it happens in models of a spec, whatever the numbers, or in a case."""
@@ -186,19 +187,19 @@ def installed(library: str = "keras") -> str:
         return ""
 
 
-def concerning(what: Spec | Case, way: str, keras: str | None = None) -> list[Divergence]:
+def concerning(what: Spec | Case, runtime: str, keras: str | None = None) -> list[Divergence]:
     """Return the divergences that a spec, or a case, would meet in a runtime; none in a user's own port.
 
     A spec meets those that depend on it alone; a case meets also those that depend on its numbers and their shapes.
 
     Parameters
     ----------
-    way : str
+    runtime : str
         The name of the runtime.
     keras : str, optional
         A version of Keras in the place of that which is installed.
     """
-    return [each for each in DIVERGENCES if each.exists(way, _version(each, keras)) and each.meets(what)]
+    return [each for each in DIVERGENCES if each.exists(runtime, _version(each, keras)) and each.meets(what)]
 
 
 def _version(each: Divergence, keras: str | None) -> str:

@@ -15,7 +15,7 @@ __all__: list[str] = []
     "both ever after, and so does what torch.onnx.export(dynamo=True) makes of it",
     instead="give two tensors as examples: zeros, zeros.clone()",
     library="torch",
-    ways=("torch",),
+    runtimes=("torch",),
     since="2.13.0",
     report="https://github.com/pytorch/pytorch/issues/144683",
 )

@@ -13,7 +13,7 @@ from .table import counting, demonstrated, divergence, expect
 
 __all__: list[str] = []
 
-_ABOUT: dict[str, Any] = {"library": "tract", "ways": ("tract",), "since": "0.23.9"}
+_ABOUT: dict[str, Any] = {"library": "tract", "runtimes": ("tract",), "since": "0.23.9"}
 _divergence = partial(divergence, **_ABOUT)
 
 

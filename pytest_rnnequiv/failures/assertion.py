@@ -21,7 +21,7 @@ from ..judging.verdict import Verdict
 from ..mistakes.diagnosis import Diagnosis, explain, probing
 from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
-from .script import READABLE, WAYS, script, shows
+from .script import CALLS, READABLE, script, shows
 
 __all__ = ["EquivalenceError", "assert_equivalent", "called", "indented"]
 
@@ -36,7 +36,7 @@ class EquivalenceError(AssertionError):
     verdict : Verdict
     trajectory : Trajectory or None
         What it showed, if it showed anything.
-    how : str
+    called_as : str
         How it was called, for others to call it so: a way to run Keras, or ``module:attribute``; empty if not known.
     ask_again : callable or None
         Asks what failed once more, and returns what was found, in a sentence: empty where it fails each time. It is
@@ -53,7 +53,7 @@ class EquivalenceError(AssertionError):
         Whether nobody is going to look at it: what is known to be wrong, and was shown.
     """
 
-    how: str = ""
+    called_as: str = ""
     ask_again: Callable[[], str] | None = None
     seen: tuple[Observation, ...] = ()
     known: Diagnosis | None = None
@@ -151,7 +151,7 @@ class EquivalenceError(AssertionError):
                 pass  # a mistake that explains one answer of many would mislead
             elif diagnosis.explanations:
                 row("diagnosis", str(diagnosis.explanations[0]))
-                row("usual cause", diagnosis.how)
+                row("usual cause", diagnosis.cause)
                 if diagnosis.others:
                     row("or", f"what was seen fits as well: {diagnosis.others}")
             else:
@@ -175,11 +175,11 @@ class EquivalenceError(AssertionError):
 
     def _shown_alone(self) -> list[str]:
         """Return the numbers and the calls by which others see the case."""
-        case, how = self.case, self._way
+        case, runtime = self.case, self._keras
         large = sum(array.size for array in case.numbers().values()) > READABLE
         hint = ", where case.npz is the file that this failure leaves (or error.case.save)" if large else ""
-        tools = "Keras and numpy" if how or not case.spec.plain else "numpy"
-        source = script(case, "case.npz" if large else None, how=how, as_built=self.as_built)
+        tools = "Keras and numpy" if runtime or not case.spec.plain else "numpy"
+        source = script(case, "case.npz" if large else None, called_as=runtime, as_built=self.as_built)
         return [f"  to see it with {tools} alone{hint}:", "", *indented(source.splitlines())]
 
     @property
@@ -193,22 +193,22 @@ class EquivalenceError(AssertionError):
         return None
 
     @property
-    def _way(self) -> str:
+    def _keras(self) -> str:
         """The way to run Keras that failed; of a port the message shows the numbers, and the file the call."""
-        return self.how if self.how in WAYS else ""
+        return self.called_as if self.called_as in CALLS else ""
 
     def short_script(self) -> list[str]:
         """Return the lines of a script with the numbers alone; none where there are too many to read."""
         if sum(array.size for array in self.case.numbers().values()) > READABLE:
             return []
-        return script(self.case, how=self._way, as_built=self.as_built).splitlines()
+        return script(self.case, called_as=self._keras, as_built=self.as_built).splitlines()
 
     @property
     def note(self) -> str:
         """What somebody has to know who runs the script, if it does not show the failure by itself."""
         if self.again:
             return f"This script may print the expected numbers: {self.again}. The failure needs more than one call."
-        if self.how in WAYS and not shows(self.case, self.trajectory, self.as_built):
+        if self.called_as in CALLS and not shows(self.case, self.trajectory, self.as_built):
             return (
                 "This script prints numbers as expected: what failed is a single step, by less than rounding may have "
                 "grown to where the script compares. Its case, judged by pytest-rnnequiv, shows it."
@@ -223,7 +223,7 @@ class EquivalenceError(AssertionError):
         file : str, optional
             The ``.npz`` that the case was saved to.
         """
-        return script(self.case, file, how=self.how, note=self.note, as_built=self.as_built)
+        return script(self.case, file, called_as=self.called_as, note=self.note, as_built=self.as_built)
 
     def _room(self) -> str:
         """Say how much more an implementation would have to declare."""
@@ -303,7 +303,7 @@ def assert_equivalent(
     """
     __tracebackhide__ = True
     if isinstance(case, (str, os.PathLike)) and isinstance(actual, (str, os.PathLike)):
-        from .two_files import answers
+        from .two_files import answers  # which loads all that can run a file
 
         for each, ask, its_own, name in answers(os.fspath(case), os.fspath(actual)):
             _judged(each, ask, its_own if precision is None else Precision.of(precision), name)

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ..implementations.keras_layers import identifier, inputs, nest_source, own_activations, parts, states_of
 from ..mistakes.arithmetic import walk_in
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.forward import reference
 from ..model.layers import Bidirectional
 from ..model.spec import SIDES, Layer, Spec
@@ -18,10 +19,10 @@ from ..model.trajectory import Trajectory
 from ..model.wiring import RIGHT
 from .written import defined, is_large, literal, nested
 
-__all__ = ["WAYS", "layers_script", "model_script", "rounding_room", "shows"]
+__all__ = ["CALLS", "layers_script", "model_script", "rounding_room", "shows"]
 
 #: The ways to run Keras, each as the call of a model.
-WAYS = {
+CALLS = {
     "keras-call": "model({inputs})",
     "keras-predict": "model.predict({inputs}, batch_size=len(x), verbose=0)",
     "keras-graph": "run({each})",
@@ -278,7 +279,7 @@ def _returned(spec: Spec, suffix: str) -> Iterator[tuple[str, str, Path]]:
 # ---- a model, in one of the ways to run it ----
 
 
-def model_script(case: Case, file: str | None, how: str, as_built: bool = False) -> str:
+def model_script(case: Case, file: str | None, runtime: str, as_built: bool = False) -> str:
     """Write the model as the suite builds it: a functional one that shows everything, run in one of the ways.
 
     Parameters
@@ -293,11 +294,11 @@ def model_script(case: Case, file: str | None, how: str, as_built: bool = False)
         case = case.with_every_output()
     large = _large(case, file)
     described = parts(case.spec, case.spec.dtype)
-    lines = [*_top(case, file, _SAID[how], *(["import tensorflow as tf"] if how == "keras-graph" else []))]
+    lines = [*_top(case, file, _SAID[runtime], *(["import tensorflow as tf"] if runtime == "keras-graph" else []))]
     lines += [*_model(case.spec, as_built), ""]
     for name in described:
         lines += _set_weights(case, name, large)
-    if how == "keras-graph":
+    if runtime == "keras-graph":
         entered = [*inputs(case.spec)]
         lines += [
             "signature = [tf.TensorSpec(each.shape, each.dtype) for each in model.inputs]",
@@ -306,7 +307,7 @@ def model_script(case: Case, file: str | None, how: str, as_built: bool = False)
         ]
     lines += ["", "compared = []"]
     for c, call in enumerate(right):
-        lines += _asked(case, c, call, how, large, as_built)
+        lines += _asked(case, c, call, runtime, large, as_built)
     return "\n".join([*lines, *_comparison(case)]) + "\n"
 
 
@@ -334,14 +335,14 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"[{', '.join(names)}]"
 
 
-def _asked(case: Case, c: int, right: Trajectory, how: str, large: bool, as_built: bool) -> Iterator[str]:
+def _asked(case: Case, c: int, right: Trajectory, runtime: str, large: bool, as_built: bool) -> Iterator[str]:
     """Yield the lines of one call, and of what it is compared with."""
     spec, call = case.spec, case.calls[c]
     yield ""
     yield from _reset(case, call)
     given = _given(call)
     yield from (f"{name} = {_number(c, name, array, large)}" for name, array in given.items())
-    asked = WAYS[how].format(inputs=_listed([*given]), each=", ".join(given))
+    asked = CALLS[runtime].format(inputs=_listed([*given]), each=", ".join(given))
     yield f"got = keras.tree.flatten({asked})"
     yield from _kept_states(spec)
     where = f"call {c}, " if len(case.calls) > 1 else ""

@@ -13,14 +13,14 @@ from pathlib import Path
 from ..implementations.keras_layers import is_own
 from ..model.case import Case
 from ..model.spec import Spec
-from .keras_script import WAYS, layers_script, model_script, rounding_room, shows
+from .keras_script import CALLS, layers_script, model_script, rounding_room, shows
 from .numpy_script import needs_numpy_only, numpy_script
 from .written import READABLE, is_large
 
-__all__ = ["READABLE", "WAYS", "rounding_room", "script", "shows"]
+__all__ = ["CALLS", "READABLE", "rounding_room", "script", "shows"]
 
 
-def script(case: Case, file: str | None = None, *, how: str = "", note: str = "", as_built: bool = False) -> str:
+def script(case: Case, file: str | None = None, *, called_as: str = "", note: str = "", as_built: bool = False) -> str:
     """Write a case as a script that others can run.
 
     Parameters
@@ -28,7 +28,7 @@ def script(case: Case, file: str | None = None, *, how: str = "", note: str = ""
     case : Case
     file : str, optional
         The ``.npz`` that the case was saved to, for a case with many numbers.
-    how : str
+    called_as : str
         How what failed was called: a way to run Keras (``keras-call``, ``keras-predict``, ``keras-graph``), or
         ``module:attribute``; empty where that is not known.
     note : str
@@ -46,23 +46,23 @@ def script(case: Case, file: str | None = None, *, how: str = "", note: str = ""
         says how to call it. Where there are too many numbers to read, it takes them from the file, with
         pytest-rnnequiv.
     """
-    if how in WAYS:
-        source = model_script(case, file, how, as_built)
+    if called_as in CALLS:
+        source = model_script(case, file, called_as, as_built)
     else:
         of_case = numpy_script if needs_numpy_only(case) else layers_script
-        source = of_case(case, file) + _of_port(case, file, how)
+        source = of_case(case, file) + _of_port(case, file, called_as)
     top = "".join(f"# {line}\n" for line in textwrap.wrap(note, 100))
     return f"{top}\n{source}" if top else source
 
 
-def _of_port(case: Case, file: str | None, how: str) -> str:
+def _of_port(case: Case, file: str | None, called_as: str) -> str:
     """Write the call of a port, which is judged as it was judged; or a comment, where it cannot be imported."""
     made = _made(case, file)
-    if ":" not in how or made is None:
+    if ":" not in called_as or made is None:
         call = "forward(x, Wx, Wh, bh, Wo, bo)" if needs_numpy_only(case) else made and f"run({made})"
         return f"# and the port on the same numbers: print({call})\n" if call else ""
-    module, _, attribute = how.partition(":")
-    lines = ["", f"# the port {how}, asked and judged as it was"]
+    module, _, attribute = called_as.partition(":")
+    lines = ["", f"# the port {called_as}, asked and judged as it was"]
     if home := _home(module):
         lines += ["import sys", "", f"sys.path.insert(0, {home!r})"]
     lines += [

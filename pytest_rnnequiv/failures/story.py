@@ -16,7 +16,7 @@ import numpy as np
 
 from ..implementations.answering import HANGS
 from ..model.case import Case
-from ..wording import cleaned
+from ..wording import cleaned, plural
 from .assertion import EquivalenceError, called, indented
 
 __all__ = ["MOST_LINES", "UNEXPLAINED", "Account", "Story", "Told", "account", "not_asked", "reason", "size"]
@@ -122,7 +122,7 @@ def reason(failure: EquivalenceError) -> tuple[list[str], list[str], list[str]]:
     diagnosis = failure.diagnosis
     if diagnosis.explanations:
         explained = diagnosis.explanations
-        causes = ["; ".join(mistake.how for mistake in each.mistakes) for each in explained]
+        causes = ["; ".join(mistake.cause for mistake in each.mistakes) for each in explained]
         return [each.name for each in explained], [f"is the recurrence {each.says}" for each in explained], causes
     own = failure.contradiction if failure.known is None else None
     if own is not None:
@@ -251,8 +251,8 @@ class Story:
         """Which checks fail for it, and in how many cases."""
         counted = self.checks
         fail = "fails" if len(counted) == 1 else "fail"
-        cases = f", in {_plural(sum(counted.values()), 'case')}" if any(counted.values()) else ""
-        text = f"{_plural(len(counted), 'check')} {fail} so{cases}: {_listed(counted)}"
+        cases = f", in {plural(sum(counted.values()), 'case')}" if any(counted.values()) else ""
+        text = f"{plural(len(counted), 'check')} {fail} so{cases}: {_listed(counted)}"
         accounts = [one.account for one in self.told]
         if steps := sum(one.steps for one in accounts):
             within, before = (sum(getattr(one, name) for one in accounts) for name in ("within", "before"))
@@ -351,7 +351,7 @@ def summed_up(who: str, found: Sequence[Story]) -> str:
     """Say in a sentence what is wrong with an implementation."""
     if len(found) == 1:
         (story,) = found
-        return f"{story.sentence} ({_plural(len(story.checks), 'failing check')})"
+        return f"{story.sentence} ({plural(len(story.checks), 'failing check')})"
     ways = [f"({number}) it {story.says}" for number, story in enumerate(found[:_FEW], 1)]
     more = f"; and {len(found) - _FEW} more" if len(found) > _FEW else ""
     return f"{who} is wrong in {len(found)} ways: {'; '.join(ways)}{more}"
@@ -359,7 +359,3 @@ def summed_up(who: str, found: Sequence[Story]) -> str:
 
 #: Ways that are told in one sentence.
 _FEW = 4
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -15,8 +15,10 @@ from ..implementations.errors import MissingRuntime
 from ..implementations.files import Model, read_model
 from ..implementations.files.model import other_weights, shows_the_same
 from ..implementations.port import Port
-from ..implementations.registry import check_available, resolve
-from ..model.case import Call, Case
+from ..implementations.registry import check_available
+from ..implementations.resolving import resolve
+from ..model.call import Call
+from ..model.case import Case
 from ..model.forward import reference
 from ..model.spec import Spec
 from ..model.trajectory import BadAnswer, Trajectory

@@ -37,11 +37,12 @@ from ..model.sizes import size
 from ..model.spec import OPTIONS, POLICIES
 from ..model.trajectory import Trajectory
 from ._quiet import load
-from .declaration import FIRST_TIMEOUT, Supports
 from .errors import ImplementationError
 from .files.keras_config import Entry, chain, read
 from .files.model import Model
 from .keras_models import Built, build, graph, no_graph, one_or_all, retracing
+from .supports import Supports
+from .timeouts import FIRST_TIMEOUT
 
 __all__ = [
     "KerasCall",

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .. import tally
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.spec import Spec
 from ..model.trajectory import ShownLayer, Trajectory
 from ._quiet import load

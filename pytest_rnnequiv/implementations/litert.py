@@ -10,13 +10,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.spec import Spec
 from ..model.trajectory import Trajectory
 from ._quiet import load
-from .declaration import Supports
 from .keras import with_states
 from .keras_models import MODELS_KEPT, Built, Graph, build, given
+from .supports import Supports
 
 __all__ = ["LiteRt"]
 

@@ -12,14 +12,15 @@ import numpy as np
 
 from ..arithmetic.precision import Precision
 from ..cells import CELLS
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.trajectory import Trajectory
-from .declaration import Supports
 from .errors import ImplementationError
 from .files.limits import bounded, told
 from .files.model import Model, Part
 from .files.tflite_graph import read_tflite
 from .files.tflite_hybrid import DECLARE, in_integers, precision_of_file
+from .supports import Supports
 
 __all__ = ["LiteRtFile"]
 

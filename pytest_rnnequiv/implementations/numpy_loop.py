@@ -10,7 +10,7 @@ from ..model.case import Case
 from ..model.forward import reference
 from ..model.spec import OPTIONS
 from ..model.trajectory import Trajectory
-from .declaration import Supports
+from .supports import Supports
 
 __all__ = ["NumpyLoop"]
 

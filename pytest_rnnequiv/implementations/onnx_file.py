@@ -11,16 +11,17 @@ import onnx
 import onnxruntime
 
 from ..cells import CELLS
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.layers import RNN
 from ..model.trajectory import ShownLayer, Trajectory
-from .declaration import Supports
 from .errors import ImplementationError
 from .files.limits import told
 from .files.model import Model, Part, shows_the_same
 from .files.onnx_data import load
 from .files.onnx_graph import Graph, spec_of, understood
 from .onnxruntime import precision_of, session_of
+from .supports import Supports
 
 __all__ = ["OnnxFile"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..arithmetic.precision import Precision
-from .declaration import Supports
 from .onnx_model import OPTIONS, Array, OnnxImplementation
+from .supports import Supports
 
 __all__ = ["OpenVino"]
 

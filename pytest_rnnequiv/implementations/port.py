@@ -13,10 +13,12 @@ from ..judging.observing import Asking, Observation, observe
 from ..model.case import Case
 from ..model.spec import Spec
 from ..model.trajectory import Trajectory
-from .declaration import Declaration, Supports
+from .declaration import Declaration
 from .errors import Declined, ImplementationError
 from .files import Model
 from .registry import Runtime
+from .runner import Forked, InProcess, Spawned
+from .supports import Supports
 
 __all__ = ["Port"]
 
@@ -50,7 +52,7 @@ class Port:
     #: Whether it has weights of its own, and takes no others.
     own_weights: bool = False
     #: The name of the runtime by which known divergences hold; empty for a user's own port.
-    way: str = ""
+    diverges_as: str = ""
     #: The model that the run is about, whatever the port is able to.
     given: Model | None = None
     #: Cases of inputs that were recorded, for the model that is given or compiled in.
@@ -65,15 +67,13 @@ class Port:
         identity: str = "",
         runtime: Runtime | None = None,
     ) -> None:
-        from .runner import Forked, InProcess
-
         self.runner: Any = (Forked if isolated else InProcess)(implementation, name)
         self.declaration: Declaration = self.runner.declaration
         self._known_as(identity, runtime)
 
     def _known_as(self, identity: str, runtime: Runtime | None) -> None:
         self.identity, self.runtime = identity, runtime
-        self.way = "" if runtime is None else runtime.name
+        self.diverges_as = "" if runtime is None else runtime.name
 
     @classmethod
     def from_path(cls, path: str) -> Port:
@@ -84,8 +84,6 @@ class Port:
         ImplementationError
             If it cannot be loaded there; the message says why.
         """
-        from .runner import Spawned
-
         port = cls.__new__(cls)
         port.runner = Spawned(path)
         port.declaration = port.runner.declaration
@@ -106,7 +104,7 @@ class Port:
         return port
 
     @property
-    def how(self) -> str:
+    def called_as(self) -> str:
         """How others can call it: the name of what comes with the plugin, or ``module:attribute``; else empty."""
         return self.identity if self.runtime is not None or ":" in self.identity else ""
 

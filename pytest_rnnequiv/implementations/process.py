@@ -173,7 +173,7 @@ def serve(handle: int) -> NoReturn:
         os.set_inheritable(handle, False)
         _watch(os.dup(0))
     _without_input()
-    from .runner import answer_path
+    from .runner import answer_path  # it takes a while to import, and is watched meanwhile
 
     answer_path(connection)
     sys.exit(0)  # in order: what waits for the end, such as coverage.py and pools, has its turn

@@ -12,14 +12,9 @@ from dataclasses import dataclass
 from importlib import invalidate_caches, metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ..wording import did_you_mean
 from .errors import MissingRuntime, UnknownImplementation
-
-if TYPE_CHECKING:
-    from .files.model import Part
-    from .port import Port
 
 __all__ = [
     "ALL",
@@ -32,7 +27,6 @@ __all__ = [
     "check_available",
     "expand",
     "importable",
-    "resolve",
     "runs_file",
 ]
 
@@ -312,39 +306,6 @@ def _is_file_of(module: str, file: Path) -> bool:
         return module.partition(".")[0] in sys.modules or _is_there(module)
     origin = None if found is None else found.origin
     return origin is not None and os.path.exists(origin) and os.path.samefile(origin, file)
-
-
-def resolve(name: str, part: Part = "whole") -> Port:
-    """Load one implementation, ready to run; of a model file, all of it or a part.
-
-    Raises
-    ------
-    ImplementationError
-        If it cannot be had; the message says why.
-    """
-    from .port import Port
-
-    if name in GROUPS or name == ALL:
-        raise UnknownImplementation(f"{name!r} stands for several: {', '.join(expand([name]))}")
-    (name,) = expand([name])
-    of_file = runs_file(name)
-    runtime = BUILT_IN.get(name) or of_file
-    if runtime is None:
-        return Port.from_path(name)
-    from importlib import import_module
-
-    if runtime.isolated:
-        return Port.of_runtime(runtime)
-    try:
-        made = getattr(import_module(f".{runtime.module}", __package__), runtime.attribute)
-        built_in: Any = made() if of_file is None else made(name, part)
-    except ImportError as error:
-        raise MissingRuntime(f"the implementation {name!r} cannot be loaded: {error}") from error
-    if of_file is None:
-        return Port(built_in, name=name, identity=name, runtime=runtime)
-    port = Port(built_in, name=name, identity=name)
-    port.own_weights, port.way = True, of_file.runs
-    return port
 
 
 def _is_path(name: str) -> bool:

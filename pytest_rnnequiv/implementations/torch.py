@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..cells import GRUCell, LSTMCell
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
 from ..model.layouts import to_torch
 from ..model.spec import Layer
 from ..model.trajectory import ShownLayer, Trajectory
 from ..model.wiring import RIGHT, held
-from .declaration import Supports
+from .supports import Supports
 
 __all__ = ["TorchLayers"]
 

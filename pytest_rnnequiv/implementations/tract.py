@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..arithmetic.precision import Precision
-from .declaration import Supports
 from .onnx_model import OPTIONS, Array, OnnxImplementation
+from .supports import Supports
 
 __all__ = ["Tract"]
 

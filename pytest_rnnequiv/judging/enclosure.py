@@ -24,7 +24,8 @@ from ..arithmetic.precision import Precision
 from ..arithmetic.ties import Ties, all_runs
 from ..arithmetic.zonotope import Zonotope
 from ..cells.cell import Cell, CellWeights
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.forward import Walk
 from ..model.layers import RNN, Bidirectional
 from ..model.pack import agreed

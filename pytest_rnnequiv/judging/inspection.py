@@ -19,7 +19,8 @@ from ..arithmetic.inexact import Inexact, choose
 from ..arithmetic.precision import Precision
 from ..arithmetic.ties import MOST_RUNS
 from ..cells.cell import Cell, CellWeights
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
 from ..model.pack import agreed, by_case
 from ..model.spec import SIDES, Layer, Place, Spec
@@ -71,7 +72,7 @@ def inspection(
     wiring: Wiring = RIGHT,
     kind: type[Inspection] | None = None,
 ) -> Inspection:
-    """Prepare what :func:`inspect` does; `kind` is an heir of :class:`Inspection`, to inspect in another way.
+    """Prepare what :func:`inspect` does; `kind` is a subclass of :class:`Inspection`, to inspect in another way.
 
     Raises
     ------

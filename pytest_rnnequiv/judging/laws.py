@@ -1,9 +1,9 @@
 """Laws of recurrences that need no oracle: an implementation is compared with itself on related cases.
 
 A law turns a case into others and says how the answers must be related: other numbers in one sample leave the other
-samples alone, two halves with the state carried over are the whole, a masked step may hold anything. Whoever breaks one
-is told *that* (a state leaks between samples, the future is seen), which no single answer tells. The laws themselves
-are in :mod:`.relations`; how two answers are compared is in :mod:`.comparing`.
+samples alone, two halves with the state carried over are the whole, a masked step may hold anything. A broken law says
+what no single answer can show: a state leaks between samples, the future is seen. Testers say metamorphic relation. The
+laws themselves are in :mod:`.relations`; how two answers are compared is in :mod:`.comparing`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..cells.simple_rnn import SimpleRNNCell
 from ..model.case import Case
 
 if TYPE_CHECKING:
-    from ..implementations.declaration import Supports
+    from ..implementations.supports import Supports
 
 __all__ = ["Facts", "Law", "Other", "Part", "Relation", "Rng"]
 
@@ -72,7 +72,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Other:
-    """Another case, and which numbers of its answer are which of the first one's.
+    """Another case, and which numbers of its answer must equal which of the first one's.
 
     Parameters
     ----------

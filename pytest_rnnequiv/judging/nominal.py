@@ -1,8 +1,8 @@
 """What a right implementation of a declared arithmetic shows, as far as that can be computed without it.
 
-Roundings that are declared come out here as they do in exact numbers, or in the middle of both outcomes at a tie. So it
-is one run of all those that an :class:`~.enclosure.Enclosure` takes in, and stands for the right one where there is
-none to ask.
+Declared roundings are made as in exact arithmetic; at a tie, the middle of both outcomes is taken. The result is one of
+the runs that an :class:`~.enclosure.Enclosure` contains. It stands for a right implementation where there is none to
+ask.
 """
 
 from __future__ import annotations

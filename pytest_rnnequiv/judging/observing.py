@@ -37,9 +37,9 @@ class Observation:
     ----------
     case : Case
     trajectory : Trajectory
-        With states wherever they could be had.
+        With states wherever they could be obtained.
     way : str or None
-        ``"prefixes"`` where the states were had by prefixes.
+        ``"prefixes"`` where the states were obtained by prefixes.
     runs : tuple of (Case, Trajectory)
         The runs that were really made; a mistake has to explain each of them.
     """
@@ -66,7 +66,7 @@ class Observation:
         return verdict
 
     def told(self, verdict: Verdict, precision: Precision | None = None) -> Verdict:
-        """Say of the verdict on its trajectory how that was had."""
+        """Return the verdict on its trajectory, with the way in which the trajectory was obtained."""
         if not self.way or verdict.way not in (INDUCTION, LAYER_BY_LAYER):
             return verdict
         if verdict.different and not self.case.spec.plain:
@@ -74,9 +74,9 @@ class Observation:
         return replace(verdict, way=self.way)
 
     def _unless_in_no_run(self, verdict: Verdict, precision: Precision | None) -> Verdict:
-        """Keep what was found wrong only if one of the runs is different by itself.
+        """Keep a verdict that is different only if one of the runs is different by itself.
 
-        A layer that was seen in a run of its own may have rounded otherwise than in that of the layer behind it.
+        A layer that was seen in a run of its own may have been rounded differently in the run of the next layer.
         """
         worst = 0.0
         for case, shown in self.runs:
@@ -207,10 +207,10 @@ def observe(
 
 
 def _under_own_head(run: Callable[[Case], Any], seen: Observation, precision: Precision | None) -> Observation:
-    """Where the outputs do not follow from the states, have the states shown again, by a head of the case's own shape.
+    """Where the outputs do not follow from the states, obtain the states again, by a head of the case's own shape.
 
-    Whoever compiles recurrence and head as a whole may round the states otherwise where there are other outputs. So the
-    states that the outputs came of are seen only where there are as many: K units at a time.
+    A compiler that takes recurrence and head as a whole may round the states differently where there are other outputs.
+    So the states behind the outputs are seen only with as many outputs: K units at a time.
     """
     case = seen.case
     verdict = seen.judge(precision)
@@ -232,7 +232,7 @@ def _under_own_head(run: Callable[[Case], Any], seen: Observation, precision: Pr
 
 
 def _by_layers(run: Callable[[Case], Any], case: Case, asking: Asking, plain: Observation) -> Observation:
-    """Have the output of each layer shown, by the model that ends there."""
+    """Obtain the output of each layer from the model that ends with it."""
     runs, layers = list(plain.runs), list[ShownLayer | None]()
     for i in range(len(case.spec.layers)):
         asked = _ending_at(case, i)

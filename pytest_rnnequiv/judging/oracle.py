@@ -49,7 +49,7 @@ def judge(case: Case, trajectory: Any, precision: Precision | str | None = None,
     precision : Precision or str, optional
         The arithmetic that the implementation declares; by default that of the spec's dtype.
     wiring : Wiring
-        How the recurrences are put together; another than the right one is a mistake.
+        How the recurrences are put together; any but the right one is a mistake.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def judge(case: Case, trajectory: Any, precision: Precision | str | None = None,
     Raises
     ------
     Unmade
-        If the parts do not fit together in the way of the wiring.
+        If the wiring cannot put the parts together.
     """
     try:
         walk = inspect(case, trajectory, precision, wiring=wiring)

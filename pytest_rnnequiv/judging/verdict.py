@@ -58,14 +58,14 @@ class Verdict:
     place : Broken or None
         The first broken step, and the worst unit of it.
     broken, steps : int
-        Of how many (sample, step) pairs judged how many are broken.
+        How many (sample, step) pairs are broken, and how many were judged.
     undetermined : int
         How many numbers could not be judged: the bound is too wide there, or overflow is a matter of order.
     problem : str or None
-        Why the answer is no trajectory (a wrong shape, None, ...), or why nothing can be said.
+        Why the answer is no trajectory (a wrong shape, None, ...), or why the verdict is inconclusive.
     reason : str
-        What stays of the problem where the case is another one, as ``"raises ValueError at my_rnn.py:6"``; empty where
-        the sentence is all that is known.
+        The part of the problem that does not depend on the case, such as ``"raises ValueError at my_rnn.py:6"``. Empty
+        where only the sentence is known.
     """
 
     status: str
@@ -81,7 +81,7 @@ class Verdict:
 
     @classmethod
     def without_answer(cls, problem: str, reason: str = "") -> Verdict:
-        """Say that there is no answer that can be judged, which is different from all that is right."""
+        """Return the verdict where there is no answer that could be judged: it is different."""
         return cls("different", problem=problem, reason=reason, error_over_bound=float("inf"))
 
     @classmethod
@@ -95,7 +95,7 @@ class Verdict:
         *,
         seen_states: bool,
     ) -> Verdict:
-        """Sum up what was found; the first finding that is broken says where."""
+        """Sum up findings. The place is that of the first finding that is broken."""
         each = None if step_broken is None else step_broken[None]
         return cls.of_each(findings, way, [broken], steps, each, [seen_states])[0]
 
@@ -208,7 +208,7 @@ class Finding:
     certain_nan: npt.NDArray[np.bool_]
 
     def without(self, hidden: npt.NDArray[np.bool_]) -> Finding:
-        """Leave undetermined what is hidden."""
+        """Leave hidden numbers undetermined."""
         hidden = np.broadcast_to(hidden, self.got.shape)
         return replace(self, radius=np.where(hidden, np.inf, self.radius), certain_nan=self.certain_nan & ~hidden)
 
@@ -254,7 +254,7 @@ GOOD_PART = 0.25
 
 
 def telling(got: Array, expected: Array, radius: Array, span: float) -> Array:
-    """Take away the bounds of single steps that are a good part of the activation's range: nothing is shown by them.
+    """Make infinite the bounds of single steps that are a good part of the activation's range: they show nothing.
 
     In bfloat16 the sum of a dozen terms may be off by tenths. What is outside of such a bound is wrong all the same.
     """
@@ -263,7 +263,7 @@ def telling(got: Array, expected: Array, radius: Array, span: float) -> Array:
 
 
 def sharp_enough(p: Precision, got: Array, expected: Array, radius: Array, scale: Array) -> Array:
-    """Take away the bounds that are too wide to say "right": what they would acquit is undetermined.
+    """Make infinite the bounds that are too wide to say "right": what they would acquit is undetermined.
 
     A bound that is wide beside the size of the numbers cannot tell right from wrong; what is outside of it is wrong all
     the same. `scale` is that size: of a sum, its absolute terms; of all else, the numbers themselves.

@@ -121,12 +121,12 @@ NAMESAKES["softplus-overflows"] = (
 
 
 def _register_activations() -> None:
-    for name, (known, namesake, how) in NAMESAKES.items():
+    for name, (known, namesake, cause) in NAMESAKES.items():
 
         def of_that_name(r: Recurrence, known: str = known, namesake: Activation = namesake) -> Recurrence | None:
             return r.replace(activation=namesake) if r.activation.name == known else None
 
-        in_recurrence("activation", name, f"with another function for `{known}`: {namesake.name}", how)(of_that_name)
+        in_recurrence("activation", name, f"with another function for `{known}`: {namesake.name}", cause)(of_that_name)
     for other in ("linear", "relu", "sigmoid", "tanh", "softsign", "hard_tanh", "hard_sigmoid", "elu", "leaky_relu"):
         forgotten = other == "linear"
 
@@ -139,12 +139,12 @@ def _register_activations() -> None:
             "without its activation" if forgotten else f"with `{other}` as its activation",
             "forgotten" if forgotten else "another framework's default, or a cheaper function",
         )(another)
-    for name, (fast, how) in FAST_TANH.items():
+    for name, (fast, cause) in FAST_TANH.items():
 
         def approximated(r: Recurrence, fast: Activation = fast) -> Recurrence | None:
             return r.replace(activation=fast) if r.activation.name == "tanh" else None
 
-        in_recurrence("activation", f"fast-tanh-{name}", f"with a fast tanh: {fast.name}", how)(approximated)
+        in_recurrence("activation", f"fast-tanh-{name}", f"with a fast tanh: {fast.name}", cause)(approximated)
 
 
 _register_activations()

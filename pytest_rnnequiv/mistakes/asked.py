@@ -16,7 +16,8 @@ from ..judging.enclosure import Enclosure
 from ..judging.observing import Asking
 from ..judging.oracle import judge
 from ..judging.verdict import Verdict
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.forward import reference
 from ..model.spec import Spec
 from ..model.trajectory import Trajectory, shape_of

@@ -19,7 +19,8 @@ import numpy as np
 from ..arithmetic.precision import Precision
 from ..judging.observing import ANYTHING, Asking, Observation, observe
 from ..judging.verdict import Verdict
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
 from .describing import describe_all
 from .evidence import Evidence, Explanation
@@ -92,9 +93,9 @@ class Diagnosis:
         return f"{text}. Probed: {'; '.join(self.facts)}" if self.facts else text
 
     @property
-    def how(self) -> str:
+    def cause(self) -> str:
         """How people come to make the likeliest mistake."""
-        return "; ".join(m.how for e in self.explanations[:1] for m in e.mistakes)
+        return "; ".join(m.cause for e in self.explanations[:1] for m in e.mistakes)
 
     @property
     def others(self) -> str:

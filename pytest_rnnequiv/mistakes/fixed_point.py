@@ -45,15 +45,15 @@ WAYS = (
 )
 
 
-def _of_weights(name: str, says: str, how: str, change: Change) -> Mistake:
+def _of_weights(name: str, says: str, cause: str, change: Change) -> Mistake:
     def everywhere(case: Case) -> Case:
         return case.replace(weights=tuple(map(change, case.weights)))
 
-    return Mistake(name, says, how, "numbers", everywhere, lambda r: r.map(change))
+    return Mistake(name, says, cause, "numbers", everywhere, lambda r: r.map(change))
 
 
-def _of_state(name: str, says: str, how: str, change: Change) -> Mistake:
-    return Mistake(name, says, how, "numbers", recurrence=_state_by(change, says))
+def _of_state(name: str, says: str, cause: str, change: Change) -> Mistake:
+    return Mistake(name, says, cause, "numbers", recurrence=_state_by(change, says))
 
 
 def _state_by(change: Change, says: str) -> Callable[[Recurrence], Recurrence]:
@@ -71,7 +71,7 @@ def _on_grid(kind: type[Cell], change: Change, says: str) -> dict[str, Any]:
     return {"step": step}
 
 
-def _of_everything(name: str, says: str, how: str, change: Change, of_weights: Change) -> Mistake:
+def _of_everything(name: str, says: str, cause: str, change: Change, of_weights: Change) -> Mistake:
     def everywhere(case: Case) -> Case:
         if not case.spec.embedded:
             case = case.map_calls(lambda call: call.replace(x=change(call.x)))
@@ -80,7 +80,7 @@ def _of_everything(name: str, says: str, how: str, change: Change, of_weights: C
             case = made_in(case, place, _state_by(change, says))
         return case
 
-    return Mistake(name, says, how, "numbers", everywhere)
+    return Mistake(name, says, cause, "numbers", everywhere)
 
 
 def _register() -> None:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from ..arithmetic.activations import Activation, activation
 from ..cells import GRUCell, LSTMCell
 from ..cells.cell import CellWeights
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.layouts import ORDERS
 from .activations import NAMESAKES
 from .mistake import Recurrence, in_case, in_recurrence
@@ -109,7 +110,7 @@ def _in_gate(r: Recurrence, gate: str, change: Callable[[Array], Array], *names:
 
 def _register_gates() -> None:
     for gate, what in GATES.items():
-        for name, says, how, change, weights in (
+        for name, says, cause, change, weights in (
             ("Wh-transposed", f"with `Wh` of {what} transposed", "one matrix for each gate, one of them transposed",
              np.transpose, ("Wh",)),
             ("bias-dropped", f"without the bias of {what}", "a bias that is forgotten for one gate",
@@ -127,7 +128,7 @@ def _register_gates() -> None:
             ) -> Recurrence | None:
                 return _in_gate(r, gate, change, *weights)
 
-            in_recurrence("gates", f"gate-{gate}-{name}", says, how)(made)
+            in_recurrence("gates", f"gate-{gate}-{name}", says, cause)(made)
 
 
 _register_gates()
@@ -163,7 +164,7 @@ def _with_gates_by(r: Recurrence, function: Activation) -> Recurrence | None:
 
 
 def _register_functions() -> None:
-    for name, function, how in (
+    for name, function, cause in (
         ("hard_sigmoid", activation("hard_sigmoid"), "Keras 3's hard sigmoid, for speed"),
         ("hard_sigmoid-of-Keras-2", NAMESAKES["hard_sigmoid-of-Keras-2"][1], "the default of Keras 1 and 2"),
         ("sigmoid", activation("sigmoid"), "the default of Keras 3; that of Keras 1 and 2 was the hard one"),
@@ -175,7 +176,7 @@ def _register_functions() -> None:
             return _with_gates_by(r, function)
 
         says = f"with `{function.name}` for its gates"
-        in_recurrence("gates", f"recurrent-activation-{name}", says, how)(change)
+        in_recurrence("gates", f"recurrent-activation-{name}", says, cause)(change)
 
 
 _register_functions()
@@ -320,7 +321,7 @@ class ResetOutside(GRUCell):
 
 def _register_cells() -> None:
     both, after, before = (lambda cell: True), (lambda cell: cell.reset_after), (lambda cell: not cell.reset_after)
-    for wrong, fits, name, says, how in (
+    for wrong, fits, name, says, cause in (
         (OutputNotActivated, both, "cell-state-not-activated", "without the activation of the cell state",
          "`h = o * c` for `h = o * tanh(c)`"),
         (CandidateNotActivated, both, "candidate-not-activated", "without the activation of the candidate",
@@ -353,7 +354,7 @@ def _register_cells() -> None:
                 return None
             return r.replace(cell=wrong(**vars(r.cell)))
 
-        in_recurrence("gates", name, says, how)(change)
+        in_recurrence("gates", name, says, cause)(change)
 
 
 _register_cells()

@@ -81,7 +81,7 @@ def _(case: Case) -> Case | None:
 
 
 def _register_factors() -> None:
-    for short, says, how, factor in (
+    for short, says, cause, factor in (
         ("doubled", "multiplied by 2", "a scale that is applied twice", 2.0),
         ("halved", "divided by 2", "a scale of the outputs that is left in", 0.5),
     ):
@@ -89,7 +89,7 @@ def _register_factors() -> None:
         def change(case: Case, factor: float = factor) -> Case | None:
             return _headed(case, Wo=lambda Wo: Wo * factor)
 
-        in_case("head", f"Wo-{short}", f"with `Wo` {says}", how)(change)
+        in_case("head", f"Wo-{short}", f"with `Wo` {says}", cause)(change)
 
 
 _register_factors()
@@ -105,7 +105,7 @@ def _without(at: Any) -> Callable[[Array], Array]:
 
 
 def _register_skipped() -> None:
-    for which, at, how in (
+    for which, at, cause in (
         ("first", 0, "a loop of the head that starts at 1"),
         ("last", -1, "a loop of the head that ends one too early (`< n - 1`)"),
     ):
@@ -116,8 +116,8 @@ def _register_skipped() -> None:
         def uncomputed(case: Case, at: int = at) -> Case | None:
             return _headed(case, Wo=_without((..., at)), bo=_without(at))
 
-        in_case("head", f"{which}-unit-not-read-by-head", f"with the {which} unit not read by the head", how)(unread)
-        in_case("head", f"{which}-output-not-computed", f"with the {which} output not computed (it stays 0)", how)(
+        in_case("head", f"{which}-unit-not-read-by-head", f"with the {which} unit not read by the head", cause)(unread)
+        in_case("head", f"{which}-output-not-computed", f"with the {which} output not computed (it stays 0)", cause)(
             uncomputed
         )
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.inexact import joined, zeros_like
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
 from ..model.spec import Layer, Place, Spec
 from ..model.wiring import Unmade, Wiring
@@ -145,7 +146,7 @@ _register_merges()
 
 
 def _register_scales() -> None:
-    for was, is_, says, how in (
+    for was, is_, says, cause in (
         ("ave", "sum", "with `ave` not halved", "a sum whose division by 2 is forgotten"),
         ("sum", "ave", "with `sum` halved", "a mean over the two directions"),
     ):
@@ -153,7 +154,7 @@ def _register_scales() -> None:
         def change(case: Case, was: str = was, is_: str = is_) -> Case | None:
             return each_layer(case, lambda a: a.replace(merge_mode=is_) if getattr(a, "merge_mode", "") == was else a)
 
-        in_case("directions", f"{was}-merged-by-{is_}", says, how)(change)
+        in_case("directions", f"{was}-merged-by-{is_}", says, cause)(change)
 
 
 _register_scales()

@@ -65,11 +65,11 @@ def localise(asker: Asker, base: Answer, *, nothing_told: bool = True) -> Iterat
         Whether nothing is known of what its answers depend on: then it is asked for the smallest number that is wrong,
         where it is right nowhere.
     """
-    place = _Place(asker, base, nothing_told)
-    yield from place.smaller() if base.wrong else place.larger() if base.right else ()
+    found = _Localising(asker, base, nothing_told)
+    yield from found.smaller() if base.wrong else found.larger() if base.right else ()
 
 
-class _Place:
+class _Localising:
     def __init__(self, asker: Asker, base: Answer, nothing_told: bool) -> None:
         self.asker, self.base, self.nothing_told = asker, base, nothing_told
         self.case, self.spec = base.case, base.case.spec

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.inexact import choose, zeros_like
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
 from ..model.spec import Layer
 from ..model.wiring import Wiring, held
@@ -256,12 +257,12 @@ def _register_embeddings() -> None:
             return None
         return case.with_weights(**{"embedding/E": change(case.part("embedding")["E"])})
 
-    for name, says, how, rows in (
+    for name, says, cause, rows in (
         ("one-too-far", "the row after that of its number", "numbers that start at 0 taken to start at 1", -1),
         ("one-too-early", "the row before that of its number", "numbers that start at 1 taken to start at 0", 1),
     ):
         rolled = partial(np.roll, shift=rows, axis=0)
-        in_case("embedding", f"embedding-{name}", f"with {says} read from the embedding", how)(
+        in_case("embedding", f"embedding-{name}", f"with {says} read from the embedding", cause)(
             partial(embedded, change=rolled)
         )
     in_case(

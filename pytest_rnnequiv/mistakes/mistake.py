@@ -26,7 +26,8 @@ from ..arithmetic.activations import Activation
 from ..arithmetic.precision import Precision
 from ..cells.cell import Cell, CellWeights
 from ..judging.verdict import Verdict
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.forward import shown_by
 from ..model.spec import Place, Spec
 from ..model.trajectory import Trajectory
@@ -106,7 +107,7 @@ class Mistake:
         Short, without spaces: what tables and ``-k`` use.
     says : str
         Completes "it is the recurrence ...".
-    how : str
+    cause : str
         How people come to make it.
     group : str
         The part of the model that it is about.
@@ -132,7 +133,7 @@ class Mistake:
 
     name: str
     says: str
-    how: str
+    cause: str
     group: str
     change: ChangeOfCase | None = None
     recurrence: ChangeOfRecurrence | None = None
@@ -306,24 +307,24 @@ CATALOGUE: list[Mistake] = []
 
 
 def in_case(
-    group: str, name: str, says: str, how: str, needs: Need | None = None, **more: Any
+    group: str, name: str, says: str, cause: str, needs: Need | None = None, **more: Any
 ) -> Callable[[ChangeOfCase], ChangeOfCase]:
     """Register a mistake that makes another case."""
 
     def register(change: ChangeOfCase) -> ChangeOfCase:
-        CATALOGUE.append(Mistake(name, says, how, group, change, needs=needs or of_group(group), **more))
+        CATALOGUE.append(Mistake(name, says, cause, group, change, needs=needs or of_group(group), **more))
         return change
 
     return register
 
 
 def in_recurrence(
-    group: str, name: str, says: str, how: str, **more: Any
+    group: str, name: str, says: str, cause: str, **more: Any
 ) -> Callable[[ChangeOfRecurrence], ChangeOfRecurrence]:
     """Register a mistake that is made in a recurrence."""
 
     def register(change: ChangeOfRecurrence) -> ChangeOfRecurrence:
-        CATALOGUE.append(Mistake(name, says, how, group, recurrence=change, **more))
+        CATALOGUE.append(Mistake(name, says, cause, group, recurrence=change, **more))
         return change
 
     return register
@@ -336,7 +337,7 @@ def family(shown: int, *members: Mistake) -> None:
 
 
 def in_wiring(
-    group: str, name: str, says: str, how: str, needs: Need | None = None
+    group: str, name: str, says: str, cause: str, needs: Need | None = None
 ) -> Callable[[type[Wiring]], type[Wiring]]:
     """Register a wrong wiring."""
 
@@ -344,7 +345,7 @@ def in_wiring(
         wiring, of_what = kind(), needs or of_group(group)
         rules = of_wiring(wiring)
         made_in: Need = lambda case: of_what(case) and rules(case)  # noqa: E731
-        CATALOGUE.append(Mistake(name, says, how, group, wiring=wiring, needs=made_in))
+        CATALOGUE.append(Mistake(name, says, cause, group, wiring=wiring, needs=made_in))
         return kind
 
     return register

@@ -1,4 +1,4 @@
-"""What a case must have for a mistake to be made in it: most of the catalogue is passed over at no cost."""
+"""What a case must have for a mistake to be made in it, so that most of the catalogue is passed over at no cost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def several_layers(case: Case) -> bool:
     return len(case.spec.layers) > 1
 
 
-def two_ways(case: Case) -> bool:
+def both_directions(case: Case) -> bool:
     """A layer in both directions."""
     return any(isinstance(layer, Bidirectional) for layer in case.spec.layers)
 
@@ -97,7 +97,7 @@ def dropout(case: Case) -> bool:
 
 #: What the mistakes of a group need; those of other groups can be made in any case.
 _GROUPS: dict[str, Need] = {
-    "directions": two_ways,
+    "directions": both_directions,
     "cells": stacked_cells,
     "mask": masked,
     "embedding": lambda case: case.spec.embedded,

@@ -2,14 +2,12 @@
 
 One thing of a generic case is changed at a time: an input, a weight, a row of one. The numbers that move are set beside
 those that should. The field calls it sensitivity analysis, or ablation. A sentence is only said where it is true of all
-that was asked, and rounding is never taken for movement: a number has moved if it is further off than the bounds of
-both runs allow, :data:`~.asked.MARGIN` times over.
+that was asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,10 +16,11 @@ from ..arithmetic.precision import Precision
 from ..judging.observing import ANYTHING, Asking
 from ..model.case import Case
 from ..model.forward import reference
-from .asked import Answer, Array, Asker, Bools, probe_case
+from .asked import Answer, Asker, probe_case
 from .localising import localise
+from .movement import Changing, Movement, without_effect
 from .parts import counted
-from .told import has, in_common, it, joined, listed, no_numbers, special
+from .sentences import has, in_common, it, joined, listed, no_numbers, special
 
 __all__ = ["probe"]
 
@@ -110,53 +109,13 @@ def _differing(one: Answer, two: Answer) -> str:
     return f"asked the same twice in a row, it gives two answers{first}: is a state kept between calls?"
 
 
-@dataclass(frozen=True, eq=False)
-class Movement:
-    """Which outputs moved when a case was changed, each array ``(N, S, K)``.
-
-    Attributes
-    ----------
-    still : where not a bit has changed
-    moved : where it moved for certain
-    should : where it should have moved, for certain
-    must_not : where it should not have changed at all
-    """
-
-    still: Bools
-    moved: Bools
-    should: Bools
-    must_not: Bools
-
-    def only(self, axis: int) -> Movement:
-        """The same along one axis: an index is still if all at it is, and moved if any of it has."""
-        others = tuple(i for i in range(3) if i != axis)
-        return Movement(
-            still=np.asarray(self.still.all(others)),
-            moved=np.asarray(self.moved.any(others)),
-            should=np.asarray(self.should.any(others)),
-            must_not=np.asarray(self.must_not.all(others)),
-        )
-
-    @property
-    def dead(self) -> bool:
-        """Whether nothing has changed where something should have."""
-        return bool(self.should.any() and self.still.all())
-
-    @property
-    def alive(self) -> bool:
-        """Whether something has moved where it should have."""
-        return bool((self.moved & self.should).any())
-
-
-class _Dependence:
+class _Dependence(Changing):
     """One wrong answer, and what it depends on."""
 
     def __init__(self, asker: Asker, base: Answer) -> None:
-        self.asker, self.base, self.case = asker, base, base.case
-        self.spec = self.case.spec
+        super().__init__(asker, base)
         #: Weights that have no effect.
         self.dead: list[str] = []
-        self.rng = np.random.default_rng(100 + asker.seed)
 
     def facts(self) -> Iterator[str]:
         """Yield sentences, the most telling first."""
@@ -180,52 +139,6 @@ class _Dependence:
             yield from self.of_order()
         yield from self.of_features()
         yield from in_common([a for a in self.asker.known.values() if a.numbers is not None], bent)
-
-    # ---- changing, and looking ----
-
-    def movement(self, case: Case, of: Answer | None = None) -> Movement | None:
-        """Ask about a changed case, and say what moved; None where nothing can be said."""
-        before, after = of or self.base, self.asker.ask(case)
-        if after is None or after.numbers is None or before.numbers is None:
-            return None
-        if after.numbers.shape != before.numbers.shape:
-            return None
-        room = before.room
-        change, right = np.abs(after.numbers - before.numbers), np.abs(after.expected - before.expected)
-        return Movement(
-            still=np.asarray(change == 0),
-            moved=np.asarray(change > room),
-            should=np.asarray(right > room),
-            must_not=np.asarray(right == 0),
-        )
-
-    def fresh(self, array: Array, where: Any = True) -> Array:
-        """Other numbers of the size that an array's have, in some places of it."""
-        size = np.abs(array).mean() or 0.5
-        other = self.rng.uniform(0.5, 1.5, array.shape) * self.rng.choice((-1.0, 1.0), array.shape) * size
-        return np.where(where, other, array)
-
-    def with_x(self, where: Any) -> Case:
-        """Other inputs in some places; masked steps stay masked."""
-        call, spec = self.case.calls[0], self.spec
-        x = call.x
-        if spec.embedded:
-            most = max(1, spec.vocabulary - 1)
-            other = np.where(x > 0, x % most + 1, x) if spec.vocabulary > 2 else x
-            where = np.broadcast_to(where, (*x.shape, 1))[..., 0]
-            return self.case.map_calls(lambda c: c.replace(x=np.where(where, other, x)))
-        held = (x == np.float32(spec.mask_value)).all(-1, keepdims=True) if spec.source == "masking" else False
-        return self.case.map_calls(lambda c: c.replace(x=self.fresh(x, where & ~np.asarray(held))))
-
-    def with_weights(self, of: Case | None = None, **where: Any) -> Case:
-        """Other numbers in some places of some weights, by full name."""
-        case = of or self.case
-        named = case.named_weights
-        return case.with_weights(**{name: self.fresh(named[name], place) for name, place in where.items()})
-
-    def short(self, name: str) -> str:
-        """What a weight is called: its letter where there is one."""
-        return f"`{name.rpartition('/')[2] if self.spec.letters else name}`"
 
     # ---- the inputs ----
 
@@ -293,7 +206,7 @@ class _Dependence:
         for d in sorted(range(self.spec.D), key=lambda d: -d):
             if (m := self.movement(self.with_x(np.arange(self.spec.D) == d))) is not None:
                 seen[d] = m
-        if dead := _dead(seen):
+        if dead := without_effect(seen):
             last = ", the last," if dead == [self.spec.D - 1] else ""
             yield f"feature{listed(dead)}{last} of the inputs {has(dead)} no effect"
 
@@ -419,7 +332,7 @@ class _Dependence:
         for i in reversed(range(len(places))):
             if (m := self.movement(self.with_weights(**{full: places[i]}))) is not None:
                 seen[i] = m
-        return [i for i in _dead(seen) if not self._lives_elsewhere(full, places[i])]
+        return [i for i in without_effect(seen) if not self._lives_elsewhere(full, places[i])]
 
     def _lives_elsewhere(self, full: str, where: Any) -> bool:
         """Whether a part of a weight matters where all numbers are others, as behind a unit that was silent here."""
@@ -444,7 +357,7 @@ class _Dependence:
                 continue
             seen[int(k)], own = m, m.only(2)
             wandering += [(k, other) for other in np.flatnonzero(own.moved & own.must_not)] if linear else []
-        if dead := _dead(seen):
+        if dead := without_effect(seen):
             yield f"{word}{listed(dead)} of `{short}` {has(dead)} no effect"
         if wandering:
             k, other = wandering[0]
@@ -487,13 +400,6 @@ class _Dependence:
         alone = self.case.with_weights(**zeroed)
         # an activation may make something else of 0
         return None if np.any(np.asarray(reference(alone).states)[..., 1:]) else alone
-
-
-def _dead(seen: dict[int, Movement]) -> list[int]:
-    """What has no effect, where all others have one."""
-    dead = sorted(i for i, m in seen.items() if m.dead)
-    alive = [i for i, m in seen.items() if m.alive]
-    return dead if alive and len(alive) + len(dead) == len(seen) else []
 
 
 def _steps(alive: list[int], dead: list[int], T: int) -> str:

@@ -25,7 +25,7 @@ def to_int8(a: Array) -> Array:
 
 
 def _register_roundings() -> None:
-    for short, says, how, change in (
+    for short, says, cause, change in (
         ("float16", "float16", "weights exported in half precision", lambda a: a.astype(np.float16)),
         ("bfloat16", "bfloat16", "weights exported in bfloat16", to_bfloat16),
         ("int8", "int8 (per tensor)", "weights quantized, and the port declared as float32", to_int8),
@@ -43,7 +43,7 @@ def _register_roundings() -> None:
             return r.map(change)
 
         says, name = f"with its weights rounded to {says}", f"weights-to-{short}"
-        in_case("numbers", name, says, how, recurrence=rounding)(everywhere)
+        in_case("numbers", name, says, cause, recurrence=rounding)(everywhere)
 
 
 _register_roundings()

@@ -13,7 +13,7 @@ import numpy as np
 from ..model.case import Case
 from ..model.forward import reference
 from .asked import Asker, probe_case
-from .told import joined
+from .sentences import joined
 
 __all__ = ["smallest"]
 

@@ -75,7 +75,7 @@ class Unactivated(WrongCell):
 
 
 def _register_cells() -> None:
-    for cell, name, says, how in (
+    for cell, name, says, cause in (
         (
             BiasAfterActivation,
             "bh-after-activation",
@@ -111,7 +111,7 @@ def _register_cells() -> None:
         def change(r: Recurrence, cell: type[WrongCell] = cell) -> Recurrence | None:
             return r.replace(cell=cell()) if isinstance(r.cell, SimpleRNNCell) else None
 
-        in_recurrence("recurrence", name, says, how)(change)
+        in_recurrence("recurrence", name, says, cause)(change)
 
 
 _register_cells()
@@ -159,8 +159,8 @@ def _leaky(share: float) -> Mistake:
 
     name = f"state-leaky-{share:g}".replace(".", "_")
     says = f"with {1 - share:g} of the old state and {share:g} of the new one"
-    how = "a leaky integrator, as in continuous-time RNNs and echo state networks: `h += dt * (tanh(...) - h)`"
-    return Mistake(name, says, how, "recurrence", recurrence=change)
+    cause = "a leaky integrator, as in continuous-time RNNs and echo state networks: `h += dt * (tanh(...) - h)`"
+    return Mistake(name, says, cause, "recurrence", recurrence=change)
 
 
 family(4, *map(_leaky, (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.75, 0.8, 0.9, 0.95)))

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..arithmetic.inexact import choose
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.forward import Computed
 from ..model.layers import RNN
 from ..model.spec import Place
 from ..model.wiring import Wiring
 from .mistake import in_case, in_wiring, initial_state, one_step_late, started_at, weights_of, with_mask, with_states
-from .needs import several_layers, two_ways
+from .needs import both_directions, several_layers
 
 
 @in_case(
@@ -30,7 +31,7 @@ def _(case: Case) -> Case | None:
 
 def _in_several(case: Case) -> bool:
     # of one layer that gives its last output it is nothing new
-    return several_layers(case) or two_ways(case) or case.spec.layers[-1].return_sequences
+    return several_layers(case) or both_directions(case) or case.spec.layers[-1].return_sequences
 
 
 @in_wiring(

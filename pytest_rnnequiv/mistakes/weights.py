@@ -44,7 +44,7 @@ def laid_out_transposed(a: Array) -> Array:
 
 
 def _register_layouts() -> None:
-    for name, says, how, change in (
+    for name, says, cause, change in (
         (
             "kernels-memory-order",
             "with all its kernels read in the other memory order",
@@ -65,7 +65,7 @@ def _register_layouts() -> None:
         def own(r: Recurrence, change: Callable[[Array], Array] = change) -> Recurrence:
             return r.replace(Wx=change(r.Wx), Wh=change(r.Wh))
 
-        in_case("weights", name, says, how, recurrence=own)(everywhere)
+        in_case("weights", name, says, cause, recurrence=own)(everywhere)
 
 
 _register_layouts()
@@ -187,7 +187,7 @@ _register_signs()
 
 
 def _register_factors() -> None:
-    for short, says, how, factor in (
+    for short, says, cause, factor in (
         ("doubled", "multiplied by 2", "a scale that is applied twice, or two terms where one belongs", 2.0),
         ("halved", "divided by 2", "a mean where a sum belongs, or one shift too many", 0.5),
         ("times-127-128", "multiplied by 127/128", "scaled by 127 and unscaled by 128, as int8 numbers are", 127 / 128),
@@ -198,7 +198,7 @@ def _register_factors() -> None:
             def change(r: Recurrence, name: str = name, factor: float = factor) -> Recurrence:
                 return r.replace(**{name: getattr(r, name) * factor})
 
-            in_recurrence("weights", f"{name}-{short}", f"with `{name}` {says}", how)(change)
+            in_recurrence("weights", f"{name}-{short}", f"with `{name}` {says}", cause)(change)
 
         def everywhere(case: Case, factor: float = factor) -> Case:
             return of_kernels(case, lambda a: a * factor)
@@ -206,7 +206,7 @@ def _register_factors() -> None:
         def own(r: Recurrence, factor: float = factor) -> Recurrence:
             return r.replace(Wx=r.Wx * factor, Wh=r.Wh * factor)
 
-        in_case("weights", f"kernels-{short}", f"with all its kernels {says}", how, recurrence=own)(everywhere)
+        in_case("weights", f"kernels-{short}", f"with all its kernels {says}", cause, recurrence=own)(everywhere)
 
 
 _register_factors()

@@ -2,71 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arithmetic.precision import to_bfloat16
 from ..cells.cell import CellWeights
+from . import npz
+from .call import Call, array_of, read_only, stored
 from .layers import Dense
 from .spec import Place, Spec
-from .spec_json import from_plain, plain
 
-__all__ = ["Call", "Case"]
+__all__ = ["Case"]
 
 Array = npt.NDArray[Any]
 #: Makes of a weight, by full name and array, what is to be computed with.
 Number = Callable[[str, Array], Any]
-
-
-def stored(value: Any, dtype: str) -> Array:
-    """Return numbers as a model of that dtype holds them; NumPy has no bfloat16, so float32 stands for it."""
-    if dtype != "bfloat16":
-        return np.array(value, dtype=dtype, order="C")
-    return to_bfloat16(np.array(value, dtype=np.float32, order="C"))
-
-
-@dataclass(frozen=True, eq=False)
-class Call:
-    """What one call of a model is given.
-
-    Parameters
-    ----------
-    x : (N, T, D) array, or (N, T) of whole numbers for an ``Embedding``
-        Where there is a ``Masking`` layer, masked steps hold its ``mask_value``.
-    mask : (N, T) bool array, optional
-        For a model whose source is ``"mask"``: False holds the state at that step.
-    states : sequence of (N, M) arrays
-        Of the layers with ``initial_state``, in order: forward before backward, each of their cells, and each state of
-        a cell.
-    reset : bool
-        Whether ``reset_state()`` comes before.
-    """
-
-    x: Array
-    mask: Array | None = None
-    states: tuple[Array, ...] = ()
-    reset: bool = False
-
-    @property
-    def N(self) -> int:
-        """Samples."""
-        return int(self.x.shape[0])
-
-    @property
-    def T(self) -> int:
-        """Time steps."""
-        return int(self.x.shape[1])
-
-    def replace(self, **changes: Any) -> Call:
-        """Return a copy with some fields changed."""
-        return replace(self, **changes)
 
 
 _WEIGHT_LETTERS = ("Wx", "Wh", "bh", "Wo", "bo")
@@ -155,7 +110,7 @@ class Case:
 
     def _stored(self, call: Call) -> Call:
         spec, dtype = self.spec, self.spec.variable_dtype
-        x = np.array(call.x, np.int32, order="C") if spec.embedded else _array("x", call.x, dtype)
+        x = np.array(call.x, np.int32, order="C") if spec.embedded else array_of("x", call.x, dtype)
         expected = ("N", "T") if spec.embedded else ("N", "T", "D")
         if x.ndim != len(expected) or (not spec.embedded and x.shape[2] != spec.D):
             of = "" if spec.embedded else f" with D = {spec.D}"
@@ -172,13 +127,11 @@ class Case:
         mask = None if call.mask is None else np.array(call.mask, bool, order="C")
         if mask is not None and mask.shape != x.shape[:2]:
             raise ValueError(f"mask has shape {mask.shape}, expected (N, T) = {x.shape[:2]}")
-        states = tuple(_array("an initial state", state, dtype) for state in call.states)
+        states = tuple(array_of("an initial state", state, dtype) for state in call.states)
         wanted = self.spec.state_shapes(x.shape[0])
         if [state.shape for state in states] != wanted:
             raise ValueError(f"initial states have shapes {[s.shape for s in states]}, expected {wanted} for {spec}")
-        return Call(
-            _read_only(x), None if mask is None else _read_only(mask), tuple(map(_read_only, states)), call.reset
-        )
+        return Call(read_only(x), None if mask is None else read_only(mask), tuple(map(read_only, states)), call.reset)
 
     # ---- the letters ----
 
@@ -390,9 +343,7 @@ class Case:
         ValueError
             If the spec has an activation or a cell of the user's own, which a file cannot hold.
         """
-        header = {"format": 2, "spec": plain(self.spec), "resets": [call.reset for call in self.calls]}
-        with open(file, "wb") as stream:  # savez would add a suffix to a name without one
-            np.savez(stream, allow_pickle=False, spec=np.array(json.dumps(header)), **self.numbers())
+        npz.write(file, self.spec, [call.reset for call in self.calls], self.numbers())
 
     @classmethod
     def load(cls, file: str | os.PathLike[str]) -> Case:
@@ -405,28 +356,7 @@ class Case:
         FileNotFoundError
             If there is no such file.
         """
-        try:
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise ValueError(f"{os.fspath(file)} is no .npz file of a case: {error}") from error
-        try:
-            header = dict(json.loads(str(arrays.pop("spec"))))
-            if header.get("format") != 2:
-                raise ValueError("it was written by another version of pytest-rnnequiv")
-            spec = from_plain(header["spec"])
-            calls = []
-            for c, reset in enumerate(header["resets"]):
-                own = {name.partition("/")[2]: a for name, a in arrays.items() if name.startswith(f"call{c}/")}
-                states = [own[f"state{i}"] for i in range(sum(name.startswith("state") for name in own))]
-                calls.append(Call(own["x"], own.get("mask"), tuple(states), reset))
-            return cls(spec, weights=tuple(arrays[name] for name in spec.weight_shapes), calls=calls)
-        except KeyError as error:
-            raise ValueError(f"{os.fspath(file)} is no case: it lacks {error}") from error
-        except (TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{os.fspath(file)} is no case: {error}") from error
+        return npz.read(file, cls)
 
     def __repr__(self) -> str:
         call = self.calls[0]
@@ -494,24 +424,12 @@ def _weights(spec: Spec, weights: Sequence[Any], known: Sequence[Array] = ()) ->
         if id(weight) in stored_already and weight.shape == shape:
             kept.append(weight)
             continue
-        array = _array(name, weight, spec.variable_dtype)
+        array = array_of(name, weight, spec.variable_dtype)
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}, expected {shape} for {spec}")
-        kept.append(_read_only(array))
+        kept.append(read_only(array))
     return tuple(kept)
 
 
-def _array(name: str, value: Any, dtype: str) -> Array:
-    try:
-        return stored(value, dtype)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} is no array of numbers: {error}") from None
-
-
-def _read_only(array: Array) -> Array:
-    array.flags.writeable = False
-    return array
-
-
 def _zeros(shape: tuple[int, ...], dtype: Any) -> Array:
-    return _read_only(np.zeros(shape, dtype))
+    return read_only(np.zeros(shape, dtype))

@@ -1,7 +1,7 @@
-"""The recurrence over time, and the walk through a model's calls and layers: both once, for all that is built of them.
+"""The recurrence over time, and the walk through a model's calls and layers; each is written once, here.
 
 :class:`Walk` computes with NumPy's numbers. The oracle walks the same way with inexact numbers, and takes what an
-implementation has shown in the place of what it would compute (:mod:`~..judging.oracle`). A mistake walks it with a
+implementation has shown instead of what it would compute (:mod:`~..judging.oracle`). A mistake walks it with a
 wrong :class:`~.wiring.Wiring`.
 """
 
@@ -17,7 +17,8 @@ import numpy.typing as npt
 from ..arithmetic.activations import Activation
 from ..arithmetic.inexact import choose
 from ..cells.cell import Cell, CellWeights
-from .case import Call, Case
+from .call import Call
+from .case import Case
 from .layers import RNN
 from .spec import Layer, Place
 from .trajectory import ShownLayer, Trajectory
@@ -86,7 +87,7 @@ class Walk:
         Raises
         ------
         Unmade
-            If the parts do not fit together in the way of the wiring.
+            If the wiring cannot put the parts together.
         """
         shown: dict[int, Trajectory] = {}
         with np.errstate(all="ignore"):  # saturation, overflow and NaN are answers here, not accidents
@@ -133,9 +134,9 @@ class Walk:
         -------
         output : what it gives to the next one
         finals, told : lists of (N, M)
-            Its final states, and the same as the layer returns them.
+            Its final states, and those that the layer returns.
         states : (N, T, M) or None
-            Of a layer of one recurrence, what it has put out of its state after every step.
+            Of a layer of one recurrence, its state after every step, as it was put out.
         """
         wiring = self.wiring
         finals: list[Any] = []
@@ -166,23 +167,23 @@ class Walk:
     # ---- the arithmetic: NumPy's, as it stands here ----
 
     def weight(self, name: str, array: Array) -> Any:
-        """A weight, or the inputs (without a name), as it is computed with."""
+        """A weight, in the numbers that are computed with; without a name, the inputs."""
         return self.stored(array)
 
     def given_state(self, array: Array) -> Any:
-        """An initial state, as it is computed with."""
+        """An initial state, in the numbers that are computed with."""
         return self.stored(array)
 
     def zeros(self, N: int, M: int) -> Any:
-        """A state that nobody gives."""
+        """The initial state where none is given."""
         raise NotImplementedError
 
     def unknown(self, N: int, M: int) -> Any:
-        """A state that a stateful layer may have of a call before the first."""
+        """The state in which a stateful layer may begin the first call, where calls before it were not recorded."""
         return self.zeros(N, M)
 
     def stored(self, a: Any) -> Any:
-        """A number, or a pair of these, as it is kept."""
+        """An array as it is stored, or a pair of arrays."""
         raise NotImplementedError
 
     def activation(self, f: Activation) -> Activation:
@@ -224,11 +225,11 @@ class Computed(Walk):
         self.dtype, self.rounding = dtype, rounding
 
     def zeros(self, N: int, M: int) -> Any:
-        """A state that nobody gives."""
+        """The initial state where none is given."""
         return np.zeros((N, M), self.dtype)
 
     def stored(self, a: Any) -> Any:
-        """A number, or a pair of these, as it is kept."""
+        """An array as it is stored, or a pair of arrays."""
         if isinstance(a, tuple):
             return tuple(map(self.stored, a))
         a = a.astype(self.dtype)
@@ -274,7 +275,7 @@ def reference(case: Case, dtype: Any = np.float64) -> Trajectory:
 
 
 def shown_by(walked: Trajectory, case: Case) -> Trajectory:
-    """Leave of all that was computed what a model shows: final states only where its layers return or keep them."""
+    """Keep what a model shows of all that was computed: final states only where its layers return or keep them."""
     calls = []
     for call in walked.each_call:
         layers = tuple(

@@ -49,13 +49,13 @@ def _default(owner: Any, name: str) -> Any:
 
 @cache
 def _flags_of_rnn() -> tuple[str, ...]:
-    """Names of the options of a layer that are True or False; heirs of RNN have no others."""
+    """Names of the options of a layer that are True or False; subclasses of RNN have no others."""
     return tuple(name for name in RNN.__dataclass_fields__ if isinstance(_default(RNN, name), bool))
 
 
 @dataclass(frozen=True)
 class RNN:
-    """``keras.layers.RNN`` over one or more cells; what it is a layer for, such as ``SimpleRNN``, is an heir of it.
+    """``keras.layers.RNN`` over one or more cells. A layer of one cell, such as ``SimpleRNN``, is a subclass.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The notebook that it began with: its shapes, and the recurrent weights that it printed."""
+"""The notebook's model: its sizes, and the recurrent weights that the notebook printed."""
 
 from __future__ import annotations
 

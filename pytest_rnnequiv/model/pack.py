@@ -1,7 +1,7 @@
 """Several cases of one spec and shape as one, to be judged at once.
 
-Their samples stand one after the other, as in a large batch; what is not shared are the weights. So whatever is done to
-samples is done to all cases in one NumPy expression, and only products with weights know that there are several
+Their samples stand one after the other, as in a large batch; only the weights differ. So whatever is done to samples is
+done to all cases in one NumPy expression, and only products with weights know that there are several
 (:class:`~..arithmetic.per_case.PerCase`).
 """
 
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .case import Call, Case
+from .call import Call
+from .case import Case
 from .spec import Spec
 from .trajectory import ShownLayer, Trajectory
 
@@ -102,12 +103,12 @@ def together(parts: Sequence[Any]) -> Any:
 
 
 def by_case(array: npt.NDArray[Any], cases: int) -> npt.NDArray[Any]:
-    """The numbers of each case in a row of its own, of an array whose first axis is that of the samples."""
+    """Return an array, whose first axis is that of the samples, with one row for each case."""
     return array.reshape(cases, array.size // cases)
 
 
 def agreed(holds: Bools, cases: int) -> bool:
-    """Whether something holds of all samples of a case; it has to be so for all cases, or for none.
+    """Whether something holds of all samples. It has to hold of all cases, or fail in each.
 
     Raises
     ------

@@ -103,17 +103,17 @@ class Trajectory:
 
     @classmethod
     def of_calls(cls, calls: Sequence[Trajectory]) -> Trajectory:
-        """Put those of several calls together; that of one is itself."""
+        """Join the trajectories of several calls; of a single call, return its own."""
         return calls[0] if len(calls) == 1 else cls(calls=tuple(calls))
 
     @property
     def each_call(self) -> tuple[Trajectory, ...]:
-        """Those of its calls; of one call, itself."""
+        """The trajectories of its calls; where there is one call, itself."""
         return self.calls or (self,)
 
     @property
     def shown_layers(self) -> Sequence[ShownLayer | None]:
-        """What was seen of each layer of one call, `states` among it."""
+        """What was seen of each layer of one call; `states` are those of the only layer."""
         first = self.layers[0] if self.layers else None
         if self.states is None or (first is not None and first.states is self.states):
             return self.layers
@@ -134,14 +134,14 @@ class Trajectory:
 
 @dataclass(frozen=True, eq=False)
 class Assembled(Trajectory):
-    """A trajectory that was put together of several runs, by asking in other ways (:mod:`~..judging.observing`).
+    """A trajectory that was put together from several runs (:mod:`~..judging.observing`).
 
     Attributes
     ----------
     through_head : bool
-        The states are outputs under an identity head; a head that rounds its factors has rounded them.
+        The states are outputs of an identity head. A head that rounds its factors has rounded them.
     separate_runs : bool
-        Each state is from a run of its own, in which those before it may have been rounded in another way.
+        Each state comes from a run of its own, in which the states before it may have been rounded differently.
     """
 
     through_head: bool = True
@@ -178,7 +178,7 @@ def _floats(what: str, answer: Any) -> npt.NDArray[np.float64]:
 
 
 def no_array(what: str, answer: Any) -> str:
-    """Say what an answer is that is no data, and what may be the reason."""
+    """Say what an answer that is no array is, and what may be the reason."""
     if inspect.iscoroutine(answer):
         answer.close()  # or Python would complain that nobody has waited for it
     kind, hint = _called(answer), ""
@@ -211,7 +211,7 @@ def floats(
     letters : str
         The shape in letters, such as ``"(N, T, M)"``.
     every : int, optional
-        The number of steps, where an answer for each of them is welcome beside that of shape `shape`.
+        The number of steps, where an answer for every step is accepted as well as one of shape `shape`.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """How the recurrences of a model are put together: all that is between them, as Keras does it.
 
-Each rule is a method, so that a wrong wiring, which is a mistake, is an heir that gets one of them wrong. The rules
-take arrays, and inexact numbers just as well: only indexing, :func:`~..arithmetic.inexact.choose` and
-:func:`~..arithmetic.inexact.joined` are used.
+Each rule is a method, so that a wrong wiring, which is a mistake, is a subclass that gets one of them wrong. The rules
+work on arrays and on inexact numbers alike: they use only indexing, :func:`~..arithmetic.inexact.choose` and
+:func:`~..arithmetic.inexact.joined`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 class Unmade(Exception):
-    """The parts do not fit together in this way."""
+    """The parts of a model cannot be put together as a wiring wants it: shapes do not fit."""
 
 
 class Wiring:
@@ -32,7 +32,7 @@ class Wiring:
     Attributes
     ----------
     shows_states : bool
-        Whether what a layer puts out is, where it is not masked, the state that it goes on with: then states can be
+        Whether a layer's output at a step that is not masked is the state with which it goes on. Then states can be
         read off the outputs.
     """
 
@@ -43,14 +43,14 @@ class Wiring:
         return range(calls)
 
     def layer_input(self, i: int, outputs: list[Any], one_step: bool) -> Any:
-        """What layer `i` gets, of the features and the outputs of the layers before it.
+        """The input of layer `i`. `outputs` are the features, and the outputs of the layers before it.
 
         `one_step` says that the last layer returns its last output only.
         """
         return outputs[-1]
 
     def layer_mask(self, i: int, masks: list[Bools]) -> Bools:
-        """The mask that layer `i` goes by."""
+        """The mask of layer `i`. `masks` are those of `outputs` in :meth:`layer_input`."""
         return masks[-1]
 
     def initial_states(self, given: list[Any] | None, kept: list[Any] | None, below: list[Any] | None) -> Any:
@@ -65,23 +65,23 @@ class Wiring:
         return (x[:, ::-1], mask[:, ::-1]) if direction.go_backwards else (x, mask)
 
     def stacked_input(self, x: Any) -> Any:
-        """What a stacked cell gets of the outputs of the one below."""
+        """The input of a stacked cell. `x` are the outputs of the cell below."""
         return x
 
     def cell_input(self, x: Any, mask: Bools) -> Any:
-        """What a cell gets at each step, of which some are masked."""
+        """The input of a cell at each step, masked steps among them."""
         return x
 
     def state_mask(self, mask: Bools) -> Bools:
-        """At which steps the state is updated."""
+        """The steps at which the state is updated: True updates, False holds."""
         return mask
 
     def held_state(self, h: Any) -> Any:
-        """The state after a masked step, of the one before."""
+        """The state after a masked step. `h` is the state before it."""
         return h
 
     def cell_output(self, mask: Bools, states: Any) -> Any:
-        """What a cell puts out at each step, of its states."""
+        """The output of a cell at each step. `states` are its states after every step."""
         return layer_output(mask, states)
 
     def direction_output(self, direction: RNN, mask: Bools, outputs: Any) -> Any:
@@ -93,7 +93,7 @@ class Wiring:
         return outputs[:, -1]
 
     def merged(self, layer: Layer, outputs: list[Any]) -> Any:
-        """The output of a layer, of its directions' outputs: sequences, in the order of processing, or last ones."""
+        """The output of a layer, merged of its directions: sequences in the order of processing, or last outputs."""
         if isinstance(layer, RNN):
             return outputs[0]
         forward, backward = outputs
@@ -112,25 +112,25 @@ class Wiring:
                 return forward, backward
 
     def passed_on(self, i: int, output: Any, x: Any) -> Any:
-        """What is passed on of layer `i`, which got `x`."""
+        """What layer `i`, whose input was `x`, passes on to the next layer."""
         return output
 
     def passed_mask(self, layer: Layer, mask: Bools) -> Bools:
-        """The mask that belongs to the outputs of a layer: in their order, and none behind a single output."""
+        """The mask that goes with the outputs of a layer: in their order; after a single output there is none."""
         if not layer.return_sequences:
             return np.ones((len(mask), 1), bool)
         return mask[:, ::-1] if not isinstance(layer, Bidirectional) and layer.go_backwards else mask
 
     def final_states(self, layer: Layer, finals: list[Any], outputs: list[Any]) -> list[Any]:
-        """The final states as they are shown, of those that there are and of the sequences of outputs."""
+        """The final states that a layer returns. `finals` are those that it has, `outputs` its sequences of outputs."""
         return finals
 
     def head_sum(self, product: Any, bo: Any) -> Any:
-        """The sums of the head, of its product and its bias."""
+        """The sums of the head: its product and its bias."""
         return product + bo
 
     def head_output(self, head: Dense, a: Any) -> Any:
-        """What the head makes of its sums."""
+        """The outputs of the head. `a` are its sums."""
         return head.activation(a)
 
 
@@ -138,9 +138,9 @@ RIGHT = Wiring()
 
 
 def layer_output(mask: Bools, states: Any) -> Any:
-    """What a layer puts out where it has these states ``(N, T, M)``.
+    """Return the outputs of a layer that has these states ``(N, T, M)``.
 
-    That of a masked step is the output of the step before, which is zeros before the first step that is not masked,
+    A masked step repeats the output of the step before. Before the first step that is not masked, the output is zeros,
     whatever the initial state is.
     """
     if mask.all():
@@ -149,7 +149,7 @@ def layer_output(mask: Bools, states: Any) -> Any:
 
 
 def held(mask: Bools, numbers: Any, before: Any = 0.0) -> Any:
-    """Put in the place of masked steps the numbers of the last step that was not; `before` the first of these.
+    """Replace masked steps by the last step before them that is not masked; where there is none, by `before`.
 
     Parameters
     ----------
@@ -162,5 +162,5 @@ def held(mask: Bools, numbers: Any, before: Any = 0.0) -> Any:
 
 
 def halved(total: Any) -> Any:
-    """Divide by 2, which is exact but for what it may lose near zero."""
+    """Divide by 2. That is exact, except where the result is subnormal."""
     return total * 0.5

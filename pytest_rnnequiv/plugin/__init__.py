@@ -236,7 +236,7 @@ def pytest_runtest_makereport(
 
         evidence.keep(item, settings(item.config).report, call.excinfo.value, report)
         if tally is not None:
-            tally.told(report.user_properties, time.perf_counter() - began)
+            tally.charge_report(report.user_properties, time.perf_counter() - began)
     return report
 
 

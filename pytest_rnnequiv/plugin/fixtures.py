@@ -68,7 +68,7 @@ class _WhenUsed:
 
     @cached_property
     def _port(self) -> Any:
-        from ..implementations.registry import resolve
+        from ..implementations.resolving import resolve
 
         return resolve(self.name)
 

@@ -15,7 +15,8 @@ from hypothesis import Phase
 
 from ..implementations.errors import ImplementationError
 from ..implementations.port import Port
-from ..implementations.registry import DEFAULT, expand, resolve, runs_file
+from ..implementations.registry import DEFAULT, expand, runs_file
+from ..implementations.resolving import resolve
 from ..implementations.runner import can_fork
 from ..mistakes.catalogue import CATALOGUE, Mistake
 from ..suite import selfcheck
@@ -24,7 +25,7 @@ from ..suite.checks import CHECKS
 from ..suite.registry import PROFILES, running
 from . import GIVEN
 from .given import give
-from .report.terminal import progress
+from .report.progress import progress
 from .settings import settings
 
 __all__ = ["configure"]

@@ -28,7 +28,8 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
 from ..model.spec import Spec
 from .masks import inputs_under, known, mask_of, usual_pattern

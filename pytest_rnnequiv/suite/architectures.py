@@ -14,41 +14,42 @@ import pytest
 from hypothesis import assume
 
 from .. import tally
-from ..divergences.keras import WAYS
+from ..divergences.keras import KERAS
 from ..divergences.known import DIVERGENCES, Divergence, concerning, installed
 from ..failures.assertion import EquivalenceError
-from ..implementations.declaration import Supports
 from ..implementations.port import Port
+from ..implementations.supports import Supports
 from ..model.case import Case
 from ..model.spec import POLICIES, Spec
 from ..strategies import architecture_pool, generic_case, packs
 from ..strategies.architectures import features, pool_members
+from .budget import budget
 from .drawing import choose, heeding, near, need, opening_shape, steer
 from .features import diverges
 from .registry import PROFILES, Data, Opening, check, running
-from .verification import budget, introduce, verify
+from .verification import introduce, verify
 
 __all__ = ["divergences", "show_divergence"]
 
 
-def known_in(way: str) -> Callable[[Spec], bool]:
+def known_in(runtime: str) -> Callable[[Spec], bool]:
     """Whether a runtime is known to be wrong about an architecture."""
-    return lambda spec: bool(concerning(spec, way))
+    return lambda spec: bool(concerning(spec, runtime))
 
 
 def known_in_layers(spec: Spec) -> bool:
     """Whether Keras's layers are, called or compiled."""
-    return any(concerning(spec, way) for way in ("keras-graph", "keras-call"))
+    return any(concerning(spec, runtime) for runtime in ("keras-graph", "keras-call"))
 
 
 @cache
-def _excluded(way: str, supports: Supports) -> Callable[[Spec], bool]:
+def _excluded(runtime: str, supports: Supports) -> Callable[[Spec], bool]:
     """Return what tells of an architecture whether a port is not to be asked about it: one function for each port."""
 
     def excluded(spec: Spec) -> bool:
-        return bool(concerning(spec, way)) or not supports.takes(spec)
+        return bool(concerning(spec, runtime)) or not supports.takes(spec)
 
-    return known_in_layers if way in WAYS else excluded
+    return known_in_layers if runtime in KERAS else excluded
 
 
 def pool_for(port: Port) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def pool_for(port: Port) -> dict[str, Any]:
     supports, profile = port.supports, running()
     # The ways of running Keras draw from one pool, which is chosen once, and its models built once; what one of them is
     # known to be wrong about, or does not take, it turns away from. Each may be a model to build, or cost nothing.
-    shared = port.way in WAYS and len(supports.dtypes) > len(POLICIES) / 2
+    shared = port.diverges_as in KERAS and len(supports.dtypes) > len(POLICIES) / 2
     dtypes = tuple(POLICIES) if shared else supports.dtypes
     count = profile.networks if port.builds_models else max(profile.networks, PROFILES["default"].networks)
     return {
@@ -67,7 +68,7 @@ def pool_for(port: Port) -> dict[str, Any]:
         "activations": _some(supports.activations),
         "max_units": profile.units,
         "sizes": {letter: each for letter in "DMKNT" if (each := getattr(supports, letter)) is not None},
-        "exclude": _excluded(port.way, supports),
+        "exclude": _excluded(port.diverges_as, supports),
     }
 
 
@@ -167,7 +168,7 @@ def test_dropout(port: Port, data: Data) -> None:
     _, keras = load()
     rate = choose(data, (0.5, 0.25, 0.75), "rate")
     ignored = any(
-        each.name == "recurrent-dropout-ignored" and each.exists(port.way, installed()) for each in DIVERGENCES
+        each.name == "recurrent-dropout-ignored" and each.exists(port.diverges_as, installed()) for each in DIVERGENCES
     )
     recurrent = not ignored and choose(data, (False, True), "recurrent")
     unroll = choose(data, (False, True), "unroll")
@@ -205,12 +206,12 @@ def test_dropout(port: Port, data: Data) -> None:
 
 # ---- where Keras is known to be wrong ----
 
-#: The cheapest way first.
+#: The cheapest runtime first.
 _IN_ORDER = ("keras-call", "keras-graph", "keras-predict")
 
 
 def divergences(names: list[str]) -> list[Any]:
-    """Parameters of an item for each known divergence: the way in which it is shown, and the divergence.
+    """Parameters of an item for each known divergence: the runtime on which it is shown, and the divergence.
 
     Where the installed Keras has it, the item is expected to fail, strictly; where it is repaired, to pass. There is no
     item where another divergence hides whether it is.
@@ -218,16 +219,16 @@ def divergences(names: list[str]) -> list[Any]:
     items = []
     for each in DIVERGENCES:
         found = installed(each.library)
-        ordered = sorted(each.ways, key=lambda way: _IN_ORDER.index(way) if way in _IN_ORDER else -1)
-        ways = [way for way in ordered if way in names and not each.hidden(way, found)]
-        if not ways or not each.shown:
+        ordered = sorted(each.runtimes, key=lambda runtime: _IN_ORDER.index(runtime) if runtime in _IN_ORDER else -1)
+        runtimes = [runtime for runtime in ordered if runtime in names and not each.hidden(runtime, found)]
+        if not runtimes or not each.shown:
             continue
         marks = []
-        if each.exists(ways[0], found):
+        if each.exists(runtimes[0], found):
             library = "Keras" if each.library == "keras" else each.library
             reason = f"known divergence of {library} {found}: {each.says}"
             marks.append(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
-        items.append(pytest.param(ways[0], each, id=f"{ways[0]}-{each}", marks=marks))
+        items.append(pytest.param(runtimes[0], each, id=f"{runtimes[0]}-{each}", marks=marks))
     return items
 
 
@@ -241,7 +242,7 @@ def show_divergence(port: Port, divergence: Divergence) -> None:
             _show(port, divergence)
     except EquivalenceError as failure:
         failure.ask_again = None  # it fails each time, as it is known to
-        if divergence.exists(port.way, installed(divergence.library)):
+        if divergence.exists(port.diverges_as, installed(divergence.library)):
             failure.leave_unexplained()
             diverges(failure.case, divergence.name)
         # It had to be different: that is no failure, and nothing that the summary should measure.

@@ -90,7 +90,7 @@ def prepare(failure: EquivalenceError, port: Port, cases: Sequence[Case], number
     memory = _memory(port)
     failed = _Failed(port, tuple(cases), number, in_batch, memory.last, port.calls)
     memory.last = failed.case
-    failure.how = port.how
+    failure.called_as = port.called_as
     failure.ask_again = lambda: _surely(lambda: _found(failed))
 
 
@@ -106,7 +106,7 @@ def prepare_whole(failure: EquivalenceError, port: Port, again: Callable[[], obj
             return False
         return False
 
-    failure.how = port.how
+    failure.called_as = port.called_as
     failure.ask_again = lambda: _surely(
         lambda: "" if port.hangs else _differing(_tried(fails)) or _unsteady(port, failure.case)
     )

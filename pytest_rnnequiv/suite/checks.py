@@ -26,6 +26,8 @@ from ..model.sizes import param_count
 from ..model.spec import Spec
 from ..model.trajectory import Trajectory
 from .architectures import known_in
+from .asking import answer
+from .budget import budget
 from .drawing import (
     choose,
     draw_pack,
@@ -39,7 +41,7 @@ from .drawing import (
     opening_shape,
 )
 from .registry import CHECKS, Data, Opening, check, running
-from .verification import answer, budget, each_in_turn, expect, verify
+from .verification import each_in_turn, expect, verify
 
 __all__ = ["CHECKS"]
 
@@ -118,7 +120,7 @@ def test_activations(port: Port, data: Data) -> None:
 
 def _activations(port: Port, dtype: str) -> list[str]:
     """Return those that a port knows, without those about which Keras is known to be wrong."""
-    known = known_in(port.way)
+    known = known_in(port.diverges_as)
     return [name for name in port.supports.activations if not known(Spec.simple(1, 1, 1, name, dtype))]
 
 
@@ -131,7 +133,7 @@ def _in_turn(port: Port, data: Data, activations: list[str], **wanted: Any) -> N
     first = choose(data, range(len(activations)), "first activation")
     cases = draw_pack(port, data, most=4, activation=activations[0], **few_sizes(port, data), **wanted)
     if isinstance(data, Opening):
-        cases += [each for case in cases if not concerning(each := far_out(port, case), port.way)]
+        cases += [each for case in cases if not concerning(each := far_out(port, case), port.diverges_as)]
 
     def turn(name: str) -> None:
         __tracebackhide__ = True
@@ -202,7 +204,7 @@ def test_nan(port: Port, data: Data) -> None:
     x = case.x.copy()
     x[n, t, d] = np.nan
     case = case.replace(x=x)
-    known = ", ".join(map(str, concerning(case, port.way)))
+    known = ", ".join(map(str, concerning(case, port.diverges_as)))
     need(port, not known, f"is known to be wrong there: {known}")
     verify(port, [case])
 
@@ -281,7 +283,7 @@ def test_model_as_built(port: Port, data: Data) -> None:
     try:
         assert_equivalent(case, seen, port.precision)
     except EquivalenceError as failure:
-        failure.name, failure.how, failure.as_built = port.name, port.how, True
+        failure.name, failure.called_as, failure.as_built = port.name, port.called_as, True
         failure.seen = (Observation.of(case, seen),)
         raise
 

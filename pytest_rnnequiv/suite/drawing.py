@@ -14,8 +14,8 @@ from .. import strategies as rnn
 from .. import tally
 from ..cells.cell import Cell
 from ..divergences.known import concerning
-from ..implementations.declaration import Supports
 from ..implementations.port import Port
+from ..implementations.supports import Supports
 from ..model.case import Case
 from ..model.spec import Spec
 from ..strategies import Shape, generic_case, pooled_sizes
@@ -84,9 +84,9 @@ def opening_shape(data: Opening, **ranges: tuple[int, int]) -> Shape:
 def steer(port: Port, data: Data, cases: Iterable[Case]) -> None:
     """Turn away from cases in which Keras is known to be wrong, run in the way that is checked."""
     cases = list(cases)
-    met = {known for case in cases for known in concerning(case, port.way)}
+    met = {known for case in cases for known in concerning(case, port.diverges_as)}
     if port.fixed is not None:  # what is a matter of the model is shown: whoever has it wants to know
-        of_model, notes = {*concerning(port.fixed[0], port.way)}, tally.current().notes
+        of_model, notes = {*concerning(port.fixed[0], port.diverges_as)}, tally.current().notes
         notes += [note for known in of_model if (note := f"known divergence {known}: {known.says}") not in notes]
         met -= of_model
     if not isinstance(data, Opening):
@@ -148,7 +148,7 @@ def known_of_plain(
     activation = port.supports.activations[0]
     spec = Spec.simple(1, 1, 1, activation, dtype, cell=cell, initial_state=initial_state)
     spec = spec.replace(source="mask") if masked else spec
-    return ", ".join(map(str, concerning(spec, port.way)))
+    return ", ".join(map(str, concerning(spec, port.diverges_as)))
 
 
 def _drawn(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..implementations.port import Port
-from ..implementations.registry import resolve
+from ..implementations.resolving import resolve
 from .checks import CHECKS
 from .registry import PROFILES
 

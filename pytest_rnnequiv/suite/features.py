@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from .. import tally
-from ..implementations.declaration import Supports
+from ..implementations.supports import Supports
 from ..judging.verdict import Verdict
 from ..model.case import Case
 from ..model.layers import RNN, Bidirectional

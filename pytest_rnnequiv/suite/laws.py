@@ -24,9 +24,11 @@ from ..model.layers import Bidirectional, Dense, SimpleRNN
 from ..model.spec import Spec
 from ..model.trajectory import BadAnswer
 from . import asking_again
+from .asking import answer
+from .budget import budget
 from .drawing import SIZES, choose, draw_pack, heeding, known_of_plain, near, need, opening_shape, steer
+from .failing import fail, no_answer, without_answer
 from .registry import PROFILES, Data, Opening, check, running
-from .verification import answer, budget, fail, no_answer, without_answer
 
 __all__ = ["LawBroken", "examine", "hold"]
 
@@ -86,7 +88,7 @@ class LawBroken(EquivalenceError):
             "law": self.law.says,
             "but": self._sentence(),
             "diagnosis": "" if self.known is None else str(self.known),
-            "usual cause": (self.known.how if self.known is not None else "") or self.law.cause,
+            "usual cause": (self.known.cause if self.known is not None else "") or self.law.cause,
             "first broken": str(p),
             "before": f"{p.expected:.9g}",
             "after": f"{p.got:.9g}",
@@ -99,7 +101,7 @@ class LawBroken(EquivalenceError):
 
     def script(self, file: str | None = None) -> str:
         """Write the script of both runs, one after the other."""
-        other = script(self.other.case, how=self.how)
+        other = script(self.other.case, called_as=self.called_as)
         return f"{super().script(file)}\n\n# ---- the other run: {self.other.changed} ----\n\n{other}"
 
     def _changes(self) -> list[str]:
@@ -213,7 +215,7 @@ def _compared(port: Port, found: Relation, first: Sequence[Numbers]) -> Iterator
     before: Sequence[Numbers] = ()
     for other in found.others:
         case, start = other.case, None
-        if concerning(case, port.way):
+        if concerning(case, port.diverges_as):
             continue
         if other.continues:
             final = before[0]  # the states, or the outputs where these are the states
@@ -316,7 +318,7 @@ def _specs(law: Law, port: Port, facts: Facts) -> list[Spec]:
         spec
         for spec in _KEPT
         if wanted & _TELLING <= spec.options and spec.options & _APART <= wanted and not (spec.plain and law.plain)
-        if not concerning(spec, port.way)
+        if not concerning(spec, port.diverges_as)
         if _takes(port, _generic(spec, near(port, "N", *law.samples)[0], near(port, "T", *law.steps)[0]))
     ]
     if not port.builds_models or running() == PROFILES["thorough"]:

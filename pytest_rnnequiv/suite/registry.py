@@ -37,17 +37,9 @@ from ..implementations.registry import BUILT_IN, runs_file
 from ..run_state import state
 from . import told_before
 from .allotment import allotted
-from .verification import (
-    LEAST,
-    Budget,
-    ShrinkingIsOver,
-    TimeIsOver,
-    budget,
-    introduce,
-    not_again,
-    open_budget,
-    worth_shrinking,
-)
+from .asking import not_again, worth_shrinking
+from .budget import LEAST, Budget, ShrinkingIsOver, TimeIsOver, budget, open_budget
+from .verification import introduce
 
 __all__ = [
     "CHECKS",
@@ -270,7 +262,7 @@ class Check:
         kept, opened = None, told_before.anything(port)
         if opened:
             kept = self._opened(port, spent)
-            if isinstance(kept, EquivalenceError) and _all_follow(port, [kept, *spent.ways.values()]):
+            if isinstance(kept, EquivalenceError) and _all_follow(port, [kept, *spent.of_each_kind.values()]):
                 _tell(kept)
         if Phase.reuse in runs.phases:
             try:
@@ -403,7 +395,7 @@ def _all_follow(port: Port, failures: list[EquivalenceError]) -> bool:
 def _remember(port: Port, spent: Budget, failures: list[EquivalenceError]) -> None:
     """Keep for later checks what is told, and put beside it the other ways in which the check has failed."""
     for told in failures[:1]:
-        others = (failure for kind, failure in spent.ways.items() if kind != told_before.about(told.case))
+        others = (failure for kind, failure in spent.of_each_kind.items() if kind != told_before.about(told.case))
         told.beside = tuple(others)
         told_before.remember(port, told)
         for other in told.beside:
@@ -444,7 +436,7 @@ def _seed() -> tuple[str, bool]:
 def _nothing_shown(port: Port, counted: tally.Tally) -> str:
     ways = ", ".join(way or "no trajectory" for way in counted.way)
     none = f"none of {counted.cases} cases was conclusive (judged by {ways}), so nothing was shown"
-    return f"{port.name}: {none}. What helps: {counted.way_out()}"
+    return f"{port.name}: {none}. What helps: {tally.what_helps(counted)}"
 
 
 CHECKS: dict[str, Check] = {}

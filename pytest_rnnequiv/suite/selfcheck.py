@@ -138,7 +138,7 @@ def allowed(mistake: Mistake, port: Port) -> str:
     if not shows_in_plain(mistake) and (not port.supports.options or port.fixed is not None):
         return f"{port.name} declares no options of layers"
     known = OF_KERAS.get(mistake.name)
-    if any(each.name == known and each.exists(port.way, installed()) for each in DIVERGENCES):
+    if any(each.name == known and each.exists(port.diverges_as, installed()) for each in DIVERGENCES):
         return f"it is a known divergence of Keras, {known}"
     precision = port.precision or Precision.float32
     if mistake.name == "flushed-to-zero" and not precision.subnormals:

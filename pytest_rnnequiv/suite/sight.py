@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from .. import tally
@@ -17,9 +16,7 @@ from ..judging.verdict import Verdict
 from ..mistakes.catalogue import CATALOGUE
 from ..mistakes.excluding import by_exclusion, excluded, is_coarse, usual
 from ..run_state import state
-
-if TYPE_CHECKING:
-    from .verification import Budget
+from .budget import Budget
 
 __all__ = ["decided", "look"]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pytest_rnnequiv import RNN, Bidirectional, Call, Case, Dense, SimpleRNN, Spec, judge, reference
-from pytest_rnnequiv.divergences.keras import DIVERGENCES, WAYS, Divergence, concerning, installed
+from pytest_rnnequiv.divergences.keras import DIVERGENCES, KERAS, Divergence, concerning, installed
 from pytest_rnnequiv.implementations.keras import KerasCall, KerasGraph, KerasPredict, load
 
 BY_NAME = {each.name: each for each in DIVERGENCES}
@@ -43,7 +43,7 @@ def test_wrong_values_come_first():
 @pytest.mark.parametrize("each", DIVERGENCES, ids=str)
 def test_an_entry_says_what_users_need(each):
     assert each.smallest or each.demonstration
-    assert set(each.ways) <= set(WAYS)
+    assert set(each.runtimes) <= set(KERAS)
     assert each.says
     assert each.instead
     assert not each.says.endswith(".")  # it becomes part of a sentence
@@ -65,8 +65,8 @@ def test_an_entry_without_an_end_is_there_for_good():
 
 
 def test_an_entry_is_there_in_its_ways_only():
-    entry = Divergence("name", "says", "instead", lambda spec: True, ways=("keras-graph",))
-    assert [way for way in (*WAYS, "onnxruntime") if entry.exists(way, "3.15.1")] == ["keras-graph"]
+    entry = Divergence("name", "says", "instead", lambda spec: True, runtimes=("keras-graph",))
+    assert [way for way in (*KERAS, "onnxruntime") if entry.exists(way, "3.15.1")] == ["keras-graph"]
 
 
 # ---- what is there ----
@@ -75,7 +75,7 @@ def test_an_entry_is_there_in_its_ways_only():
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("each", WITH_CASE, ids=str)
 def test_the_smallest_case_shows_it(each, keras):
-    way = next(way for way in RUN if way in each.ways)
+    way = next(way for way in RUN if way in each.runtimes)
     expected = "wrong" if each.silent else "raises"
     outcome = each.outcome(keras, RUN[way]().run)
     if each.exists(way, installed()):
@@ -98,9 +98,9 @@ def test_the_demonstration_shows_it_and_leaves_nothing_behind(each, keras):
     except AssertionError as error:
         message = str(error)
     except Exception:  # where a release has another one in its place
-        assert not any(each.exists(way, installed()) for way in WAYS)
+        assert not any(each.exists(way, installed()) for way in KERAS)
     assert state() == before
-    if any(each.exists(way, installed()) for way in WAYS):
+    if any(each.exists(way, installed()) for way in KERAS):
         assert re.search(r": expected .+, got .+", message)
         assert "/" not in message  # no paths of this machine
 
@@ -120,7 +120,7 @@ def test_a_smallest_case_can_be_followed_by_hand(each):
 def test_a_smallest_case_shows_nothing_else(each):
     case = each.smallest()
     assert each.meets(case)
-    for way in each.ways:
+    for way in each.runtimes:
         for keras in (each.since, each.until and f"{each.until}.dev", installed()):
             if keras and each.exists(way, keras):
                 others = {str(other) for other in concerning(case, way, keras)} - {each.name}
@@ -157,7 +157,7 @@ PLAIN = (
 
 
 @pytest.mark.parametrize("spec", PLAIN, ids=str)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", KERAS)
 def test_plain_specs_are_not_concerned(spec, way):
     assert concerning(spec, way, "3.15.1") == []
 
@@ -251,7 +251,7 @@ CHANGED = {
 @pytest.mark.parametrize("name", CHANGED)
 def test_another_model_instead(name):
     case = changed(name, **CHANGED[name])
-    way = next(way for way in RUN if way in BY_NAME[name].ways)
+    way = next(way for way in RUN if way in BY_NAME[name].runtimes)
     assert judge(case, RUN[way]().run(case)).equivalent
 
 
@@ -456,7 +456,7 @@ def test_the_page_of_releases_is_of_this_table():
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("each", DIVERGENCES, ids=str)
 def test_the_script_on_the_page_shows_it(each, generate, keras, capsys, monkeypatch):
-    if not any(each.exists(way, installed()) for way in WAYS):
+    if not any(each.exists(way, installed()) for way in KERAS):
         pytest.skip(f"Keras {installed()} is right there")
     source = generate.shown_by(each)
     monkeypatch.setitem(sys.modules, "pytest_rnnequiv", None)  # it needs Keras and NumPy only

@@ -13,7 +13,8 @@ from pytest_rnnequiv.cells import GRUCell, LSTMCell
 from pytest_rnnequiv.divergences import keras
 from pytest_rnnequiv.divergences.known import DIVERGENCES, concerning, installed
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.implementations.registry import BUILT_IN, resolve
+from pytest_rnnequiv.implementations.registry import BUILT_IN
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.implementations.runner import PortFailure
 from pytest_rnnequiv.strategies import generic_case
 from pytest_rnnequiv.suite.architectures import divergences
@@ -21,14 +22,14 @@ from pytest_rnnequiv.suite.drawing import steer
 from pytest_rnnequiv.suite.registry import Opening
 
 OTHERS = [each for each in DIVERGENCES if each not in keras.DIVERGENCES]
-NAMES = [f"{each.ways[0]}-{each}" for each in OTHERS]
+NAMES = [f"{each.runtimes[0]}-{each}" for each in OTHERS]
 
 
 @pytest.mark.parametrize("each", OTHERS, ids=NAMES)
 def test_an_entry_says_what_users_need(each):
     assert re.fullmatch(r"[a-z0-9-]{5,36}", each.name)
-    assert all(way in BUILT_IN for way in each.ways)
-    assert each.library in {library for way in each.ways for library in BUILT_IN[way].libraries}
+    assert all(way in BUILT_IN for way in each.runtimes)
+    assert each.library in {library for way in each.runtimes for library in BUILT_IN[way].libraries}
     assert each.says
     assert each.instead
     assert not each.says.endswith(".")
@@ -87,8 +88,8 @@ def test_a_check_that_a_runtime_is_known_to_fail_is_skipped_with_the_reason(pyte
         from pytest_rnnequiv.implementations.registry import Runtime
 
         DIVERGENCES.append(
-            Divergence("masks-ignored", "says", "instead", lambda spec: spec.masked, ways=("deaf",), library="numpy",
-                       since="1")
+            Divergence("masks-ignored", "says", "instead", lambda spec: spec.masked, runtimes=("deaf",),
+                       library="numpy", since="1")
         )
 
         @pytest.fixture(scope="session")
@@ -120,7 +121,7 @@ def ports():
 
 @pytest.mark.parametrize("each", [each for each in OTHERS if each.shown], ids=str)
 def test_it_is_there(each, ports):
-    (way, *_) = each.ways
+    (way, *_) = each.runtimes
     if any(find_spec(library) is None for library in BUILT_IN[way].libraries):
         pytest.skip(f"{way} is not installed: {BUILT_IN[way].install}")
     there = each.exists(way, installed(each.library))
@@ -150,7 +151,7 @@ def test_a_file_whose_model_meets_one_is_asked_all_the_same():
             return reference(case)
 
     port = Port(File())
-    port.way = "keras-graph"
+    port.diverges_as = "keras-graph"
     tally.take()
     steer(port, Opening(), [case])
     (note,) = tally.take().notes

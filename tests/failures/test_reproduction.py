@@ -42,11 +42,12 @@ from pytest_rnnequiv.failures.numpy_script import needs_numpy_only
 from pytest_rnnequiv.failures.script import READABLE, rounding_room, script, shows
 from pytest_rnnequiv.failures.written import nested
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.implementations.registry import resolve
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.mistakes.catalogue import by_name
 from pytest_rnnequiv.model.notebook import notebook_case
 from pytest_rnnequiv.plugin.report.evidence import leave
 from pytest_rnnequiv.suite import verification
+from pytest_rnnequiv.suite.budget import open_budget
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.registry import PROFILES
 
@@ -383,7 +384,7 @@ def cases_of_divergences() -> list[Any]:
     keras = installed()
     found = []
     for each in DIVERGENCES:
-        ways = [way for way in WAYS_OF_KERAS if way in each.ways and each.exists(way, keras)]
+        ways = [way for way in WAYS_OF_KERAS if way in each.runtimes and each.exists(way, keras)]
         if each.smallest is not None and ways:
             found.append(pytest.param(each, ways[0], id=f"{each}-{ways[0]}"))
     return found
@@ -392,7 +393,7 @@ def cases_of_divergences() -> list[Any]:
 @pytest.mark.parametrize(("divergence", "way"), cases_of_divergences())
 def test_the_script_shows_a_known_divergence(divergence: Divergence, way: str) -> None:
     assert divergence.smallest is not None
-    outcome = ran(script(divergence.smallest(), how=way))
+    outcome = ran(script(divergence.smallest(), called_as=way))
     assert outcome == "NOT as expected" if divergence.silent else outcome.startswith("raises ")
 
 
@@ -403,7 +404,7 @@ def test_it_shows_it_in_every_way(name: str, way: str) -> None:
     if not divergence.exists(way, installed()):
         pytest.skip("the installed Keras has it right")
     assert divergence.smallest is not None
-    assert ran(script(divergence.smallest(), how=way)) != "as expected"
+    assert ran(script(divergence.smallest(), called_as=way)) != "as expected"
 
 
 def test_what_predict_alone_has_wrong() -> None:
@@ -412,7 +413,7 @@ def test_what_predict_alone_has_wrong() -> None:
     assert divergence.smallest is not None
     case = divergence.smallest()
     assert ran(script(case)) == "as expected"
-    told = {way: ran(script(case, how=way)) for way in WAYS_OF_KERAS}
+    told = {way: ran(script(case, called_as=way)) for way in WAYS_OF_KERAS}
     assert told == {"keras-call": "as expected", "keras-predict": "NOT as expected", "keras-graph": "as expected"}
 
 
@@ -420,19 +421,19 @@ def test_what_predict_alone_has_wrong() -> None:
 def test_a_model_gives_what_its_script_expects(name: str) -> None:
     case = NETWORKS[name] if name in NETWORKS else MORE[name]
     known = bool(concerning(case.spec, "keras-call"))
-    assert (ran(script(case, how="keras-call")) == "as expected") != known
+    assert (ran(script(case, called_as="keras-call")) == "as expected") != known
 
 
 @pytest.mark.parametrize("way", ["keras-predict", "keras-graph"])
 @pytest.mark.parametrize("name", ["stack", "states", "embedding with mask", "stateful, reset", "both, apart"])
 def test_the_other_ways_give_it_too(name: str, way: str) -> None:
-    assert ran(script(NETWORKS[name], how=way)) == "as expected"
+    assert ran(script(NETWORKS[name], called_as=way)) == "as expected"
 
 
 @pytest.mark.parametrize("way", WAYS_OF_KERAS)
 @pytest.mark.parametrize("options", [{}, {"h0": True, "mask": True}, {"activation": "relu", "N": 1, "T": 1}])
 def test_a_plain_case_is_run_on_the_model_that_shows_its_states(options: dict[str, Any], way: str) -> None:
-    source = script(generic(**options), how=way)
+    source = script(generic(**options), called_as=way)
     assert ran(source) == "as expected"
     assert {"keras-call": "model(", "keras-predict": "model.predict(", "keras-graph": "tf.function("}[way] in source
     assert "'layer0, output'" in source
@@ -442,12 +443,12 @@ def test_a_large_case_of_keras_is_read_from_its_file(tmp_path: Path) -> None:
     file = tmp_path / "case's.npz"
     for case in (generic(M=20, T=8, h0=True, mask=True), NETWORKS["states"].replace()):
         case.save(file)
-        source = script(case, str(file), how="keras-call")
+        source = script(case, str(file), called_as="keras-call")
         assert ran(source) == "as expected"
         assert (repr(str(file)) in source) == (sum(a.size for a in case.numbers().values()) > READABLE)
     large = filled(Spec(3, (sequences(8, stateful=True), both(8)), Dense(2), N=2), T=8, calls=2, resets=(1,))
     large.save(file)
-    source = script(large, str(file), how="keras-call")
+    source = script(large, str(file), called_as="keras-call")
     assert repr(str(file)) in source
     assert ran(source) == "as expected"
 
@@ -468,10 +469,10 @@ def test_what_is_wrong_by_less_than_the_script_can_see_says_so() -> None:
     assert shows(case, Trajectory(right.outputs * 3, right.states))
     assert shows(case, None)
     error = EquivalenceError(case, judge(case, right), trajectory=right)
-    error.how = "keras-call"
+    error.called_as = "keras-call"
     assert error.note.startswith("This script prints numbers as expected: what failed is a single step")
     assert error.script().splitlines()[0].startswith("# This script prints numbers as expected")
-    error.how = ""
+    error.called_as = ""
     assert error.note == ""
 
 
@@ -510,13 +511,13 @@ def test_a_port_is_called_by_its_import(
     monkeypatch.syspath_prepend(str(tmp_path))
     case = generic(N=2, T=2, **options)
     for port, last in (("right", "as expected"), ("transposed", "NOT as expected ")):
-        done = ran_apart(script(case, how=f"my_ports_22:{port}"), tmp_path / port)
+        done = ran_apart(script(case, called_as=f"my_ports_22:{port}"), tmp_path / port)
         assert done.returncode == 0, done.stderr
         lines = done.stdout.splitlines()
         assert lines[-1] == last
         assert "the port gives" in lines
         assert any(" is " in line and " and not " in line for line in lines) == (port == "transposed")
-    done = ran_apart(script(case, how="my_ports_22:Ports"), tmp_path / "raises")
+    done = ran_apart(script(case, called_as="my_ports_22:Ports"), tmp_path / "raises")
     assert "PortFailure: the port raised RuntimeError: no answer" in done.stderr
 
 
@@ -529,11 +530,11 @@ def test_a_port_of_networks_is_called_by_its_import(tmp_path: Path, monkeypatch:
     monkeypatch.syspath_prepend(str(tmp_path))
     case = NETWORKS["stack"]
     case.save(tmp_path / "case.npz")
-    source = script(case, str(tmp_path / "case.npz"), how="my_networks_22:run")
+    source = script(case, str(tmp_path / "case.npz"), called_as="my_networks_22:run")
     lines = printed(source)
     assert "as expected" in lines
     assert lines[-1] == "NOT as expected "
-    assert script(case, how="my_networks_22:run") == script(case)  # nothing makes the case again
+    assert script(case, called_as="my_networks_22:run") == script(case)  # nothing makes the case again
     assert script(case, "case.npz").splitlines()[-1] == (
         "# and the port on the same numbers: print(run(Case.load('case.npz')))"
     )
@@ -541,12 +542,12 @@ def test_a_port_of_networks_is_called_by_its_import(tmp_path: Path, monkeypatch:
 
 def test_a_port_with_an_activation_of_ones_own_is_left_to_call() -> None:
     case = generic(N=1, T=1, activation=Activation("my cube", lambda a: a**3 / 10))
-    assert script(case, how="my_ports_22:right").splitlines()[-1].startswith("# and the port on the same numbers")
+    assert script(case, called_as="my_ports_22:right").splitlines()[-1].startswith("# and the port on the same numbers")
 
 
 def test_a_module_that_is_installed_needs_no_folder() -> None:
-    assert "sys.path" not in script(generic(), how="pytest_no_such_module:run")
-    assert "sys.path" not in script(generic(), how="numpy:run")
+    assert "sys.path" not in script(generic(), called_as="pytest_no_such_module:run")
+    assert "sys.path" not in script(generic(), called_as="numpy:run")
 
 
 def test_a_note_comes_first() -> None:
@@ -562,7 +563,7 @@ def test_a_note_comes_first() -> None:
 def failed(port: Port, case: Any) -> EquivalenceError:
     """Have a case verified, as a check does it."""
     tally.take()
-    verification.open_budget()
+    open_budget()
     with pytest.raises(EquivalenceError) as caught:
         verification.verify(port, [case])
     tally.take()
@@ -576,7 +577,7 @@ def test_a_failure_of_keras_leaves_what_failed(way: str, tmp_path: Path) -> None
         pytest.skip("the installed Keras has it right")
     assert divergence.smallest is not None
     error = failed(resolve(way), divergence.smallest())
-    assert error.how == way
+    assert error.called_as == way
     files = leave(error, tmp_path, "a test")
     source = next(file for file in files if file.suffix == ".py").read_text(encoding="utf-8")
     assert {"keras-call": "model(x)", "keras-predict": "model.predict(x,", "keras-graph": "run(x)"}[way] in source
@@ -593,7 +594,7 @@ def test_a_name_makes_no_way() -> None:
             return reference(case, np.float32).outputs[:, -1] + np.float32(1)
 
     error = failed(Port(Port_()), generic())
-    assert error.how == ""
+    assert error.called_as == ""
     assert "keras" not in error.script()
 
 

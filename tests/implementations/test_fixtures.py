@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from pytest_rnnequiv import Case, Spec, judge
-from pytest_rnnequiv.implementations import registry
+from pytest_rnnequiv.implementations import resolving
 
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> None:
     """Resolve names without loading a runtime."""
-    monkeypatch.setattr(registry, "resolve", lambda name: SimpleNamespace(asked=name), raising=False)
+    monkeypatch.setattr(resolving, "resolve", lambda name: SimpleNamespace(asked=name))
 
 
 @pytest.mark.tensorflow
@@ -74,7 +74,7 @@ def test_it_is_loaded_once_and_when_it_is_used(pytester: pytest.Pytester, monkey
         asked.append(name)
         return SimpleNamespace(run=lambda case: case)
 
-    monkeypatch.setattr(registry, "resolve", resolve)
+    monkeypatch.setattr(resolving, "resolve", resolve)
     pytester.makepyfile(test_a="def test(rnn_implementation): pass")
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
     assert asked == []

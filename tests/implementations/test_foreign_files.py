@@ -29,7 +29,8 @@ from pytest_rnnequiv import (
 )
 from pytest_rnnequiv.failures.two_files import answers
 from pytest_rnnequiv.implementations.errors import ImplementationError, MissingRuntime
-from pytest_rnnequiv.implementations.registry import check_available, resolve
+from pytest_rnnequiv.implementations.registry import check_available
+from pytest_rnnequiv.implementations.resolving import resolve
 
 
 def sequences(layer: Any) -> Any:

@@ -9,7 +9,8 @@ import pytest
 
 from pytest_rnnequiv import Supports, tally
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS, resolve
+from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.mistakes.catalogue import by_name
 from pytest_rnnequiv.model.spec import OPTIONS
 from pytest_rnnequiv.suite import selfcheck
@@ -34,18 +35,18 @@ def test_a_port_is_not_what_it_calls_itself(name: str) -> None:
     assert (port.name, port.identity, port.runtime) == (name, "rnn_implementation", None)
     assert not port.builds_models
     assert not port.secondary
-    assert not port.way
+    assert not port.diverges_as
     assert pool_for(port) == pool_for(Port(CallsItselfKeras("other")))
 
 
 def test_a_runtime_is_what_the_registry_says() -> None:
     port = resolve("keras-predict")
-    assert port.identity == port.way == "keras-predict"
+    assert port.identity == port.diverges_as == "keras-predict"
     assert port.builds_models
     assert port.secondary
     assert pool_for(port)["exclude"] is not None
     numpy = resolve("numpy")
-    assert (numpy.identity, numpy.way, numpy.builds_models, numpy.secondary) == ("numpy", "numpy", False, False)
+    assert (numpy.identity, numpy.diverges_as, numpy.builds_models, numpy.secondary) == ("numpy", "numpy", False, False)
 
 
 @pytest.mark.tensorflow

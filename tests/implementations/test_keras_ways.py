@@ -10,7 +10,8 @@ import pytest
 from pytest_rnnequiv import GRU, LSTM, RNN, Bidirectional, Dense, Spec, judge
 from pytest_rnnequiv.cells import GRUCell
 from pytest_rnnequiv.implementations import keras_ways
-from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS, resolve
+from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.strategies import generic_case
 
 pytestmark = pytest.mark.tensorflow

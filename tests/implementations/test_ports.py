@@ -18,7 +18,8 @@ from pytest_rnnequiv.implementations.declaration import TIMEOUT, declare, fixed_
 from pytest_rnnequiv.implementations.errors import ImplementationError, MissingRuntime, UnknownImplementation
 from pytest_rnnequiv.implementations.numpy_loop import NumpyLoop
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS, check_available, expand, resolve
+from pytest_rnnequiv.implementations.registry import BUILT_IN, GROUPS, check_available, expand
+from pytest_rnnequiv.implementations.resolving import resolve
 
 
 def forward(case: Case) -> Any:

@@ -14,7 +14,8 @@ import pytest
 from pytest_rnnequiv import GRU, LSTM, Bidirectional, Dense, SimpleRNN, Spec, Supports, judge, reference
 from pytest_rnnequiv.implementations import registry
 from pytest_rnnequiv.implementations.errors import ImplementationError, MissingRuntime, UnknownImplementation
-from pytest_rnnequiv.implementations.registry import ALL, BUILT_IN, check_available, expand, resolve
+from pytest_rnnequiv.implementations.registry import ALL, BUILT_IN, check_available, expand
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.plugin.listing import declared, listing
 from pytest_rnnequiv.strategies import generic_case
 

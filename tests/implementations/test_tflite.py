@@ -16,7 +16,7 @@ from pytest_rnnequiv import LSTM, Case, EquivalenceError, SimpleRNN, Spec, asser
 from pytest_rnnequiv.arithmetic.formats import Scaled
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.files.tflite_hybrid import precision_of_file
-from pytest_rnnequiv.implementations.registry import resolve
+from pytest_rnnequiv.implementations.resolving import resolve
 
 
 def test_what_is_none(tmp_path: Path) -> None:

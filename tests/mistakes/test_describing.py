@@ -127,7 +127,7 @@ def test_what_no_mistake_explains_is_said_so() -> None:
     found = diagnose(CASE, shown)
     assert found.explanations == ()
     assert str(found) == "no mistake of the catalogue explains it; every unit is off by +0.125"
-    assert found.how == ""
+    assert found.cause == ""
 
 
 # ---- of the implementation, and not of a case that was shrunk ----

@@ -196,7 +196,7 @@ def test_the_sentence_of_a_network() -> None:
         r"(\d+) of \1 steps are within their bound; without, \d+ of \1",
         str(found),
     )
-    assert found.how == "the second of the two reversals is forgotten"
+    assert found.cause == "the second of the two reversals is forgotten"
 
 
 def one_number() -> Case:

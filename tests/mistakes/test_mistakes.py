@@ -65,7 +65,7 @@ def test_names_are_unique_and_can_be_typed() -> None:
 def test_it_says_what_it_is_and_how_people_come_to_make_it(mistake: Mistake) -> None:
     assert re.match(r"(with|without|starting|computed|one step) ", mistake.says)
     assert not mistake.says.endswith(".")
-    assert len(mistake.how) > 5
+    assert len(mistake.cause) > 5
     assert mistake.group in GROUPS
 
 

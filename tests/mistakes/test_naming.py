@@ -71,7 +71,7 @@ def test_each_mistake_is_named_in_the_notebooks_model(mistake: Mistake, show: st
     assert rightly(found.name, mistake, show, case), found
     (explanation, *_) = found.explanations
     assert explanation.within == explanation.steps > explanation.within_before
-    assert found.how == found.explanations[0].mistakes[0].how
+    assert found.cause == found.explanations[0].mistakes[0].cause
 
 
 #: Of mistakes that have siblings, one; a few of each cell.
@@ -226,7 +226,7 @@ def test_two_mistakes_at_once_are_both_named(one: str, other: str, show: str) ->
     assert found.name is not None
     assert set(found.name.split(" + ")) == {one, other}
     assert " and " in str(found)
-    assert "; " in found.how
+    assert "; " in found.cause
 
 
 @pytest.mark.parametrize("name", ["stack", "both", "both, last"])

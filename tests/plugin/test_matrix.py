@@ -50,7 +50,7 @@ def test_cells_travel_with_the_report_and_add_up() -> None:
     one.feature("LSTM", "inconclusive", 9.0)
     one.feature("GRU")
     one.features["GRU"].known.append("some-divergence")
-    again = Tally.from_properties(one.to_properties())
+    again = tally.from_properties(tally.to_properties(one))
     assert again is not None
     assert again.features == one.features
     again.add(one)
@@ -59,7 +59,7 @@ def test_cells_travel_with_the_report_and_add_up() -> None:
 
 
 def cell(**what: object) -> dict[str, object]:
-    return matrix._data(Feature(**what))  # type: ignore[arg-type]
+    return matrix.data(Feature(**what))  # type: ignore[arg-type]
 
 
 def test_the_words_of_a_cell() -> None:

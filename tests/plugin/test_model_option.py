@@ -18,7 +18,8 @@ from pytest_rnnequiv.implementations.answering import PortFailure
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.files.model import other_weights
 from pytest_rnnequiv.implementations.files.recorded import recorded_cases
-from pytest_rnnequiv.implementations.registry import FILES, resolve
+from pytest_rnnequiv.implementations.registry import FILES
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.plugin.settings import MODEL_SUFFIXES
 from pytest_rnnequiv.suite.probing import of_its_file
 

@@ -15,9 +15,9 @@ import pytest
 
 from pytest_rnnequiv import tally
 from pytest_rnnequiv.plugin.report import Entry, Ledger
-from pytest_rnnequiv.plugin.report.terminal import _remarks
+from pytest_rnnequiv.plugin.report.remarks import remarks
 from pytest_rnnequiv.plugin.settings import Settings
-from pytest_rnnequiv.tally import Tally
+from pytest_rnnequiv.tally import Tally, enough
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -263,7 +263,7 @@ class TestProgress:
         + """
 import time
 
-from pytest_rnnequiv.plugin.report.terminal import progress
+from pytest_rnnequiv.plugin.report.progress import progress
 
 
 @pytest.fixture(scope="session")
@@ -399,11 +399,11 @@ class TestTally:
     def test_enough_is_a_share_but_for_chance(self, decided: int, judged: int, least: float, enough: bool) -> None:
         ways = {"way": {"last output": judged, "law": 9}, "undecided": {"last output": judged - decided, "law": 3}}
         counted = Tally(cases=judged + 9, conclusive=decided + 6, **ways)
-        assert counted.shows(least) is enough
+        assert tally.shows_enough(counted, least) is enough
 
     def test_chance_is_bounded(self) -> None:
         exact = [sum(math.comb(n, k) * 0.3**k * 0.7 ** (n - k) for k in range(6)) for n in (20, 40, 80)]
-        bounds = [tally._chance(5, n, 0.3) for n in (20, 40, 80)]
+        bounds = [enough.chance_at_most(5, n, 0.3) for n in (20, 40, 80)]
         assert all(tail <= bound < 30 * tail for tail, bound in zip(exact, bounds, strict=True))
 
     def test_a_mistake_is_seen_if_one_item_sees_it(self) -> None:
@@ -441,12 +441,12 @@ class TestTally:
             would={"states": 1},
             mistakes={"bh-dropped": True, "weights-to-int8": False},
         )
-        properties = counted.to_properties()
+        properties = tally.to_properties(counted)
         assert all(name.startswith("rnn_equiv.") for name, _ in properties)
         assert all(isinstance(value, str | int | float) for _, value in properties)
         foreign: list[tuple[str, object]] = [("mine", 1), (tally.CHECK, "recurrence")]
-        assert Tally.from_properties([*foreign, *properties]) == counted
-        assert Tally.from_properties(foreign) is None
+        assert tally.from_properties([*foreign, *properties]) == counted
+        assert tally.from_properties(foreign) is None
 
     def test_an_item_that_runs_again_tells_of_its_last_run(self, project: Project) -> None:
         project.write(
@@ -584,8 +584,7 @@ class TestRows:
         counted.declined = 2  # type: ignore[attr-defined, unused-ignore]
         entry = Entry("rnn_equiv.py::test_one", "one", 1, "passed", "", counted, "mine:run")
         ledger._entries["rnn_equiv.py::test_one", ""] = entry
-        remarks = [remark.text for remark in _remarks(ledger, Settings())]
-        assert remarks == ["mine declined 2 cases, which are left out"]
+        assert [remark.text for remark in remarks(ledger, Settings())] == ["mine declined 2 cases, which are left out"]
 
 
 class TestToldOnce:

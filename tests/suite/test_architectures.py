@@ -12,9 +12,9 @@ import samples
 
 from pytest_rnnequiv import Case, SimpleRNN, Spec, judge, reference, tally
 from pytest_rnnequiv.divergences.keras import DIVERGENCES, concerning, installed
-from pytest_rnnequiv.implementations.declaration import Supports
 from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.implementations.registry import BUILT_IN
+from pytest_rnnequiv.implementations.supports import Supports
 from pytest_rnnequiv.model.spec import OPTIONS
 from pytest_rnnequiv.suite.architectures import divergences, known_in, known_in_layers
 from pytest_rnnequiv.suite.checks import CHECKS
@@ -124,7 +124,7 @@ class TestKnownDivergences:
     def test_each_has_one_item_in_the_cheapest_way(self) -> None:
         ways = ["keras-graph", "keras-call", "keras-predict"]
         items = divergences(ways)
-        hidden = [each for each in DIVERGENCES if all(each.hidden(way, installed()) for way in each.ways)]
+        hidden = [each for each in DIVERGENCES if all(each.hidden(way, installed()) for way in each.runtimes)]
         assert [item.values[1] for item in items] == [each for each in DIVERGENCES if each not in hidden]
         assert len(hidden) < len(items) / 10
         assert all(item.values[0] in item.values[1].ways for item in items)
@@ -195,9 +195,9 @@ def test_what_was_drawn_travels_with_the_report() -> None:
     counted.cover({"unroll", "stateful"}, 3)
     counted.cover({"unroll"})
     assert counted.covered == {("stateful", "stateful"): 3, ("stateful", "unroll"): 3, ("unroll", "unroll"): 4}
-    properties = counted.to_properties()
+    properties = tally.to_properties(counted)
     json.dumps(properties)
-    back = tally.Tally.from_properties(properties)
+    back = tally.from_properties(properties)
     assert back is not None
     assert back.covered == counted.covered
     back.add(counted)

@@ -18,8 +18,9 @@ from pytest_rnnequiv import Case, EquivalenceError, Supports, Trajectory, refere
 from pytest_rnnequiv.divergences.keras import DIVERGENCES, installed
 from pytest_rnnequiv.failures.errors import errors_in
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.suite import asking_again, verification
+from pytest_rnnequiv.suite import asking_again
 from pytest_rnnequiv.suite.architectures import show_divergence
+from pytest_rnnequiv.suite.budget import open_budget
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.registry import PROFILES
 from pytest_rnnequiv.suite.verification import expect, verify
@@ -37,7 +38,7 @@ def _own_tally() -> Iterator[None]:
 
 def failing(port: Port, *packs: list[Any]) -> EquivalenceError:
     """Verify packs of cases one after the other, and return the first failure."""
-    verification.open_budget()
+    open_budget()
     try:
         for cases in packs:
             verify(port, cases)
@@ -205,7 +206,7 @@ def test_asking_again_costs_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_known_divergence_is_not_asked_again() -> None:
     """Each run shows them all, and prints none."""
     pytest.importorskip("tensorflow")
-    from pytest_rnnequiv.implementations.registry import resolve
+    from pytest_rnnequiv.implementations.resolving import resolve
 
     name = "sparsemax"
     divergence = next(each for each in DIVERGENCES if each.name == name)
@@ -298,8 +299,8 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     shutil.copy(PORTS, pytester.path)
     # What does not fail each time is shrunk until the time for it is over.
     (pytester.path / "hurry.py").write_text(
-        "from functools import partial\nfrom pytest_rnnequiv.suite import verification\n"
-        "verification.Budget = partial(verification.Budget, shrinking=1.0)\n"
+        "from functools import partial\nfrom pytest_rnnequiv.suite import budget\n"
+        "budget.Budget = partial(budget.Budget, shrinking=1.0)\n"
     )
     pytester.makepyprojecttoml('[tool.pytest.ini_options]\npythonpath = ["."]\nrnn_equiv_profile = "quick"')
     return pytester.runpytest_subprocess("--rnn-equiv", "-p", "hurry", "-k", "recurrence", *arguments, timeout=300)

@@ -79,7 +79,7 @@ def test_a_right_port_passes(run, cell: str) -> None:
 def test_a_wrong_port_is_told_what_is_wrong(run, mistake: str) -> None:
     result = run(*WRONG[mistake], "-k", "recurrence")
     assert result.ret == 1
-    assert f"usual cause {by_name(mistake).how}" in " ".join(result.stdout.str().split())  # it is wrapped
+    assert f"usual cause {by_name(mistake).cause}" in " ".join(result.stdout.str().split())  # it is wrapped
 
 
 def test_a_port_of_another_cell_is_not_asked_for_simple_rnns(run) -> None:

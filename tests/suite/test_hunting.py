@@ -17,7 +17,8 @@ from pytest_rnnequiv.failures.assertion import EquivalenceError
 from pytest_rnnequiv.implementations.errors import Declined
 from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.implementations.runner import PortFailure
-from pytest_rnnequiv.suite import registry, verification
+from pytest_rnnequiv.suite import registry
+from pytest_rnnequiv.suite.budget import open_budget
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.registry import PROFILES, Check, Data, NothingShown, Opening
 
@@ -236,7 +237,7 @@ def test_what_checks_begin_with_is_asked_once() -> None:
     port = Right()
     ready = Port(port)
     for name in ("test_recurrence", "test_law_units_have_no_order", "test_law_signs_go_through"):
-        verification.open_budget(0.5).opening = True
+        open_budget(0.5).opening = True
         CHECKS[name].function(ready, Opening())
     first = port.asked[0].fingerprint()
     assert [case.fingerprint() for case in port.asked].count(first) == 1
@@ -368,7 +369,7 @@ def test_a_port_that_declines_everything_is_skipped() -> None:
 
 def test_what_was_declined_travels_with_the_report() -> None:
     counted = tally.Tally(cases=3, conclusive=3, declined=2)
-    back = tally.Tally.from_properties(counted.to_properties())
+    back = tally.from_properties(tally.to_properties(counted))
     assert back is not None
     back.add(counted)
     assert back.declined == 4

@@ -16,9 +16,9 @@ from pytest_rnnequiv import Case, Trajectory, reference, tally
 from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS
 from pytest_rnnequiv.arithmetic.precision import Precision, to_bfloat16
 from pytest_rnnequiv.failures.assertion import EquivalenceError
-from pytest_rnnequiv.implementations.declaration import Supports
 from pytest_rnnequiv.implementations.numpy_loop import NumpyLoop
 from pytest_rnnequiv.implementations.port import Port
+from pytest_rnnequiv.implementations.supports import Supports
 from pytest_rnnequiv.judging.comparing import compare, numbers
 from pytest_rnnequiv.judging.laws import Facts, Law, Other, Part
 from pytest_rnnequiv.judging.relations import LAWS
@@ -39,7 +39,7 @@ GIVEN = ("initial_state", "mask")
 
 
 class Loop:
-    """The recurrence, term by term; its heirs make one mistake each, or none."""
+    """The recurrence, term by term; its subclasses make one mistake each, or none."""
 
     name = "port"
     supports = Supports(activations=("tanh", "linear"), options=GIVEN)

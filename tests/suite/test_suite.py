@@ -14,9 +14,10 @@ from pytest_rnnequiv import Case, EquivalenceError, Spec, Trajectory, reference,
 from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, by_name
 from pytest_rnnequiv.strategies import generic_case
+from pytest_rnnequiv.suite.budget import budget, open_budget
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.registry import PROFILES, Check
-from pytest_rnnequiv.suite.verification import budget, open_budget, verify
+from pytest_rnnequiv.suite.verification import verify
 
 RIGHT = """
 import numpy as np

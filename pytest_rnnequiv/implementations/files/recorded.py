@@ -10,7 +10,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...model.case import Call, Case
+from ...model.call import Call
+from ...model.case import Case
 from ...model.spec import Spec
 from ..errors import ImplementationError
 from .limits import bounded, seen_zip, told

@@ -198,11 +198,11 @@ def made(cell: str, units: int, **options: Any) -> RNN:
 
 
 def two_biases(bh: Array) -> tuple[Array, Array]:
-    """Return the biases of inputs and of state; of one bias, all is with the inputs."""
+    """Return the biases of the inputs and of the state; a single bias is that of the inputs."""
     return (bh[0], bh[1]) if bh.ndim == 2 else (bh, np.zeros_like(bh))
 
 
 def one_bias(cell: Cell, of_inputs: Array, of_state: Array) -> Array:
-    """Return what the cell has in the place of two biases: both, or their sum."""
+    """Return the bias of a cell, made of two: both, where the cell has two, else their sum."""
     two = len(cell.weight_shapes(1, 1)["bh"]) == 2
     return np.stack([of_inputs, of_state]) if two else of_inputs + of_state

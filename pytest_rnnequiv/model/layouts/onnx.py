@@ -54,7 +54,7 @@ class OnnxNode(NamedTuple):
     W : (directions, gM, F) array
     R : (directions, gM, M) array
     B : (directions, 2gM) array, or None
-        None without biases: an ONNX node leaves the input away.
+        None without biases: then the ONNX node has no such input.
     attributes : dict
         Those that are needed: ``hidden_size``, ``direction``, ``activations`` and their parameters, and
         ``linear_before_reset`` of a GRU.
@@ -117,7 +117,7 @@ def to_onnx(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> On
 
 
 def _kept(cell: Any) -> Any:
-    """What both directions of a node share of their cells: all but the activations, which each has of its own."""
+    """What the cells of both directions must have in common: all but the activations."""
     return cell.name, getattr(cell, "reset_after", None)
 
 

@@ -46,6 +46,11 @@ class Entry(NamedTuple):
         return self.tally.implementation if self.tally is not None else ""
 
     @property
+    def title(self) -> str:
+        """What tables call it: its check, or its test without parameters."""
+        return self.check or self.nodeid.partition("[")[0]
+
+    @property
     def cases(self) -> int:
         """How many cases were judged."""
         return self.tally.cases if self.tally is not None else 0
@@ -99,7 +104,7 @@ class Ledger:
             return
         if report.when == "teardown" or (report.when == "setup" and report.passed):
             return
-        from pytest_rnnequiv.tally import CHECK, IDENTITY, Tally
+        from pytest_rnnequiv.tally import CHECK, IDENTITY, from_properties
 
         said = {name: str(value) for name, value in report.user_properties if name in (CHECK, IDENTITY)}
         entry = Entry(
@@ -108,7 +113,7 @@ class Ledger:
             line=report.location[1] or 0,
             outcome=_outcome(report),
             reason=_reason(report),
-            tally=Tally.from_properties(report.user_properties),
+            tally=from_properties(report.user_properties),
             identity=said.get(IDENTITY, ""),
             accounts=tuple(getattr(report, ACCOUNTS, ())),
         )
@@ -202,7 +207,7 @@ class Ledger:
         checks = self.by_implementation([entry for entry in self.entries if entry.check])
         quiet = {label: each for label, each in checks.items() if not any(entry.outcome == "failed" for entry in each)}
         counted = {label: summed(entries) for label, entries in quiet.items()}
-        return {label: _too_little(each, self.least) for label, each in counted.items() if not each.shows(self.least)}
+        return {label: why for label, each in counted.items() if (why := _too_little(each, self.least))}
 
     def passed_without_an_answer(self) -> list[Entry]:
         """Return the items that passed, and had no conclusive case."""
@@ -226,13 +231,18 @@ def summed(entries: Iterable[Entry]) -> Tally:
 
 
 def _too_little(counted: Tally, least: float) -> str:
+    """Say what was shown and what would help; empty where enough was shown."""
+    from pytest_rnnequiv.tally import shows_enough, what_helps
+
+    if shows_enough(counted, least):
+        return ""
     if not counted.cases:
         return "every check that was asked for was skipped; the reasons say what it would have to support"
     if not counted.conclusive:
         cases = "1 case" if counted.cases == 1 else f"{counted.cases} cases"
-        return f"{cases}, none conclusive. What helps: {counted.way_out()}"
+        return f"{cases}, none conclusive. What helps: {what_helps(counted)}"
     share = f"{counted.decided} of {counted.judged} cases are conclusive, and at least {least:.0%} have to be"
-    return f"{share} (--rnn-equiv-least). What helps: {counted.way_out()}"
+    return f"{share} (--rnn-equiv-least). What helps: {what_helps(counted)}"
 
 
 LEDGER = pytest.StashKey[Ledger]()

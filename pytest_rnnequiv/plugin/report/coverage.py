@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_rnnequiv.plugin.report import Ledger
-from pytest_rnnequiv.wording import wrapped
+from pytest_rnnequiv.wording import plural, wrapped
+
+from .words import aligned
 
 __all__ = ["lines", "news"]
 
@@ -23,18 +25,16 @@ def lines(covered: dict[tuple[str, str], int], width: int) -> Iterator[tuple[str
         company = {two if one == option else one: n for (one, two), n in pairs.items() if n and option in (one, two)}
         rarest = min(company, key=lambda other: (company[other], other), default="")
         least = f"{rarest} ({company[rarest]})" if rarest else "-"
-        others = f"{len(company)} other{'' if len(company) == 1 else 's'}"
+        others = plural(len(company), "other")
         cells.append((option, str(covered[option, option]), others, least))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     yield "", {}
-    for index, (option, cases, others, least) in enumerate(cells):
-        line = f"{option:<{widths[0]}}  {cases:>{widths[1]}}  {others:>{widths[2]}}  {least}"
+    for index, line in enumerate(aligned(cells, right=(1, 2))):
         yield line, {"bold": True} if index == 0 else {}
     together = [n for n in pairs.values() if n]
     once = f", each in {min(together)} to {max(together)} cases" if together else ""
     if missed := len(pairs) - len(together):
         once += f"; {missed} more might have, and there was no time"
-    said = f"{len(together)} pair{'' if len(together) == 1 else 's'} of options came together in one layer{once}"
+    said = f"{plural(len(together), 'pair')} of options came together in one layer{once}"
     for line in wrapped(said, width):
         yield line, {"light": True}
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_rnnequiv.plugin.report import Ledger
+from pytest_rnnequiv.plugin.report import Ledger, summed
 from pytest_rnnequiv.tally import PARTS, Tally
+
+from .words import aligned
 
 __all__ = ["lines"]
 
@@ -20,19 +22,13 @@ def lines(ledger: Ledger) -> Iterator[str]:
         checks: dict[str, Tally] = {}
         for entry in entries:
             assert entry.tally is not None
-            checks.setdefault(entry.check or entry.nodeid.partition("[")[0], Tally()).add(entry.tally)
-        whole = Tally()
-        for counted in checks.values():
-            whole.add(counted)
+            checks.setdefault(entry.title, Tally()).add(entry.tally)
         slowest = sorted(checks.items(), key=lambda item: item[1].seconds, reverse=True)
-        rows += [_row(label, whole), *(_row(f"  {check}", counted) for check, counted in slowest)]
+        rows += [_row(label, summed(entries)), *(_row(f"  {check}", counted) for check, counted in slowest)]
     if not rows:
         return
     cells = [("seconds", *PARTS, "other", "all"), *rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for name, *numbers in cells:
-        shown = "".join(f"  {number:>{width}}" for number, width in zip(numbers, widths[1:], strict=True))
-        yield f"{name:<{widths[0]}}{shown}"
+    yield from aligned(cells, right=range(1, len(cells[0])))
 
 
 def _row(name: str, counted: Tally) -> tuple[str, ...]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_rnnequiv.tally import Feature, Tally
+from pytest_rnnequiv.tally import Feature
 
-from . import Ledger
+from . import Ledger, summed
+from .words import aligned
 
-__all__ = ["cells", "markdown", "plain"]
+__all__ = ["cells", "data", "feature", "markdown", "plain"]
 
 
 def cells(ledger: Ledger) -> dict[str, dict[str, dict[str, Any]]]:
@@ -23,16 +24,13 @@ def cells(ledger: Ledger) -> dict[str, dict[str, dict[str, Any]]]:
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for label, entries in ledger.by_implementation(ledger.entries).items():
-        whole = Tally()
-        for entry in entries:
-            if entry.tally is not None:
-                whole.add(entry.tally)
-        if whole.features:
-            found[label] = {name: _data(cell) for name, cell in whole.features.items()}
+        if features := summed(entries).features:
+            found[label] = {name: data(cell) for name, cell in features.items()}
     return found
 
 
-def _data(cell: Feature) -> dict[str, Any]:
+def data(cell: Feature) -> dict[str, Any]:
+    """Return a cell as plain data."""
     return {
         "status": _status(cell),
         "equivalent": cell.equivalent,
@@ -41,6 +39,12 @@ def _data(cell: Feature) -> dict[str, Any]:
         "worst_error_over_bound": round(cell.worst, 4),
         "known_divergences": list(cell.known),
     }
+
+
+def feature(data: Mapping[str, Any]) -> Feature:
+    """Return a cell, from what it is as plain data."""
+    counts = {status: data[status] for status in ("equivalent", "inconclusive", "different")}
+    return Feature(**counts, worst=data["worst_error_over_bound"], known=list(data["known_divergences"]))
 
 
 def _status(cell: Feature) -> str:
@@ -112,9 +116,7 @@ def plain(matrix: Mapping[str, Mapping[str, Any]], width: int) -> Iterator[str]:
 
 
 def _lines(matrix: Mapping[str, Mapping[str, Any]], notes: Mapping[str, int]) -> list[str]:
-    table = list(_table(matrix, notes))
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ["  ".join(f"{text:<{w}}" for text, w in zip(row, widths, strict=True)).rstrip() for row in table]
+    return aligned(_table(matrix, notes))
 
 
 def markdown(matrix: Mapping[str, Mapping[str, Any]], says: Mapping[str, str], absent: Sequence[str] = ()) -> str:

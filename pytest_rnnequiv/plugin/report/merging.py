@@ -11,17 +11,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import badge, summary_json
+from ...tally import Tally
+from . import badge, matrix, summary_json
 
 __all__ = ["main", "merged"]
 
-#: What came out of a check, and of a feature: of several parts the first of these holds.
+#: What came out of a check: of several parts the first of these holds.
 _OUTCOMES = ("failed", "xpassed", "passed", "xfailed", "skipped")
-_FEATURES = ("different", "equivalent", "diverges", "inconclusive", "not asked")
 
 
 class Unfit(ValueError):
@@ -75,26 +76,31 @@ def _implementation(label: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
     for part in parts:
         for name, check in part["checks"].items():
             checks[name] = _check(checks[name], check) if name in checks else check
+    counted = Tally()
+    for part in parts:
+        counted.add(_counted(part))
     whole = {
         "identity": parts[0]["identity"],
         "verdict": _verdict(label, [part["verdict"] for part in parts], checks),
-        "versions": {name: version for part in parts for name, version in part["versions"].items()},
+        "versions": counted.versions,
         "checks": checks,
-        "coverage": _coverage(part["coverage"] for part in parts),
+        "coverage": summary_json.coverage(counted.covered),
     }
-    if features := _features([part["features"] for part in parts if "features" in part]):
-        whole["features"] = features
-    if seen := _seen(part.get("would_have_seen", {}) for part in parts):
-        whole["would_have_seen"] = seen
+    if counted.features:
+        whole["features"] = {name: matrix.data(cell) for name, cell in counted.features.items()}
+    if counted.mistakes:
+        whole["would_have_seen"] = counted.mistakes
     return whole
 
 
-def _seen(parts: Iterable[dict[str, bool]]) -> dict[str, bool]:
-    """Name the mistakes that some part was asked about, and whether one of them would have seen each."""
-    whole: dict[str, bool] = {}
-    for part in parts:
-        whole |= {name: seen or whole.get(name, False) for name, seen in part.items()}
-    return whole
+def _counted(part: dict[str, Any]) -> Tally:
+    """Return what all checks of an implementation counted, beside the numbers of each."""
+    return Tally(
+        versions=part["versions"],
+        covered={(one, two): cases for one, row in part["coverage"].items() for two, cases in row.items()},
+        features={name: matrix.feature(cell) for name, cell in part.get("features", {}).items()},
+        mistakes=part.get("would_have_seen", {}),
+    )
 
 
 def _check(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
@@ -102,20 +108,11 @@ def _check(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
     whole = {**two, **one, "outcome": min(one["outcome"], two["outcome"], key=_OUTCOMES.index)}
     if whole["outcome"] not in ("skipped", "xfailed"):
         whole.pop("reason", None)
-    if "cases" not in one or "cases" not in two:
-        return whole
-    for name in ("cases", "conclusive", "inconclusive", "declined", "failures", "seconds"):
-        whole[name] = round(one[name] + two[name], 3)
-    worst = (one["worst_error_over_bound"], two["worst_error_over_bound"])
-    whole["worst_error_over_bound"] = "infinite" if "infinite" in worst else max(worst)
-    for name in ("judged_by", "spent"):
-        whole[name] = _added(one[name], two[name])
-    whole["news"] = {kind: max(one["news"].get(kind, 0), n) for kind, n in (one["news"] | two["news"]).items()}
+    if "cases" in one and "cases" in two:
+        counted = summary_json.from_numbers(one)
+        counted.add(summary_json.from_numbers(two))
+        whole |= summary_json.to_numbers(counted)
     return whole
-
-
-def _added(one: dict[str, float], two: dict[str, float]) -> dict[str, float]:
-    return {name: round(one.get(name, 0) + two.get(name, 0), 3) for name in {**one, **two}}
 
 
 def _verdict(label: str, verdicts: list[dict[str, Any]], checks: dict[str, Any]) -> dict[str, Any]:
@@ -129,8 +126,8 @@ def _verdict(label: str, verdicts: list[dict[str, Any]], checks: dict[str, Any])
                 reasons[reason["sentence"]] = reason
             else:
                 files = list(dict.fromkeys([*known["files"], *reason["files"]]))
-                counted = {name: int(n) for name, n in _added(known["checks"], reason["checks"]).items()}
-                reasons[reason["sentence"]] = known | {"files": files, "checks": counted}
+                counted = Counter(known["checks"]) + Counter(reason["checks"])
+                reasons[reason["sentence"]] = known | {"files": files, "checks": dict(counted)}
         sentences = dict.fromkeys(verdict["sentence"] for verdict in wrong)
         return {"status": "different", "sentence": "; ".join(sentences), "reasons": [*reasons.values()]}
     failed = sum(check["outcome"] == "failed" for check in checks.values())
@@ -138,33 +135,6 @@ def _verdict(label: str, verdicts: list[dict[str, Any]], checks: dict[str, Any])
         return {"status": "failed", "sentence": f"{label} failed: {failed} of {len(checks)}", "reasons": []}
     conclusive = sum(check.get("conclusive", 0) for check in checks.values())
     return summary_json.favourable(label, conclusive)
-
-
-def _coverage(parts: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
-    whole: dict[str, dict[str, int]] = {}
-    for part in parts:
-        for one, row in part.items():
-            own = whole.setdefault(one, {})
-            for two, cases in row.items():
-                own[two] = own.get(two, 0) + cases
-    return {one: dict(sorted(row.items())) for one, row in sorted(whole.items())}
-
-
-def _features(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    whole: dict[str, Any] = {}
-    for part in parts:
-        for name, cell in part.items():
-            known = whole.get(name)
-            if known is None:
-                whole[name] = cell
-                continue
-            whole[name] = {
-                "status": min(known["status"], cell["status"], key=_FEATURES.index),
-                **{key: known[key] + cell[key] for key in ("equivalent", "inconclusive", "different")},
-                "worst_error_over_bound": max(known["worst_error_over_bound"], cell["worst_error_over_bound"]),
-                "known_divergences": list(dict.fromkeys(known["known_divergences"] + cell["known_divergences"])),
-            }
-    return whole
 
 
 # ---- the command ----

@@ -8,15 +8,27 @@ from __future__ import annotations
 import json
 import math
 import platform
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ... import __version__
+from ...tally import Tally
+from ...wording import plural
 from . import Entry, Ledger, matrix, summed
 
 if TYPE_CHECKING:
     from ...failures.story import Story
 
-__all__ = ["FORMAT", "favourable", "summary", "text", "verdicts_by_implementation"]
+__all__ = [
+    "FORMAT",
+    "coverage",
+    "favourable",
+    "from_numbers",
+    "summary",
+    "text",
+    "to_numbers",
+    "verdicts_by_implementation",
+]
 
 FORMAT = 1
 """The version of the format: it grows when a program that reads the file would have to be changed."""
@@ -26,21 +38,20 @@ def summary(ledger: Ledger, profile: str, shard: str = "") -> dict[str, Any]:
     """Return the summary as plain data: per implementation its verdict and its versions, and per check its numbers."""
     implementations: dict[str, Any] = {}
     for label, (entries, verdict) in verdicts_by_implementation(ledger).items():
+        counted = summed(entries)
         whole = implementations[label] = {
             "identity": entries[0].identity,
             "verdict": verdict,
-            "versions": {},
+            "versions": counted.versions,
             "checks": {},
-            "coverage": _coverage(entries),
+            "coverage": coverage(counted.covered),
         }
-        if mistakes := summed(entries).mistakes:
-            whole["would_have_seen"] = mistakes
+        if counted.mistakes:
+            whole["would_have_seen"] = counted.mistakes
         for entry in entries:
-            if entry.tally is not None:
-                whole["versions"].update(entry.tally.versions)
             check = entry.check or entry.nodeid
             # A check may have parameters of its own.
-            whole["checks"][entry.nodeid if check in whole["checks"] else check] = _numbers(entry)
+            whole["checks"][entry.nodeid if check in whole["checks"] else check] = _of_check(entry)
     for label, features in matrix.cells(ledger).items():
         implementations[label]["features"] = features
     return {
@@ -63,14 +74,12 @@ def verdicts_by_implementation(ledger: Ledger) -> dict[str, tuple[list[Entry], d
     }
 
 
-def _coverage(entries: list[Entry]) -> dict[str, dict[str, int]]:
+def coverage(covered: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
     """Return in how many cases two options of layers came together; beside itself, in how many an option came."""
     together: dict[str, dict[str, int]] = {}
-    for entry in entries:
-        for (one, two), cases in (entry.tally.covered if entry.tally is not None else {}).items():
-            row = together.setdefault(one, {})
-            row[two] = row.get(two, 0) + cases
-    return {one: dict(sorted(row.items())) for one, row in sorted(together.items())}
+    for (one, two), cases in sorted(covered.items()):
+        together.setdefault(one, {})[two] = cases
+    return together
 
 
 def _wrong(ledger: Ledger) -> dict[str, list[Story]]:
@@ -110,33 +119,47 @@ def _verdict(label: str, entries: list[Entry], found: list[Story], too_little: s
 
 def favourable(label: str, conclusive: int) -> dict[str, Any]:
     """Return the verdict of an implementation of which nothing failed, by the number of its conclusive cases."""
-    cases = f"{conclusive:,} conclusive {'case' if conclusive == 1 else 'cases'}"
+    cases = plural(conclusive, "conclusive case")
     if not conclusive:
         return {"status": "inconclusive", "sentence": f"nothing was shown of {label}", "reasons": []}
     return {"status": "equivalent", "sentence": f"{label} is the recurrence in {cases}", "reasons": []}
 
 
-def _numbers(entry: Entry) -> dict[str, Any]:
-    numbers: dict[str, Any] = {"nodeid": entry.nodeid, "outcome": entry.outcome}
-    if entry.reason:
-        numbers["reason"] = entry.reason
-    tally = entry.tally
-    if tally:
-        worst = tally.worst_error_over_bound
-        numbers |= {
-            "cases": tally.cases,
-            "conclusive": tally.conclusive,
-            "inconclusive": tally.inconclusive,
-            "declined": entry.declined,
-            "failures": tally.failures,
-            # JSON has no infinity: an answer that was no number, or none at all
-            "worst_error_over_bound": worst if math.isfinite(worst) else "infinite",
-            "seconds": round(tally.seconds, 3),
-            "news": dict(tally.news),
-            "spent": {part: round(seconds, 3) for part, seconds in tally.spent.items()},
-            "judged_by": dict(tally.way),
-        }
-    return numbers
+def _of_check(entry: Entry) -> dict[str, Any]:
+    reason = {"reason": entry.reason} if entry.reason else {}
+    counted = to_numbers(entry.tally) if entry.tally else {}
+    return {"nodeid": entry.nodeid, "outcome": entry.outcome, **reason, **counted}
+
+
+def to_numbers(tally: Tally) -> dict[str, Any]:
+    """Return what a check counted; :func:`from_numbers` reads it."""
+    worst = tally.worst_error_over_bound
+    return {
+        "cases": tally.cases,
+        "conclusive": tally.conclusive,
+        "inconclusive": tally.inconclusive,
+        "declined": tally.declined,
+        "failures": tally.failures,
+        # JSON has no infinity: an answer that was no number, or none at all
+        "worst_error_over_bound": worst if math.isfinite(worst) else "infinite",
+        "seconds": round(tally.seconds, 3),
+        "news": dict(tally.news),
+        "spent": {part: round(seconds, 3) for part, seconds in tally.spent.items()},
+        "judged_by": dict(tally.way),
+    }
+
+
+def from_numbers(numbers: Mapping[str, Any]) -> Tally:
+    """Return the tally of a check from its numbers."""
+    same = ("cases", "conclusive", "declined", "failures", "seconds")
+    worst = numbers["worst_error_over_bound"]
+    return Tally(
+        **{name: numbers[name] for name in same},
+        worst_error_over_bound=math.inf if worst == "infinite" else worst,
+        way=dict(numbers["judged_by"]),
+        news=dict(numbers["news"]),
+        spent=dict(numbers["spent"]),
+    )
 
 
 def text(summary: dict[str, Any]) -> str:

@@ -14,12 +14,8 @@ rounding may do.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 import pytest
@@ -27,88 +23,19 @@ import pytest
 from pytest_rnnequiv import tally
 from pytest_rnnequiv.plugin import ALLOTTING, GIVEN, to_check
 from pytest_rnnequiv.plugin.report import LEDGER, Entry, Ledger, coverage, durations, matrix, summed
-from pytest_rnnequiv.plugin.settings import DEFAULT_IMPLEMENTATION, Settings
+from pytest_rnnequiv.plugin.settings import Settings
 from pytest_rnnequiv.tally import Tally
-from pytest_rnnequiv.wording import wrapped
+from pytest_rnnequiv.wording import plural, wrapped
 
-__all__ = ["Progress", "TerminalReport", "progress", "write_summary"]
+from .header import header
+from .progress import progress
+from .remarks import LOUD, Markup, remarks
+from .words import aligned, duration, listed, ratio, shortened
+
+__all__ = ["TerminalReport", "write_summary"]
 
 _INDENT = " " * len("rnn-equiv: ")
 _MOST_LINES = 15  # a longer summary is folded, unless -v
-
-
-# -- progress
-
-
-class Progress:
-    """Shows a passing message behind whatever pytest has written on the current line.
-
-    The message leaves no trace: the cursor returns to where it was, pytest's own writer does not learn of it,
-    and it goes around the capturing. Where that cannot work, nothing is shown.
-
-    Parameters
-    ----------
-    config
-        The run; None makes a progress that never shows anything.
-    """
-
-    _PATIENCE = 0.5
-    """Seconds an item may take before its ticks are shown; most need no sign of life."""
-
-    _PERIOD = 0.1
-    """Seconds between two ticks that are shown."""
-
-    def __init__(self, config: pytest.Config | None) -> None:
-        self._config = config
-        self._shown = False
-        self._next_tick = 0.0
-
-    def say(self, text: str) -> None:
-        """Show `text` now, until something else is written."""
-        if self._config is not None:
-            # Save the cursor and stop wrapping, write, erase the rest, and take all back.
-            self._write(f"\x1b7\x1b[?7l {text}\x1b[K\x1b[?7h\x1b8")
-            self._shown = True
-
-    def tick(self, text: str) -> None:
-        """Show `text` if the last message is old enough; to be called as often as one likes."""
-        if self._config is not None and (now := time.monotonic()) >= self._next_tick:
-            self._next_tick = now + self._PERIOD
-            self.say(text)
-
-    def start(self) -> None:
-        """Begin a new item, whose first tick may wait."""
-        self._next_tick = time.monotonic() + self._PATIENCE
-
-    def clear(self) -> None:
-        """Take the message away."""
-        if self._shown:
-            self._write("\x1b[K")
-            self._shown = False
-
-    def _write(self, text: str) -> None:
-        assert self._config is not None
-        capture = self._config.pluginmanager.get_plugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
-            sys.stdout.write(text)
-            sys.stdout.flush()
-
-
-_PROGRESS = pytest.StashKey[Progress]()
-
-
-def progress(config: pytest.Config) -> Progress:
-    """Return what shows a passing message in the terminal of this run.
-
-    It shows something only on a real terminal that understands control sequences, and neither with ``-q`` nor
-    in the processes of pytest-xdist.
-    """
-    shown = config.stash.get(_PROGRESS, None)
-    if shown is None:
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        visible = reporter is not None and reporter.isatty and reporter.hasmarkup and reporter.verbosity >= 0
-        shown = config.stash[_PROGRESS] = Progress(config if visible else None)
-    return shown
 
 
 class TerminalReport:
@@ -123,9 +50,9 @@ class TerminalReport:
 
     def pytest_report_header(self) -> str:
         """Name the implementations, their versions and the profile (pytest hook)."""
-        header = _header(to_check(self._config, self._settings), self._settings)
+        said = header(to_check(self._config, self._settings), self._settings)
         given = self._config.stash.get(GIVEN, None)
-        lines = [*f"rnn-equiv: {header}".split("\n"), *([] if given is None else [f"{_INDENT}{given}"])]
+        lines = [*f"rnn-equiv: {said}".split("\n"), *([] if given is None else [f"{_INDENT}{given}"])]
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         width = 80 if reporter is None else reporter._tw.fullwidth
         return "\n".join(part for line in lines for part in wrapped(line, width, _INDENT))
@@ -159,57 +86,7 @@ class TerminalReport:
         cases = tally.current().cases + sum(entry.cases for entry in self._config.stash[LEDGER].entries)
         rate = cases / max(time.monotonic() - self._began, 1e-3)
         left = getattr(self._config.pluginmanager.get_plugin(ALLOTTING), "left", 0.0)
-        return f"{cases:,} cases, {rate:.0f} a second, {_duration(left)} left"
-
-
-# -- header
-
-
-def _header(names: list[str], settings: Settings) -> str:
-    selfcheck = ", selfcheck" if settings.selfcheck else ""
-    more = selfcheck
-    more += "" if settings.budget is None else f", budget {_duration(settings.budget)}"
-    more += "" if settings.shard is None else f", shard {settings.shard}"
-    return f"{', '.join(map(_with_versions, names))}; profile {settings.profile}{more}{_absent(names)}"
-
-
-def _absent(names: list[str]) -> str:
-    """Say which runtimes are not among `all`, since they are not installed, and how to have them."""
-    from pytest_rnnequiv.implementations.registry import ALL, absent
-
-    missing = absent() if ALL in names else []
-    return "".join(f"\n  not installed: {runtime.name} ({runtime.install})" for runtime in missing)
-
-
-def _with_versions(implementation: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    versions = {}
-    for distribution in _distributions(implementation):
-        try:
-            versions[distribution] = version(distribution)
-        except PackageNotFoundError:
-            continue
-    implementation = os.path.basename(implementation)
-    return f"{implementation} ({_list(versions)})" if versions else implementation
-
-
-def _distributions(implementation: str) -> list[str]:
-    """Return whose versions matter: what a runtime, or a group of them, needs, or the package in which a port is."""
-    from pytest_rnnequiv.implementations.registry import ALL, BUILT_IN, GROUPS, expand, runs_file
-
-    named = expand([implementation]) if implementation in (ALL, *GROUPS) else [implementation]
-    members = [member for name in named if (member := BUILT_IN.get(name) or runs_file(name))]
-    libraries = {library for member in members for library in member.libraries}
-    return sorted(libraries) or [implementation.partition(":")[0].partition(".")[0]]
-
-
-# -- summary
-
-Markup = dict[str, bool]
-
-_LOUD: Markup = {"yellow": True, "bold": True}
-_FAILED: Markup = {"red": True, "bold": True}
+        return f"{cases:,} cases, {rate:.0f} a second, {duration(left)} left"
 
 
 class _Row(NamedTuple):
@@ -221,23 +98,15 @@ class _Row(NamedTuple):
     kind: Literal["implementation", "check", "total"]
 
 
-class _Remark(NamedTuple):
-    """A line below the table."""
-
-    text: str
-    markup: Markup
-    loud: bool = False  # even with -q
-
-
 def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: Settings) -> None:
     """Write the summary: a table, and below it what a reader must not miss; with ``-q`` one line."""
     if reporter.config.option.collectonly:
         return
     deselected = reporter.stats.get("deselected", []) if reporter.config.option.keyword else []
-    remarks = list(_remarks(ledger, settings, deselected))
+    below = list(remarks(ledger, settings, deselected))
     reporter.ensure_newline()
     if reporter.verbosity < 0:
-        remarks = [remark for remark in remarks if remark.loud]
+        below = [remark for remark in below if remark.loud]
         if ledger.counted:
             _write_line(reporter, f"rnn-equiv: {_in_words(summed(ledger.counted))}", _markup(_total(ledger)))
     else:
@@ -245,7 +114,7 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
         if settings.selfcheck:
             _write_selfcheck(reporter, ledger)
         elif ledger.counted:
-            _write_table(reporter, ledger, room=_MOST_LINES - 1 - len(remarks))
+            _write_table(reporter, ledger, room=_MOST_LINES - 1 - len(below))
             if reporter.verbosity > 0:
                 for line, markup in coverage.lines(summed(ledger.counted).covered, reporter._tw.fullwidth):
                     reporter.write_line(line, **markup)
@@ -254,14 +123,14 @@ def write_summary(reporter: pytest.TerminalReporter, ledger: Ledger, settings: S
         reporter.write_line("")
         for line in durations.lines(ledger):
             reporter.write_line(line)
-    for remark in remarks:
+    for remark in below:
         _write_wrapped(reporter, remark.text, remark.markup)
 
 
 def _write_table(reporter: pytest.TerminalReporter, ledger: Ledger, room: int) -> None:
     rows = _rows(ledger)
     whole = summed(ledger.counted)
-    versions = _list(whole.versions)
+    versions = listed(whole.versions)
     folded = reporter.verbosity == 0 and 1 + len(rows) + bool(versions) > room
     if folded:
         rows = [row for row in rows if row.kind != "check" or _is_remarkable(row)]
@@ -273,7 +142,7 @@ def _write_table(reporter: pytest.TerminalReporter, ledger: Ledger, room: int) -
     for row, (label, *numbers) in zip([None, *rows], cells, strict=True):
         markup = {"bold": True} if row is None else _markup(row)
         if len(label) > widths[0]:  # a line of its own
-            _write_line(reporter, _shorten(label, full), markup)
+            _write_line(reporter, shortened(label, full), markup)
             label = ""
         line = f"{label:<{widths[0]}}"
         line += "".join(f"  {number:>{width}}" for number, width in zip(numbers, widths[1:], strict=True))
@@ -316,16 +185,14 @@ def _write_selfcheck(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
     cells = [list(keys)]
     for counted in tallies:
         facts = counted.facts
-        missed = f"NOT CAUGHT in {_plural(counted.cases, 'case')}"
+        missed = f"NOT CAUGHT in {plural(counted.cases, 'case')}"
         row = [facts.get(key, "") for key in keys]
         if "caught after" not in facts:
             row[1] = missed
         elif facts["named"] == facts["mistake"]:
             row[3] = "rightly"
         cells.append(row)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for index, cell_row in enumerate(cells):
-        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(cell_row, widths, strict=True)).rstrip()
+    for index, line in enumerate(aligned(cells)):
         missed_markup: Markup = {"red": True} if "NOT CAUGHT" in line else {}
         _write_line(reporter, line, {"bold": True} if index == 0 else missed_markup)
     caught = [counted.facts for counted in tallies if "caught after" in counted.facts]
@@ -342,13 +209,9 @@ def _rows(ledger: Ledger) -> list[_Row]:
     by_implementation = ledger.by_implementation(entries)
     for implementation, below in by_implementation.items():
         rows.append(_row(implementation, below, "implementation"))
-        for check, group in _group(below, _check).items():
+        for check, group in _group(below, lambda entry: entry.title).items():
             rows.append(_row(f"  {check}", group, "check"))
     return rows if len(by_implementation) == 1 else [*rows, _total(ledger)]
-
-
-def _check(entry: Entry) -> str:
-    return entry.check or entry.nodeid.partition("[")[0]
 
 
 def _group(entries: Iterable[Entry], key: Callable[[Entry], str]) -> dict[str, list[Entry]]:
@@ -371,102 +234,16 @@ def _cells(row: _Row) -> tuple[str, str, str, str, str]:
     conclusive = str(counted.conclusive)
     if counted.inconclusive:
         conclusive += f" ({counted.inconclusive} not)"
-    ratio = _ratio(counted.worst_error_over_bound)
-    return row.label, str(counted.cases), conclusive, ratio, _duration(counted.seconds)
+    numbers = str(counted.cases), conclusive, ratio(counted.worst_error_over_bound), duration(counted.seconds)
+    return (row.label, *numbers)
 
 
 def _in_words(counted: Tally) -> str:
-    words = [_plural(counted.cases, "case")]
+    words = [plural(counted.cases, "case")]
     if counted.inconclusive:
         words.append(f"{counted.inconclusive} inconclusive")
-    words += (f"error/bound {_ratio(counted.worst_error_over_bound)}", _duration(counted.seconds))
-    return ", ".join((*words, _list(counted.versions))).removesuffix(", ")
-
-
-def _remarks(ledger: Ledger, settings: Settings, deselected: Iterable[pytest.Item] = ()) -> Iterator[_Remark]:
-    """Yield what a reader must not miss, most harmless first."""
-    yield from _skips(ledger)
-    for note in summed(ledger.counted).notes:
-        yield _Remark(note, {})
-    for label, entries in ledger.by_implementation(ledger.entries).items():
-        if declined := sum(entry.declined for entry in entries):
-            yield _Remark(f"{label} declined {_plural(declined, 'case')}, which are left out", {"yellow": True})
-    shown = [entry for entry in ledger.entries if entry.check == "known_divergence" and entry.outcome == "xfailed"]
-    if shown:
-        # "known divergence of Keras 3.15.1: ...", as the items say it
-        libraries = dict.fromkeys(entry.reason.partition(": ")[0].split()[-2] for entry in shown)
-        yield _Remark(
-            f"{_plural(len(shown), 'known divergence')} of {', '.join(libraries)} shown, and steered around elsewhere "
-            "(-rx names them)",
-            {"yellow": True},
-        )
-    if settings.budget is not None or settings.profile == "thorough":
-        yield from (_Remark(text, {}) for text in coverage.news(ledger))
-    interrupted = tally.take()
-    if interrupted is not None and interrupted.cases:
-        yield _Remark(f"interrupted after {_plural(interrupted.cases, 'case')} of one more", {"yellow": True})
-    elif ledger.interrupted and settings.enabled and not ledger.entries:
-        yield _Remark("interrupted before the first check was over", {"yellow": True})
-    for label, entries in ledger.by_implementation(ledger.counted).items():
-        if not any(entry.outcome == "failed" for entry in entries) and (mistakes := summed(entries).mistakes):
-            yield _Remark(f"{label}: {_what_it_saw(mistakes)}", {})
-    for entry in ledger.passed_without_an_answer():
-        cases = _plural(entry.cases, "case")
-        text = f"PASSED, BUT NOTHING WAS SHOWN: {entry.nodeid}: {cases}, none conclusive"
-        yield _Remark(text, _LOUD, loud=True)
-    for label, why in ledger.showing_too_little().items():
-        yield _Remark(f"TOO LITTLE WAS SHOWN OF {label}: {why}", _FAILED, loud=True)
-    if settings.enabled and not ledger.interrupted and not any(entry.check for entry in ledger.entries):
-        yield _Remark(f"no check of the suite ran{_what_there_is(deselected)}", _LOUD, loud=True)
-    for problem in ledger.problems:
-        yield _Remark(problem, _FAILED, loud=True)
-    if settings.require_implementation and not ledger.checked_more_than(DEFAULT_IMPLEMENTATION):
-        text = f"nothing but the default implementation ({DEFAULT_IMPLEMENTATION}) was checked."
-        yield _Remark(f"--rnn-equiv-require-impl: {text}", _FAILED, loud=True)
-
-
-def _what_there_is(deselected: Iterable[pytest.Item]) -> str:
-    """Name the checks that -k has left out, where it has left out all: there may be a typing error in it."""
-    checks = [item for item in deselected if item.get_closest_marker("rnn_equiv")]
-    if not checks:
-        return ""
-    names = dict.fromkeys(getattr(item, "originalname", item.name).removeprefix("test_") for item in checks)
-    return f": -k fits none of {', '.join(names)}"
-
-
-#: Reasons of skips that are told one by one; more fill a screen, and pytest's ``-rs`` has them all.
-_FEW_REASONS = 3
-
-
-def _skips(ledger: Ledger) -> Iterator[_Remark]:
-    """Count the checks that were skipped, by their reasons, or by implementation where there are many of them."""
-    skipped = [entry for entry in ledger.entries if entry.check and entry.outcome == "skipped"]
-    by_reason = Counter(entry.reason for entry in skipped)
-    if len(by_reason) <= _FEW_REASONS:
-        for reason, number in by_reason.items():
-            yield _Remark(f"{_plural(number, 'check')} skipped: {reason or 'no reason given'}", {"yellow": True})
-        return
-    for label, entries in ledger.by_implementation(skipped).items():
-        reasons = len({entry.reason for entry in entries})
-        if reasons == 1:
-            text = f"{_plural(len(entries), 'check')} skipped: {entries[0].reason or 'no reason given'}"
-        else:
-            text = f"{label}: {_plural(len(entries), 'check')} skipped, for {reasons} reasons (-rs tells them)"
-        yield _Remark(text, {"yellow": True})
-
-
-#: Names of mistakes that are told in the terminal; all of them are in ``summary.json``.
-_FEW_NAMES = 6
-
-
-def _what_it_saw(mistakes: dict[str, bool]) -> str:
-    """Say which mistakes would have been seen, and which would not."""
-    missed = [name for name, seen in mistakes.items() if not seen]
-    said = f"would have seen {len(mistakes) - len(missed)} of {_plural(len(mistakes), 'mistake')}"
-    if not missed:
-        return said
-    more = f" and {len(missed) - _FEW_NAMES} more" if len(missed) > _FEW_NAMES else ""
-    return f"{said}; not: {', '.join(missed[:_FEW_NAMES])}{more}"
+    words += (f"error/bound {ratio(counted.worst_error_over_bound)}", duration(counted.seconds))
+    return ", ".join((*words, listed(counted.versions))).removesuffix(", ")
 
 
 def _is_remarkable(row: _Row) -> bool:
@@ -478,36 +255,7 @@ def _markup(row: _Row) -> Markup:
     if row.failed:
         return {"red": True}
     if not row.tally.conclusive:
-        return _LOUD
+        return LOUD
     if row.tally.inconclusive:
         return {"yellow": True}
     return {} if row.kind == "check" else {"green": True}
-
-
-# -- words
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _list(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
-
-
-def _ratio(value: float) -> str:
-    if not value:
-        return "-"
-    return f"{value:.2f}" if 0.01 <= value < 100 else f"{value:.0e}"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.1f}s" if seconds < 60 else f"{int(seconds // 60)}m{int(seconds % 60):02}s"
-
-
-def _shorten(text: str, width: int) -> str:
-    """Cut the middle out of a text that is too long: both ends of a node id tell something."""
-    if len(text) <= width:
-        return text
-    tail = (width - 3) * 2 // 3
-    return f"{text[: width - 3 - tail]}...{text[len(text) - tail :]}"

@@ -44,14 +44,14 @@ def test_nothing_is_charged_where_nothing_counts(monkeypatch: pytest.MonkeyPatch
 
 def test_telling_of_a_failure_is_part_of_its_time() -> None:
     counted = tally.Tally(seconds=2.0, spent={"run": 1.5, "report": 0.25})
-    properties: list[tuple[str, object]] = [("other", 1), *counted.to_properties()]
-    tally.told(properties, 4.0)
-    found = tally.Tally.from_properties(properties)
+    properties: list[tuple[str, object]] = [("other", 1), *tally.to_properties(counted)]
+    tally.charge_report(properties, 4.0)
+    found = tally.from_properties(properties)
     assert found is not None
     assert (found.seconds, found.spent) == (6.0, {"run": 1.5, "report": 4.25})
     assert ("other", 1) in properties
     nothing: list[tuple[str, object]] = [("other", 1)]
-    tally.told(nothing, 4.0)
+    tally.charge_report(nothing, 4.0)
     assert nothing == [("other", 1)]
 
 
@@ -64,6 +64,6 @@ def test_what_was_last_new() -> None:
         counted.cover(options)
         counted.meet(**sizes)
     assert counted.news == {"option": 2, "pair": 2, "activation": 0, "size": 1}
-    again = tally.Tally.from_properties(counted.to_properties())
+    again = tally.from_properties(tally.to_properties(counted))
     assert again is not None
     assert again.news == counted.news

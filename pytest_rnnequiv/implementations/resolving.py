@@ -1,0 +1,42 @@
+"""Load an implementation by what was asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from .errors import MissingRuntime, UnknownImplementation
+from .files.model import Part
+from .port import Port
+from .registry import ALL, BUILT_IN, GROUPS, expand, runs_file
+
+__all__ = ["resolve"]
+
+
+def resolve(name: str, part: Part = "whole") -> Port:
+    """Load one implementation, ready to run; of a model file, all of it or a part.
+
+    Raises
+    ------
+    ImplementationError
+        If it cannot be had; the message says why.
+    """
+    if name in GROUPS or name == ALL:
+        raise UnknownImplementation(f"{name!r} stands for several: {', '.join(expand([name]))}")
+    (name,) = expand([name])
+    of_file = runs_file(name)
+    runtime = BUILT_IN.get(name) or of_file
+    if runtime is None:
+        return Port.from_path(name)
+    if runtime.isolated:
+        return Port.of_runtime(runtime)
+    try:
+        made = getattr(import_module(f".{runtime.module}", __package__), runtime.attribute)
+        built_in: Any = made() if of_file is None else made(name, part)
+    except ImportError as error:
+        raise MissingRuntime(f"the implementation {name!r} cannot be loaded: {error}") from error
+    if of_file is None:
+        return Port(built_in, name=name, identity=name, runtime=runtime)
+    port = Port(built_in, name=name, identity=name)
+    port.own_weights, port.diverges_as = True, of_file.runs
+    return port
