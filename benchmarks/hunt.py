@@ -1,6 +1,6 @@
 """Look for bugs in a runtime, or in our own judgement, for as long as you like: random architectures, and no pool.
 
-    python benchmarks/hunt.py [--minutes 60] [--way keras-graph] [--seed 0] [--units 9] [--out DIR]
+    python benchmarks/hunt.py [--minutes 60] [--runtime keras-graph] [--seed 0] [--units 9] [--out DIR]
 
 Every round draws some hundreds of cases of architectures with all options, activations and dtypes together that the
 runtime declares, steers around its known divergences, and judges each. What is different is shrunk, printed with its
@@ -103,14 +103,14 @@ def forget(port: Port) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--way", choices=BUILT_IN, default="keras-graph", help="the runtime, by its name")
+    parser.add_argument("--runtime", choices=BUILT_IN, default="keras-graph", help="the runtime, by its name")
     parser.add_argument("--seed", type=int, default=0, help="of the first round")
     parser.add_argument("--units", type=int, default=9, help="of the widest layer")
     parser.add_argument("--out", type=Path, default=Path("hunt"), help="where failing cases are kept")
     asked = parser.parse_args()
-    port = resolve(asked.way)
+    port = resolve(asked.runtime)
     versions = ", ".join(f"{library} {version}" for library, version in port.versions().items())
-    print(f"{asked.way}: {versions}", flush=True)
+    print(f"{asked.runtime}: {versions}", flush=True)
     found = Found()
     end, round_ = time.monotonic() + 60 * asked.minutes, asked.seed
     while time.monotonic() < end:
@@ -118,7 +118,7 @@ def main() -> None:
         if failure is not None:
             if isinstance(failure, EquivalenceError):
                 asked.out.mkdir(parents=True, exist_ok=True)
-                failure.case.save(asked.out / f"{asked.way}-{round_}.npz")
+                failure.case.save(asked.out / f"{asked.runtime}-{round_}.npz")
             notes = "\n".join(getattr(failure, "__notes__", ()))
             print(f"\nround {round_}: {type(failure).__name__}: {failure}\n{notes}\n")
         print(f"round {round_}: {found} so far", flush=True)

@@ -9,10 +9,15 @@ from .gru import GRUCell
 from .lstm import LSTMCell
 from .simple_rnn import SimpleRNNCell
 
-__all__ = ["CELLS", "Cell", "GRUCell", "LSTMCell", "SimpleRNNCell", "variants"]
+__all__ = ["CELLS", "Cell", "GRUCell", "LSTMCell", "SimpleRNNCell", "has_name", "variants"]
 
 #: The cells that come with the plugin, by the names of Keras's layers.
 CELLS: dict[str, type[Cell]] = {cell.name: cell for cell in (SimpleRNNCell, GRUCell, LSTMCell)}
+
+
+def has_name(cell: Cell) -> bool:
+    """Whether a cell is one of :data:`CELLS`, and not a subclass of the user's own."""
+    return type(cell) is CELLS.get(cell.name)
 
 
 def variants(kinds: Iterable[str | Cell]) -> tuple[Cell, ...]:

@@ -100,6 +100,11 @@ class Cell:
         columns = np.concatenate([gate * M + np.asarray(order) for gate in range(len(self.gates))])
         return CellWeights(Wx=w.Wx[:, columns], Wh=w.Wh[order][:, columns], bh=w.bh[..., columns])
 
+    @property
+    def gated(self) -> bool:
+        """Whether it has gates; without any, one sum goes into one activation."""
+        return len(self.gates) > 1
+
     def said(self) -> list[tuple[str, Any, Any]]:
         """Its options: name, value, default."""
         defaults = self.options()

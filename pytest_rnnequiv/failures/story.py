@@ -16,6 +16,7 @@ import numpy as np
 
 from ..implementations.answering import HANGS
 from ..model.case import Case
+from ..model.spec import Spec
 from ..wording import cleaned, plural
 from .assertion import EquivalenceError, called, indented
 
@@ -154,14 +155,18 @@ def _key(problem: str) -> str:
     return _NUMBERS.sub("#", problem)
 
 
+#: What nobody need be told that a case is about.
+_PLAINEST = Spec.simple(1, 1, 1)
+
+
 def _about(case: Case) -> str:
     """Name the cell or the activation that a case of the notebook's model is about; empty for the plainest."""
-    if not case.spec.plain:
+    spec = case.spec
+    if not spec.plain:
         return ""
-    cell, activation = case.spec.cell, case.spec.activation.name
-    if cell.name != "SimpleRNN":
-        return str(cell)
-    return "" if activation == "tanh" else f"activation {activation!r}"
+    if spec.cell.name != _PLAINEST.cell.name:
+        return str(spec.cell)
+    return "" if spec.activation == _PLAINEST.activation else f"activation {spec.activation.name!r}"
 
 
 class Told(NamedTuple):

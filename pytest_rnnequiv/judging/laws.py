@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cells.cell import Cell
-from ..cells.simple_rnn import SimpleRNNCell
 from ..model.case import Case
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Facts:
     any_weights : bool
         Whether it takes any weights.
     cell : Cell
-        The cell that it is asked about.
+        The cell that it is asked about; by default the first that it supports.
     identity_head : bool
         Whether it takes an identity matrix for ``Wo`` as it is.
     shows : {"", "states", "every output", "last output"}
@@ -47,7 +46,11 @@ class Facts:
     any_weights: bool = True
     shows: str = ""
     identity_head: bool = True
-    cell: Cell = field(default_factory=SimpleRNNCell)
+    cell: Cell = None  # type: ignore[assignment]  # the default is set below
+
+    def __post_init__(self) -> None:
+        if self.cell is None:
+            object.__setattr__(self, "cell", self.supports.kinds[0])
 
     def most(self, letter: str) -> int:
         """Return the largest size that it takes."""

@@ -392,11 +392,6 @@ def _bias_is_a_constant_feature(case: Case, random: Rng, facts: Facts) -> Relati
     return Relation(base, (Other(base.replace(Wx=Wx, bh=case.Wx[d]), said),))
 
 
-def _gated(case: Case) -> bool:
-    """Whether the cell has gates, which scale with nothing and know no sign."""
-    return len(case.spec.cell.gates) > 1
-
-
 @_law(
     "Powers of 2 go through: inputs times 2 with weights by 2 give the same, and the head is linear.",
     "inputs, weights or outputs are clipped, rounded to a grid or normalized on their way",
@@ -406,7 +401,7 @@ def _gated(case: Case) -> bool:
 def _powers_of_two_go_through(case: Case, random: Rng, facts: Facts) -> Relation | None:
     a, b, c = (2.0 ** int(k) for k in random.integers(-3, 4, size=3))
     a = 2.0 if a == 1 else a
-    if case.spec.activation.name not in HOMOGENEOUS or _gated(case):
+    if case.spec.activation.name not in HOMOGENEOUS or case.spec.cell.gated:
         c = 1.0
     # the argument of another head must stay as it is
     last = b if case.spec.head_activation.name == "linear" else 1.0
@@ -427,12 +422,12 @@ def _powers_of_two_go_through(case: Case, random: Rng, facts: Facts) -> Relation
     "the activation is not odd as it should be (clipped on one side, another function, a table), or a sign is lost",
     _any_weights,
     lambda facts: "" if {*ODD} & {*facts.supports.activations} else "knows no odd activation",
-    lambda facts: "has gates, which know no sign" if len(facts.cell.gates) > 1 else "",
+    lambda facts: "has gates, which know no sign" if facts.cell.gated else "",
     extras=("", "", "h0"),
     activations=ODD,
 )
 def _signs_go_through(case: Case, random: Rng, facts: Facts) -> Relation | None:
-    if not {case.spec.activation.name, case.spec.head_activation.name} <= {*ODD} or _gated(case):
+    if not {case.spec.activation.name, case.spec.head_activation.name} <= {*ODD} or case.spec.cell.gated:
         return None
     other = _with_states(case.replace(x=-case.x, bh=-case.bh, bo=-case.bo), np.negative)
     said = "x, bh, bo (and h0) were negated"

@@ -8,13 +8,12 @@ debugging (Zeller and Hildebrandt, 2002).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from ..cells.simple_rnn import SimpleRNNCell
 from ..model.case import Case
 from ..model.forward import reference
 from .asked import Answer, Asker, probe_case
@@ -145,13 +144,13 @@ class _Localising:
         if self.free:
             yield Condition("D = M", {"D": 4, "M": 4}, other={"D": 5, "M": 5})
             yield from self._gates_shut()
-            if self.spec.cell == SimpleRNNCell():
+            if not self.spec.cell.gated:
                 yield Condition("all numbers before the activation are small", change=_tamed)
 
     def _gates_shut(self) -> Iterator[Condition]:
         """Conditions that a gate is 0, or 1, by its bias."""
         gates, M = self.spec.cell.gates, self.spec.M
-        if len(gates) == 1 or "bh" not in self.spec.letters:
+        if not self.spec.cell.gated or "bh" not in self.spec.letters:
             return
         for k, gate in enumerate(gates):
             for value, bias in ((0, -SHUT), (1, SHUT)):
@@ -279,7 +278,7 @@ class _Localising:
 
     def _reaching(self, case: Case, right: float, wrong: float) -> tuple[str, float, float]:
         """How large numbers become: those before the activation where these are known, else the inputs."""
-        if self.spec.cell == SimpleRNNCell() and self.spec.letters and not self.case.spec.masked:
+        if self.spec.letters and not self.spec.cell.gated and not self.case.spec.masked:
             return "all |a| before the activation are", _largest(case, right), _largest(case, wrong)
         x = float(np.abs(case.calls[0].x).max())
         return "all |x| are", right * x, wrong * x
@@ -291,12 +290,15 @@ def _with_inputs(case: Case, times: float) -> Case:
 
 def _largest(case: Case, times: float) -> float:
     """The largest number before the activation."""
-    case = _with_inputs(case, times)
-    states: Any = np.asarray(reference(case).states)
-    h0 = case.h0 if case.h0 is not None else np.zeros_like(states[:, 0])
-    before = np.concatenate([h0[:, None], states[:, :-1]], axis=1)
-    x = case.x[:, ::-1] if case.spec.layer.go_backwards else case.x
-    return float(np.abs(x @ case.Wx + before @ case.Wh + case.bh).max())
+    f, largest = case.spec.activation, 0.0
+
+    def watched(a: Any) -> Any:
+        nonlocal largest
+        largest = max(largest, float(np.abs(a).max()))
+        return f.function(a)
+
+    reference(_with_inputs(case, times).under(case.spec.replace(activation=replace(f, function=watched))))
+    return largest
 
 
 def _and_zero(conditions: Sequence[Condition]) -> str:

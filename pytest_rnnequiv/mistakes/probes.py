@@ -283,7 +283,7 @@ class _Dependence(Changing):
     def of_parts(self) -> Iterator[str]:
         """Which gates, rows, columns and entries of the weights matter."""
         live = {short: full for short, full in self.spec.letters.items() if full not in self.dead}
-        if len(self.spec.cell.gates) > 1:
+        if self.spec.cell.gated:
             yield from self._of_gates(live)
         yield from self._of_units(live)
         columns = np.arange(self.spec.K)

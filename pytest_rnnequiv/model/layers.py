@@ -23,6 +23,7 @@ from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..arithmetic.activations import Activation, activation
+from ..cells import has_name
 from ..cells.cell import Cell
 from ..cells.gru import GRUCell
 from ..cells.lstm import LSTMCell
@@ -204,7 +205,7 @@ class _OneCell(RNN):
 
     def __str__(self) -> str:
         (cell,) = self.kinds
-        if type(cell) is self.kind:
+        if has_name(cell):
             own = [f"{name}={value}" for name, value, default in cell.said() if value != default]
         else:
             own = [f"cell={cell!r}"]

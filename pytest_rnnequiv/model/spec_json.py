@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from ..arithmetic.activations import ACTIVATIONS, Activation
-from ..cells import CELLS
+from ..cells import CELLS, has_name
 from ..cells.cell import Cell
 from .layers import LAYERS, RNN, Bidirectional, Dense
 from .spec import Spec
@@ -28,7 +28,7 @@ def plain(value: Any) -> Any:
             raise ValueError(f"a case with the activation {value.name!r} cannot be saved: it is not one by name")
         return value.name
     if isinstance(value, Cell):
-        if type(value) is not CELLS.get(value.name):
+        if not has_name(value):
             raise ValueError(f"a case with the cell {value!r} cannot be saved: it is not one by name")
         return {"is": "cell", "name": value.name, **{name: plain(option) for name, option in vars(value).items()}}
     if isinstance(value, tuple):

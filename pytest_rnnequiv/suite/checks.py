@@ -14,7 +14,6 @@ import numpy as np
 from .. import strategies as rnn
 from .. import tally
 from ..cells.cell import Cell
-from ..cells.simple_rnn import SimpleRNNCell
 from ..divergences.known import concerning
 from ..failures.assertion import EquivalenceError, assert_equivalent
 from ..implementations.port import Port
@@ -181,9 +180,9 @@ def test_notebook(port: Port) -> None:
     """The recurrent weights of the notebook: N=1, T=10, D=3, M=5, K=2."""
     need(port, port.fixed is None, "has weights of its own")
     need(port, "tanh" in port.supports.activations, "does not know tanh")
-    need(port, SimpleRNNCell() in port.supports.kinds, "does not know SimpleRNN")
-    need(port, "float32" in port.supports.dtypes, "does not know float32")
     example = notebook_case()
+    need(port, example.spec.cell in port.supports.kinds, f"does not know {example.spec.cell}")
+    need(port, "float32" in port.supports.dtypes, "does not know float32")
     for letter in "NTDMK":
         need(port, port.supports.includes(letter, getattr(example, letter)), f"supports {port.supports.left_out()}")
     for seed in range(10):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...cells import CELLS
+from ...cells import has_name
 from ...cells.cell import Cell, CellWeights
 from ..layers import LAYERS, RNN, Bidirectional
 from ..spec import Spec
@@ -145,7 +145,7 @@ def _check_cell(layer: RNN) -> None:
     if isinstance(layer.units, tuple):
         raise ValueError(f"{layer} has a list of cells: map a layer for each cell by itself")
     (cell,) = layer.kinds
-    if type(cell) is not CELLS.get(cell.name):
+    if not has_name(cell):
         raise ValueError(f"{cell!r} is no cell of Keras, so no other framework has it either")
 
 
