@@ -23,8 +23,9 @@ from ..model.case import Case
 from ..model.trajectory import Trajectory
 from ..tally import LAW
 from .enclosure import Enclosure
-from .inspection import as_shown, inspection
+from .inspection import inspection
 from .laws import Other
+from .reading import as_shown
 from .verdict import Broken, Finding, Verdict, sharp_enough
 
 __all__ = ["Bound", "Numbers", "Start", "compare", "numbers"]
