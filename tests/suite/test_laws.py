@@ -14,7 +14,8 @@ from samples import filled, generic
 
 from pytest_rnnequiv import Case, Trajectory, reference, tally
 from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS
-from pytest_rnnequiv.arithmetic.precision import Precision, to_bfloat16
+from pytest_rnnequiv.arithmetic.bfloat16 import to_bfloat16
+from pytest_rnnequiv.arithmetic.precision import Precision
 from pytest_rnnequiv.failures.assertion import EquivalenceError
 from pytest_rnnequiv.implementations.numpy_loop import NumpyLoop
 from pytest_rnnequiv.implementations.port import Port
