@@ -76,7 +76,7 @@ def remember(port: Port, case: Case, right: bool) -> None:
 
 
 def prepare(failure: EquivalenceError, port: Port, cases: Sequence[Case], number: int, in_batch: bool = False) -> None:
-    """Tell a failure how its port was called, and how to ask again; nothing is asked yet.
+    """Give a failure what it needs to ask its port again when somebody reads it; nothing is asked yet.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ STATE_KEPT = "something is kept between calls"
 
 
 def _after_another(failed: _Failed) -> str:
-    """Ask for what came before, or for what leaves another state, and then for what failed; empty if it is right so."""
+    """Ask an earlier case, or one that leaves another state, and then the failing one; empty if that is right then."""
     for other in (*failed.cases[: failed.number], failed.before, _moved(failed.port, failed.case)):
         # twice, since a port may be wrong by chance
         if other is not None and other is not failed.case and all(_wrong_after(failed, other) for _ in range(2)):

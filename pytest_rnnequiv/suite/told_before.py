@@ -1,7 +1,7 @@
 """What was told of a port before: a reason that one check has found need not be looked for by the next.
 
-Where what explains an earlier failure explains a new one as well, by the numbers of the new one, nothing is gained by
-looking for a smaller case: the check fails at once, and says why.
+Where the explanation of an earlier failure also explains the numbers of a new one, a smaller case would tell nothing
+more: the check fails at once, and says why.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def anything(port: Port) -> bool:
 
 
 def forget(failures: list[EquivalenceError]) -> None:
-    """Forget failures which are expected, and not told: what comes after them has to be looked at whole."""
+    """Forget failures that are expected and not reported: the failures after them have to be looked at in full."""
     for told in state().part(_Told).of.values():
         told[:] = [each for each in told if not any(each is failure for failure in failures)]
 
