@@ -161,16 +161,16 @@ class Inspection(Enclosure):
         shown = None if seen is None or seen.output is None else self._reading.layer(i, mask.shape, seen.output)
         self._states = self._shown_states(i, layer, mask, start, seen, shown)
         before = len(self.findings)
-        output, finals, told, states = super().layer(i, layer, x, mask, start)
+        output, finals, returned, states = super().layer(i, layer, x, mask, start)
         self._layers_seen |= shown is not None and self.case.spec.head is not None
         if shown is not None:
             finals = self._judge_output(i, layer, mask, shown, output, finals, induced=len(self.findings) > before)
             output = tuple(map(self._seen, shown)) if isinstance(shown, tuple) else self._seen(shown)
         if seen is not None and seen.final_states is not None:
             right = type(self.wiring).final_states is Wiring.final_states
-            as_shown = self._judge_finals(i, seen.final_states, finals if right else told)
+            as_shown = self._judge_finals(i, seen.final_states, finals if right else returned)
             finals = as_shown if right else finals
-        return output, finals, told, states
+        return output, finals, returned, states
 
     def run(
         self, place: Place, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights
