@@ -47,7 +47,7 @@ def _told(entry: Entry) -> Iterator[Told]:
 
 
 def account_of(plain: dict[str, Any]) -> Account:
-    """Make an account of what a report bears."""
+    """Make an account from the plain data in a report."""
     return Account(**plain)
 
 
@@ -85,7 +85,7 @@ def advice(ledger: Ledger, label: str, found: Sequence[Story]) -> list[str]:
 
 
 def point(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
-    """Cut the failures that have a story to a line which points to it."""
+    """Shorten each failure that has a story to a line that points to the story."""
     if reporter.verbosity > 0 or not _told_here(reporter):
         return
     accounts = {entry.nodeid: entry.accounts for entry in ledger.entries if entry.accounts}
@@ -147,7 +147,7 @@ def write_stories(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
 
 
 def write_sentences(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
-    """Write below pytest's short summary, which cuts its lines, what is wrong, whole."""
+    """Write each verdict in full, below pytest's short summary, which cuts its lines."""
     for sentence in sentences(ledger).values():
         _wrapped(reporter, f"VERDICT {sentence}", red=True)
 
