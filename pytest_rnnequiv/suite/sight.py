@@ -1,6 +1,6 @@
 """What a run on a coarse port can see: which mistakes of the catalogue its verdicts exclude, and which they do not.
 
-It is found out on a sample of cases. A mistake that one of them excludes is not asked about again.
+That is found out on a sample of cases. A mistake that one of them excludes is not tried again.
 """
 
 from __future__ import annotations
