@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -56,15 +55,8 @@ class _Memory:
     fresh: bool | None = None
 
 
-@dataclass
-class _Memories:
-    """What is known of each port of the run."""
-
-    of: WeakKeyDictionary[Port, _Memory] = field(default_factory=WeakKeyDictionary)
-
-
 def _memory(port: Port) -> _Memory:
-    return state().part(_Memories).of.setdefault(port, _Memory())
+    return state().part(_Memory, of=port)
 
 
 def remember(port: Port, case: Case, right: bool) -> None:
