@@ -12,6 +12,7 @@ from ..model.call import Call
 from ..model.case import Case
 from ..model.layers import RNN
 from ..model.spec import Place
+from ..wording import plural
 from .laws import Facts, Law, Other, Relation, Rng, Selection
 
 __all__ = ["LAWS"]
@@ -133,10 +134,6 @@ def _listed(noun: str, which: Any) -> str:
     return f"{noun}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number > 1 else ''}"
-
-
 def _forward(case: Case) -> bool:
     """Whether every layer sees the steps in their order."""
     return not any(layer.go_backwards for layer in case.spec.directions)
@@ -213,7 +210,7 @@ def _halves_make_the_whole(case: Case, random: Rng, facts: Facts) -> Relation | 
         (
             Other(
                 first,
-                f"only the first {_count(t, 'step')} were run",
+                f"only the first {plural(t, 'step')} were run",
                 Selection(None, beginning),
                 Selection(None, beginning),
             ),

@@ -23,6 +23,7 @@ from ..judging.observing import Observation
 from ..model.case import Case
 from ..model.trajectory import BadAnswer
 from ..run_state import state
+from ..wording import plural
 
 __all__ = ["prepare", "prepare_whole", "remember"]
 
@@ -257,9 +258,9 @@ def _after_calls(failed: _Failed, is_wrong: Callable[[Port, Case], bool]) -> str
         memory.fresh = not is_wrong(port, failed.case)
         if memory.fresh:
             calls = _until_wrong(port, failed.case, is_wrong, started) or failed.calls
-            return f"{STATE_KEPT}: right in a fresh process, wrong after {_counted(calls)}"
+            return f"{STATE_KEPT}: right in a fresh process, wrong after {plural(calls, 'call')}"
     if lost:
-        return f"{STATE_KEPT}: after {_counted(failed.calls)}, it is wrong even where it was right at first"
+        return f"{STATE_KEPT}: after {plural(failed.calls, 'call')}, it is wrong even where it was right at first"
     return ""
 
 
@@ -270,7 +271,3 @@ def _until_wrong(port: Port, case: Case, is_wrong: Callable[[Port, Case], bool],
         if is_wrong(port, case):
             return calls
     return 0
-
-
-def _counted(calls: int) -> str:
-    return f"{calls} call{'s' if calls != 1 else ''}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from _pytest._code.code import TerminalRepr
@@ -20,7 +19,7 @@ from ...implementations.answering import RAISES
 from ...wording import wrapped
 from . import Entry, Ledger
 
-__all__ = ["account_of", "advice", "html_summary", "of_all", "point", "sentences", "write_sentences", "write_stories"]
+__all__ = ["advice", "html_summary", "of_all", "point", "sentences", "write_sentences", "write_stories"]
 
 #: Stories of an implementation that are told whole; more get a sentence each.
 TOLD_WHOLE = 3
@@ -43,12 +42,7 @@ def _told(entry: Entry) -> Iterator[Told]:
     failures = entry.tally.failures if entry.tally is not None else 0
     for number, each in enumerate(entry.accounts):
         # of several ways in which a check fails nobody has counted which case was which
-        yield Told(check, 0 if number else failures, each["files"], account_of(each["account"]))
-
-
-def account_of(plain: dict[str, Any]) -> Account:
-    """Make an account from the plain data in a report."""
-    return Account(**plain)
+        yield Told(check, 0 if number else failures, each["files"], Account(**each["account"]))
 
 
 def sentences(ledger: Ledger) -> dict[str, str]:
