@@ -177,8 +177,8 @@ def zero_of_nan(activation: Activation, certain_nan: Bools, got: Array) -> Bools
     return np.zeros((), bool) if activation.keeps_nan else np.asarray(certain_nan & (got == 0))
 
 
-#: What a head makes of states, and of the states' uncertainty as it travels with its sign.
-Head = tuple[Inexact, Inexact, Activation]
+#: The weights and the activation of a head, ``(Wo, bo, activation)``, by which states become outputs.
+HeadWeights = tuple[Inexact, Inexact, Activation]
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +203,7 @@ class Run:
     scale: Any = None
 
 
-def free_run(chain: Chain, head: Head | None = None, first: int = 0, ties: Ties | None = None) -> Run:
+def free_run(chain: Chain, head: HeadWeights | None = None, first: int = 0, ties: Ties | None = None) -> Run:
     """States of the recurrence or outputs of its head, and how far a correct implementation's may be from them.
 
     Every step is the source of an error that travels on, through the *signed* product of the following steps' matrices,
@@ -252,7 +252,7 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0, ties: Ties 
     return Run(whole, states) if head is None else Run(whole, states, _stacked(outputs), np.stack(scale, 1))
 
 
-def run_that_shows(chain: Chain, head: Head, first: int, got: Array, most: int) -> Run:
+def run_that_shows(chain: Chain, head: HeadWeights, first: int, got: Array, most: int) -> Run:
     """Follow the run whose outputs are nearest to those that were shown, where roundings may have several outcomes.
 
     The states are those of all runs together. Where there are more than `most`, the outputs are, too.
@@ -314,7 +314,7 @@ def _carried_on(after: list[Affine], errors: Zonotope) -> list[Inexact]:
     return known
 
 
-def _headed(h: Affine, head: Head) -> tuple[Inexact, Array]:
+def _headed(h: Affine, head: HeadWeights) -> tuple[Inexact, Array]:
     """Outputs of one step, and their size."""
     Wo, bo, activation = head
     total = h @ Wo + bo
@@ -390,7 +390,7 @@ class Enclosure(Walk):
             self._headed = run.outputs, run.scale
         return run.states, run.finals
 
-    def followed(self, chain: Chain, head: Head | None, first: int) -> Run:
+    def followed(self, chain: Chain, head: HeadWeights | None, first: int) -> Run:
         """The run of a recurrence of which nothing was seen."""
         return free_run(chain, head, first)
 

@@ -29,7 +29,7 @@ from ..model.wiring import RIGHT, Unmade, Wiring, held
 from .enclosure import (
     Chain,
     Enclosure,
-    Head,
+    HeadWeights,
     Run,
     free_run,
     induction,
@@ -181,7 +181,7 @@ class Inspection(Enclosure):
             return super().run(place, direction, cell, x, start, mask, w)
         return self._induction(place, self._chain(direction, cell, x, start, mask, w), shown)
 
-    def followed(self, chain: Chain, head: Head | None, first: int) -> Run:
+    def followed(self, chain: Chain, head: HeadWeights | None, first: int) -> Run:
         """The run of a recurrence of which nothing was seen but what its head made of it."""
         if head is None or self._outputs is None:
             return super().followed(chain, head, first)
