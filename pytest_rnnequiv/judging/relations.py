@@ -29,7 +29,7 @@ HOMOGENEOUS = ("linear", "relu", "leaky_relu")
 
 
 def _law(says: str, cause: str, *needs: Callable[[Facts], str], **more: Any) -> Callable[[Relate], Relate]:
-    """Make a law of what turns a case into others; `more` are arguments of :class:`~.laws.Law`."""
+    """Register a law by the function that turns a case into others; `more` are arguments of :class:`~.laws.Law`."""
 
     def register(relate: Relate) -> Relate:
         name = relate.__name__.lstrip("_")
@@ -39,7 +39,7 @@ def _law(says: str, cause: str, *needs: Callable[[Facts], str], **more: Any) -> 
     return register
 
 
-# ---- what an implementation must be like ----
+# ---- what a law needs of an implementation ----
 
 
 def _any_weights(facts: Facts) -> str:
@@ -71,7 +71,7 @@ def _halves(facts: Facts) -> str:
     return "" if 2 * least <= most else "takes no shorter sequences"
 
 
-# ---- other numbers in the place of some ----
+# ---- numbers that replace others ----
 
 
 def _fresh(random: Rng, array: Array, facts: Facts) -> Array:
