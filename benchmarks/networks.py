@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import argparse
 import platform
-import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+from clock import Clock
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from pytest_rnnequiv.implementations.keras import KerasPredict, load
@@ -26,23 +23,6 @@ from pytest_rnnequiv.model.spec import Spec
 from pytest_rnnequiv.strategies import packs
 from pytest_rnnequiv.strategies.architectures import pool_members
 from pytest_rnnequiv.suite.architectures import pool_for
-
-
-class Clock:
-    """Seconds by what they were spent on."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def on(self, what: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.seconds[what] += time.perf_counter() - started
-
-    def __str__(self) -> str:
-        whole = sum(self.seconds.values())
-        return ", ".join(f"{what} {100 * spent / whole:.0f} %" for what, spent in self.seconds.items())
 
 
 def packs_of(spec: Spec, count: int, most: int) -> list[list[Case]]:

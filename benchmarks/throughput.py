@@ -12,11 +12,9 @@ from __future__ import annotations
 import argparse
 import platform
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
+from clock import Clock
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from pytest_rnnequiv import Case, strategies
@@ -31,19 +29,6 @@ QUIET = settings(
     phases=[Phase.generate],
     max_examples=100,
 )
-
-
-class Clock:
-    """Seconds by what they were spent on."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def on(self, what: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.seconds[what] += time.perf_counter() - started
 
 
 def notebook_way(cases: list[Case]) -> Clock:

@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import re
-import resource
 import shutil
 import statistics
 import subprocess
@@ -27,7 +26,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from installed import install
+from installed import cpu_of_children, install
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = ROOT / "examples" / "numpy_loop"
@@ -72,21 +71,15 @@ def wait(what: str, profile: str, build: dict[str, str], by_cpu: bool = False) -
                 shutil.copy(PORT / each, folder)
         else:
             command += ["--rnn-equiv-impl", what]
-        before, began = _cpu(), time.perf_counter()
+        before, began = cpu_of_children(), time.perf_counter()
         done = subprocess.run(command, cwd=folder, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        seconds, cpu = time.perf_counter() - began, _cpu() - before
+        seconds, cpu = time.perf_counter() - began, cpu_of_children() - before
         if done.returncode:
             raise SystemExit(f"{what} should have passed:\n{done.stdout}{done.stderr}")
         told = json.loads((folder / "report" / "summary.json").read_text())
     checks = [check for each in told["implementations"].values() for check in each["checks"].values()]
     pairs = sum(int(found) for found in re.findall(r"(\d+) pairs? of options came together", done.stdout))
     return Run(seconds, cpu, sum(c["cases"] for c in checks), sum(c["conclusive"] for c in checks), pairs)
-
-
-def _cpu() -> float:
-    """Seconds of processors that processes of ours have used which are over."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:

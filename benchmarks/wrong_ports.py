@@ -10,7 +10,6 @@ machine that is busy with something else is so for both. The last line has the m
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from installed import install
+from installed import cpu_of_children, install
 
 ROOT = Path(__file__).resolve().parents[1]
 PORTS = ROOT / "examples" / "wrong_ports"
@@ -49,19 +48,13 @@ def check(name: str, build: dict[str, str]) -> Run:
     with tempfile.TemporaryDirectory() as empty:
         command = [sys.executable, "-m", "pytest", "--rnn-equiv", "--rnn-equiv-profile", "quick", "--rootdir=."]
         command += ["--rnn-equiv-impl", name if ":" in name else f"{name}:run"]
-        before, began = _cpu(), time.perf_counter()
+        before, began = cpu_of_children(), time.perf_counter()
         done = subprocess.run(command, cwd=empty, env=build, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        seconds, cpu = time.perf_counter() - began, _cpu() - before
+        seconds, cpu = time.perf_counter() - began, cpu_of_children() - before
     lines = done.stdout.splitlines()
     if done.returncode != 1:
         raise SystemExit(f"{name} should have failed:\n{done.stdout}{done.stderr}")
     return Run(seconds, cpu, len(lines), sum(line.startswith("FAILED") for line in lines))
-
-
-def _cpu() -> float:
-    """Seconds of processors that processes of ours have used which are over."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:

@@ -4,13 +4,15 @@ Whoever keeps something describes it as a class that is made without arguments, 
 
     state().part(Failing).cases.append(case)
 
-A run within a run (pytest's own test of plugins does that) has an object of its own. Outside of pytest there is one,
-too, which nobody reads. The module knows the standard library only, so that anything may import it.
+``state().part(Known, of=port)`` is what is kept of a port, or of any other object, and goes when that goes. A run
+within a run (pytest's own test of plugins does that) has an object of its own. Outside of pytest there is one, too,
+which nobody reads. The module knows the standard library only, so that anything may import it.
 """
 
 from __future__ import annotations
 
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 __all__ = ["RunState", "begin", "end", "state"]
 
@@ -22,14 +24,20 @@ class RunState:
 
     def __init__(self) -> None:
         self._parts: dict[type, Any] = {}
+        self._owned: dict[type, WeakKeyDictionary[Any, Any]] = {}
 
-    def part(self, kind: type[T_]) -> T_:
-        """Return what the run keeps of a kind; it is made when it is first asked for."""
-        found = self._parts.get(kind)
+    def part(self, kind: type[T_], of: object = None) -> T_:
+        """Return what the run keeps of a kind, of an object if one is named; it is made when it is first asked for."""
+        kept: Any = self._parts if of is None else self._owned.setdefault(kind, WeakKeyDictionary())
+        found = kept.get(kind if of is None else of)
         if found is None:
-            found = self._parts[kind] = kind()
+            found = kept[kind if of is None else of] = kind()
         part: T_ = found
         return part
+
+    def parts(self, kind: type[T_]) -> list[T_]:
+        """Return what the run keeps of a kind, of all objects that there are."""
+        return list(self._owned.get(kind, {}).values())
 
 
 #: The runs that go on, the innermost last; what comes first is outside of all.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -29,6 +30,21 @@ class Seen:
 def test_a_part_is_made_when_it_is_first_asked_for(outer: RunState) -> None:
     state().part(Seen).what.append("one")
     assert outer.part(Seen).what == ["one"]
+
+
+class Owner:
+    """Something that a run keeps something of."""
+
+
+def test_what_is_kept_of_an_object_goes_with_it(outer: RunState) -> None:
+    one, two = Owner(), Owner()
+    state().part(Seen, of=one).what.append("one")
+    assert state().part(Seen, of=two).what == state().part(Seen).what == []
+    assert sorted(each.what for each in outer.parts(Seen)) == [[], ["one"]]
+    del one
+    gc.collect()
+    assert [each.what for each in outer.parts(Seen)] == [[]]
+    assert outer.parts(Owner) == []
 
 
 def test_what_ends_is_gone_and_what_goes_on_stays(outer: RunState) -> None:

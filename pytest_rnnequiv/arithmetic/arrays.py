@@ -1,8 +1,8 @@
 """NumPy's ``any``, ``where`` and ``broadcast_to`` for small arrays in which nearly always nothing is special.
 
-A verdict asks dozens of arrays of a hundred numbers whether there is a NaN or an overflow in them. On such arrays
-``ndarray.any`` takes four times as long as ``count_nonzero``, and ``where`` three times as long as to see that there is
-nothing to choose. ``broadcast_to`` takes as long as twenty products.
+For a verdict, dozens of arrays of a hundred numbers are searched for a NaN or an overflow. On such arrays
+``ndarray.any`` takes four times as long as ``count_nonzero``, ``where`` three times as long as the test that there is
+nothing to choose, and ``broadcast_to`` as long as twenty products.
 """
 
 from __future__ import annotations

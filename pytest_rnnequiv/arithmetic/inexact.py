@@ -91,7 +91,7 @@ class Inexact:
 
     @classmethod
     def weight(cls, name: str, value: Any, precision: Precision) -> Inexact:
-        """A weight of a case, rounded as an implementation declares it, and as far as it may have another."""
+        """Return a weight of a case, with the rounding and the uncertainty that an implementation declares."""
         number = cls(value, precision, precision.weight_radius(name, np.shape(value)))
         kind = precision.weight_format(name, np.shape(value))
         if kind is None:
@@ -210,7 +210,7 @@ class Inexact:
         return self if not self.terms else self.closed().rounded_to("sums")
 
     def met_with(self, weight: Inexact) -> Inexact:
-        """The number as it is multiplied with a weight, which may be rounded for that."""
+        """Return the number as a factor beside a weight: some kernels round it for that."""
         kind = self.precision.formats.get("factors")
         if kind is None or weight.format is None:
             return self
@@ -358,8 +358,8 @@ class Inexact:
     def off_by(self, error: Array, weight: Inexact) -> Inexact:
         """Return an open sum in which one factor of the product with `weight` may be off by `error` in each term.
 
-        The terms become that much larger, and so does their rounding. The way of the error itself is left to the
-        caller, who knows its sign: counted here is only what the uncertainty of `weight` adds to it.
+        The terms become that much larger, and so does their rounding. The error itself is carried by the caller, who
+        knows its sign; counted here is only what the uncertainty of `weight` adds to it.
 
         Parameters
         ----------

@@ -33,7 +33,7 @@ class PerCase(Inexact):
 
     @classmethod
     def weight(cls, name: str, value: Any, precision: Precision) -> PerCase:
-        """A weight, rounded as an implementation declares it, and as far as it may have another."""
+        """Return a weight, with the rounding and the uncertainty that an implementation declares."""
         if precision.weight_format(name, np.shape(value)[1:]) is not None:  # its scales may be made of each by itself
             each = [Inexact.weight(name, one, precision) for one in value]
             exact = all(one.exact for one in each)

@@ -17,7 +17,7 @@ from .formats import Fixed, Floating, Format, Rounded, Scaled
 from .tables import try_table
 from .ties import Ties
 
-__all__ = ["Precision", "to_bfloat16"]
+__all__ = ["Precision"]
 
 #: The weights of a layer, a head and an embedding, as the notebook calls them.
 LETTERS = ("Wx", "Wh", "bh", "Wo", "bo", "E")
@@ -27,6 +27,17 @@ KERNELS = ("Wx", "Wh", "Wo")
 
 #: What else has a format, see :meth:`Precision.rounded`.
 ROLES = ("weights", "inputs", "factors", "accumulator", "sums", "activations", "states", "outputs")
+
+
+def _fitted(declared: Any, shape: tuple[int, ...], known: str, name: str) -> npt.NDArray[Any]:
+    """Broadcast what is declared for a weight to its shape."""
+    try:
+        return np.broadcast_to(declared, shape)
+    except ValueError:
+        raise ValueError(
+            f"the scales that are declared for {known} have shape {np.shape(declared)}, and {name or known} has shape "
+            f"{shape}: declare those of each layer, by names such as layer0/Wx"
+        ) from None
 
 
 def _is_weight(name: str) -> bool:
@@ -419,17 +430,11 @@ class Precision:
         """
         if not self.formats:
             return None
-        letter = name.rpartition("/")[2]
-        known = next((key for key in (name, letter, "weights") if key in self.formats), "") if name else "inputs"
+        names = (name, name.rpartition("/")[2], "weights") if name else ("inputs",)
+        known = next((each for each in names if each in self.formats), "")
         found = self.formats.get(known)
         if isinstance(found, Scaled) and found.scale is not None:
-            try:
-                np.broadcast_to(found.scale, shape)
-            except ValueError:
-                raise ValueError(
-                    f"the scales that are declared for {known} have shape {np.shape(found.scale)}, and {name or known} "
-                    f"has shape {shape}: declare those of each layer, by names such as layer0/Wx"
-                ) from None
+            _fitted(found.scale, shape, known, name)
         return found if found is not None and found.applies(int(np.prod(shape))) else None
 
     def weight_radius(self, name: str, shape: tuple[int, ...]) -> Any:
@@ -446,14 +451,7 @@ class Precision:
             return np.full(shape, self.given) if self.given else 0.0
         for known in (name, name.rpartition("/")[2]) if self.radius else ():
             if known in self.radius:
-                declared = np.asarray(self.radius[known], np.float64)
-                try:
-                    return np.broadcast_to(declared, shape)
-                except ValueError:
-                    raise ValueError(
-                        f"the scales that are declared for {known} have shape {declared.shape}, and {name} has shape "
-                        f"{shape}: declare those of each layer, by names such as layer0/Wx"
-                    ) from None
+                return _fitted(np.asarray(self.radius[known], np.float64), shape, known, name)
         return 0.0
 
     @property
@@ -536,11 +534,3 @@ KNOWN: dict[str, Precision] = {
         *(Precision.fp8_e4m3, Precision.fp8_e5m2, Precision.q15, Precision.q7),
     )
 }
-
-
-def to_bfloat16(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Round to bfloat16 (8 bits), ties to even; NaN and infinities stay."""
-    bits = np.asarray(a, np.float32).view(np.uint32)
-    rounded = bits + (0x7FFF + ((bits >> 16) & 1)).astype(np.uint32)
-    result = (rounded & np.uint32(0xFFFF0000)).view(np.float32)
-    return np.where(np.isfinite(a), result, a).astype(a.dtype)

@@ -1,9 +1,9 @@
 """Ties on the way of a run: where a number may be rounded to either of two neighbours, both runs are followed.
 
-A run of which no state is seen is known as long as every rounding has one outcome. A number within the arithmetic's own
-error of a tie has two, a whole step apart, and an enclosure of both grows from step to step. But a correct
-implementation has taken one of them. So the run is made for each choice (depth first, as a decision tree), and what is
-shown has to be near one of these runs.
+A run whose states are not seen is known as long as every rounding has one outcome. A number that is nearer to a tie
+than the arithmetic's own error has two, a whole step apart, and an enclosure of both grows from step to step. But a
+correct implementation has taken one of them. So the run is made for each choice (depth first, as a decision tree), and
+what is shown has to be near one of these runs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ __all__ = ["MOST_RUNS", "Ties", "all_runs"]
 
 Bools = npt.NDArray[np.bool_]
 
-#: Runs that are made at most; where there are more, the enclosure of all outcomes is what is left. So it is at once
-#: where the first run meets so many more ties than that allows that this is hopeless: few are met in all runs.
+#: How many runs are made at most; where there are more, the enclosure of all outcomes is used. It is used at once where
+#: the first run meets so many more ties that following them is hopeless: other runs meet others.
 MOST_RUNS, SPARE = 64, 3
 
 

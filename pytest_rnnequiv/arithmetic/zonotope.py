@@ -1,4 +1,4 @@
-"""Errors that travel: the set of what all roundings up to now may add up to, of a fixed size however many they were.
+"""Errors that travel: the set of all sums of the roundings so far, kept in a fixed size however many there were.
 
 A zonotope is the set of all ``sum_j xi_j g_j`` with ``|xi_j| <= 1``: each source of an error, such as one unit's
 rounding in one step, is a generator ``g_j``. A linear map carries a zonotope exactly, signs and all, generator by

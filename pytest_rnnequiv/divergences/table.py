@@ -1,11 +1,11 @@
 """The table of known divergences: what an entry says, and which of them a spec or a case would meet.
 
-A divergence says which specs it concerns, in which versions of a library and which ways of running it, what happens in
-one sentence, what to do instead, and where it was reported. The suite steers around them everywhere (``concerning``),
-and has one item for each that shows it by its smallest case: an expected failure, and a strict one, so that its repair
-is noticed. What is no matter of a case (a seed that is lost, a reset that raises) has a demonstration in the place of
-the case, and concerns no spec, or only what is counted of it. Some have both, since layers called one after the other
-do not show what a model does. What ends the process of a runtime has neither.
+A divergence says which specs it concerns, in which versions of a library and on which runtimes, what happens in one
+sentence, what to do instead, and where it was reported. The suite steers around divergences everywhere
+(``concerning``), and has one item for each, which shows it by its smallest case: a strict expected failure, so that a
+repair is noticed. What no case can show (a seed that is lost, a reset that raises) has a demonstration instead, and
+concerns no spec, or only what is counted of it. Some have both, since layers called one after the other do not show
+what a model does. What ends the process of a runtime has neither.
 
 :mod:`.known` fills the table, a module for each library.
 """
@@ -44,10 +44,10 @@ __all__ = [
     "ordered",
 ]
 
-#: The ways to run Keras.
+#: The runtimes of Keras that run by default.
 KERAS = ("keras-graph", "keras-call", "keras-predict")
 
-#: What runs the model of another: the divergences of that one are in it too.
+#: Runtimes that run the model of another, whose divergences they share.
 INHERITED = {
     "litert": "keras-graph",
     "keras-xla": "keras-graph",
@@ -85,7 +85,7 @@ class Divergence:
     until : str, optional
         The first version that is right again, of those that were tried.
     runtimes : tuple of str
-        The runtimes that have it: the ways to run Keras, or others by their names.
+        The names of the runtimes that have it.
     library : str
         The distribution whose versions are meant.
     report : str, optional
@@ -139,7 +139,7 @@ class Divergence:
         ----------
         keras : module
         run : callable
-            Runs a case on that Keras, in one of the ways.
+            Runs a case on that Keras, by one of its runtimes.
 
         Returns
         -------
@@ -197,7 +197,7 @@ def concerning(what: Spec | Case, runtime: str, keras: str | None = None) -> lis
     runtime : str
         The name of the runtime.
     keras : str, optional
-        A version of Keras in the place of that which is installed.
+        A version of Keras other than the installed one.
     """
     return [each for each in DIVERGENCES if each.exists(runtime, _version(each, keras)) and each.meets(what)]
 

@@ -37,20 +37,20 @@ class EquivalenceError(AssertionError):
     trajectory : Trajectory or None
         What it showed, if it showed anything.
     called_as : str
-        How it was called, for others to call it so: a way to run Keras, or ``module:attribute``; empty if not known.
+        How others can call it again: the name of a runtime of Keras, or ``module:attribute``; empty if not known.
     ask_again : callable or None
-        Asks what failed once more, and returns what was found, in a sentence: empty where it fails each time. It is
-        called once, when somebody reads the failure.
+        Asks again what failed, and returns a sentence about it; empty where it fails each time. It is called once, when
+        somebody reads the failure.
     seen : tuple of Observation
         What an implementation showed, where it is more than the trajectory.
     known : Diagnosis or None
         What explained an earlier failure of the run, and explains this one too; then no other is looked for.
     as_built : bool
-        Whether it is the model that users build which failed, and not the one that shows its states.
+        Whether the model that users build failed, and not the one that shows its states.
     beside : tuple of EquivalenceError
         Other ways in which the same check failed: one for each activation, or each cell.
     untold : bool
-        Whether nobody is going to look at it: what is known to be wrong, and was shown.
+        Whether nobody is going to read it: it shows what is known to be wrong.
     """
 
     called_as: str = ""
@@ -84,7 +84,7 @@ class EquivalenceError(AssertionError):
 
     @property
     def again(self) -> str:
-        """What came of asking again, where it does not fail each time: no mistake in the numbers explains that."""
+        """What was found by asking again, where it does not fail each time: no mistake in the numbers explains that."""
         if self.known is not None:
             return ""
         if self._again is None:
@@ -101,7 +101,7 @@ class EquivalenceError(AssertionError):
         return self._diagnosis
 
     def leave_unexplained(self) -> None:
-        """Have no diagnosis, and leave no evidence if it was expected: it takes time, and nobody is going to look."""
+        """Make no diagnosis and leave no evidence of an expected failure: that takes time, and nobody reads it."""
         self._explained = self._diagnosis = None
         self.untold = True
 

@@ -1,4 +1,4 @@
-"""Find our failures in what others raise of them."""
+"""Find the failures of the suite in the exceptions that Hypothesis and pytest make of them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["errors_in"]
 def errors_in(error: BaseException) -> Iterator[EquivalenceError]:
     """Find our errors in an exception: in a group, as Hypothesis raises it for several bugs, or as another's cause.
 
-    A failure that does not come again is `Flaky` to Hypothesis: a group, and in older releases its effect. A known
-    failure is the cause of pytest's own exception.
+    A failure that does not come again is `Flaky` to Hypothesis: it is in a group or, in older releases, the cause. A
+    known failure is the cause of pytest's own exception.
     """
     if isinstance(error, EquivalenceError):
         yield from (error, *error.beside)

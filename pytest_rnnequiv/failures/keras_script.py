@@ -34,7 +34,7 @@ _SAID = {
     "keras-graph": "the model in a tf.function",
 }
 
-#: How many times the rounding error of our own run, and how many units of round-off, a right one may be off.
+#: How far a right run may be off: so many times the rounding error of our own run, and so many units of round-off.
 OWN_ERROR, UNITS = 8.0, 32.0
 
 
@@ -65,7 +65,7 @@ def _room(case: Case) -> float:
 def shows(case: Case, shown: Trajectory | None, as_built: bool = False) -> bool:
     """Tell whether the script for a way to run Keras calls what was shown wrong, by its own tolerance.
 
-    What was judged step by step may be wrong by less than rounding may have grown to where the script compares.
+    A step may be wrong by less than what rounding has grown to at the end, where the script compares.
     """
     if shown is None:
         return True  # there was no answer: the script raises, as the model did

@@ -1,6 +1,6 @@
 """The script of the notebook's model: its recurrence, which needs NumPy only.
 
-The lines of a step are written by the cell itself: it computes with expressions in the place of numbers.
+The lines of a step are written by the cell itself, which computes with expressions instead of numbers.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Lines:
 
 
 class Expression:
-    """What a cell computes with like an array, and writes it down. ``shape`` is its last axis only."""
+    """An operand that a cell uses as an array, and that writes down what is computed. ``shape`` is its last axis."""
 
     def __init__(self, written: Lines, text: str, width: int, rank: int = 0, gate: str = "") -> None:
         self.written, self.text, self.shape = written, text, (width,)

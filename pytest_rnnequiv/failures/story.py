@@ -29,7 +29,7 @@ UNEXPLAINED, UNSTEADY, LAW = "unexplained", "unsteady", "law"
 #: Lines of a story, at most, with a heading 40; a script that does not fit is left to its file.
 MOST_LINES = 38
 
-#: What a story tells in its own words, or of all its failures together.
+#: Rows that a story has in its own words, or for all its failures together.
 _SUMMED_UP = ("diagnosis", "usual cause", "or", "asked again", "problem", "broken", "room needed", "law")
 
 
@@ -47,7 +47,7 @@ class Account:
     causes : list of str
         For each key how people come to do it; may be empty.
     about : str
-        The activation or the cell that it is about, where that is not the plainest.
+        The cell or the activation that it is about; empty for the plainest.
     called : str
         What its case is a case of.
     size : list of int
@@ -78,7 +78,7 @@ class Account:
 
 
 def account(failure: EquivalenceError) -> Account:
-    """Return what a failure says of itself; what was put off, such as its diagnosis, is done now."""
+    """Return what a failure says of itself. Its diagnosis, which was put off, is made now."""
     keys, says, causes = reason(failure)
     found = [] if failure.again or failure.verdict.place is None else failure.diagnosis.explanations
     best = found[0] if found else None
@@ -151,7 +151,7 @@ _NUMBERS = re.compile(r"[-+]?\d[\d.,e+-]*(?:[\s,]+[-+]?\d[\d.,e+-]*)*")
 
 
 def _key(problem: str) -> str:
-    """Return what stays of a sentence when the case is another one."""
+    """Return a sentence without its numbers: what stays the same when the case is another one."""
     return _NUMBERS.sub("#", problem)
 
 
@@ -247,7 +247,7 @@ class Story:
 
     @property
     def others(self) -> list[str]:
-        """What fits as well."""
+        """What else would explain it, in sentences."""
         given = self.smallest.account
         return [given.says[given.keys.index(key)] for key in self.keys[1:] if key in given.keys]
 

@@ -28,7 +28,7 @@ __all__ = ["answers"]
 #: Samples and steps of the inputs.
 SIZES = ((3, 5), (2, 1), (2, 24))
 
-#: Files that tell no more than weights; what else there is to know, the other file says.
+#: Files that hold weights only; the other file says the rest.
 WEIGHTS_ONLY = (".pt", ".pth", ".safetensors")
 
 #: Files that are run, where that is possible: what they say is a matter of the runtime too.

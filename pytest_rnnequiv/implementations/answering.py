@@ -1,6 +1,6 @@
-"""Ask a port, here and now: what it answers is brought into arrays, and whatever goes wrong into a sentence.
+"""Ask a port in this process: its answers become arrays, and whatever goes wrong becomes a sentence.
 
-Every way of running a port comes through :func:`compute`, so that the sentences are the same in each.
+Every runner calls :func:`compute`, so that the sentences are the same wherever a port runs.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PortFailure(Exception):
 
     @property
     def reason(self) -> str:
-        """What stays of it where the case is another one; empty where the sentence is all that is known."""
+        """The part of it that does not depend on the case; empty where only the sentence is known."""
         if self.hung:
             return HANGS
         return f"{RAISES} {self.raised} at {self.at}" if self.raised and self.at else ""
@@ -149,7 +149,7 @@ def _letter(case: Case, name: str) -> str:
 
 
 def _end_copies(process: int) -> None:
-    """End the copy of this process that a port has made by a fork, and forgotten to end: it must not answer too."""
+    """End this process if it is a fork that the port made and did not end: only the original may answer."""
     if os.getpid() != process:
         os._exit(0)
 

@@ -1,4 +1,4 @@
-"""A program in any language as an implementation: it reads cases from its standard input, and writes its answers."""
+"""A program in any language as an implementation: it reads cases from standard input, and writes answers."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Command:
                 answer = stdout.readline()
             return answer
         finally:
-            # it has ended, or somebody is out of patience: what it answers later must not be taken for the next answer
+            # it has ended, or its time is over: a late answer must not be taken for the next one
             if not answer:
                 self.close()
 

@@ -1,4 +1,4 @@
-"""What an implementation says of itself, and how it is brought into the one form that the checks use.
+"""What an implementation declares, and how the forms that it may have become one.
 
 A port is a plain function ``run(case)``, an object with a method ``run(case)``, or an object with a method
 ``step(x_t, state) -> state, y`` that takes one time step of one sample. It may also declare what it is, with the
@@ -215,7 +215,7 @@ def _supports(implementation: Any) -> Supports:
 
 
 def _as_options(names: Sequence[str]) -> str:
-    """Say how those of the names are declared that are options, and no fields; empty if none is."""
+    """Say of names that are options, and no fields, how they are declared; empty if none is an option."""
     singular = {f"{option}s": option for option in OPTIONS} | {option: option for option in OPTIONS}
     options = tuple(singular[name] for name in names if name in singular)
     return f"; what it heeds is an option: options={options}".replace("'", '"') if options else ""

@@ -1,4 +1,4 @@
-"""What an implementation may raise, or make us raise. It imports nothing: pytest's start-up may read it."""
+"""The exceptions of implementations. The module imports nothing, since pytest's start-up may read it."""
 
 from __future__ import annotations
 

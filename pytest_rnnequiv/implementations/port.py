@@ -35,7 +35,7 @@ class Port:
     isolated : bool
         Run it in a process of its own, so that it may hang or die.
     identity : str
-        What was asked for: the name of a runtime, ``module:attribute``, or a fixture. Its own name says nothing.
+        What was asked for: the name of a runtime, ``module:attribute``, or a fixture; not what it calls itself.
     runtime : Runtime, optional
         What it declares, if it comes with the plugin.
 
@@ -105,7 +105,7 @@ class Port:
 
     @property
     def called_as(self) -> str:
-        """How others can call it: the name of what comes with the plugin, or ``module:attribute``; else empty."""
+        """How others can call it again: the name of a runtime, or ``module:attribute``; empty where they cannot."""
         return self.identity if self.runtime is not None or ":" in self.identity else ""
 
     @property
@@ -120,7 +120,7 @@ class Port:
 
     @property
     def secondary(self) -> bool:
-        """Whether it leaves the volume to another of its group."""
+        """Whether it gets a small share of the cases, since another of its group gets most."""
         return self.runtime is not None and self.runtime.secondary
 
     @property
@@ -158,7 +158,7 @@ class Port:
         return Asking(self.any_weights, self.any_length, self.supports.accepts)
 
     def observe(self, case: Case, first: Any = None) -> Observation:
-        """Look at it in the strongest way it allows; `first` is what it showed of the case itself, if that was seen."""
+        """Ask about a case in the strongest way it allows; `first` is what it has already shown of it, if anything."""
         first = self.run(case) if first is None else first
         try:
             return observe(self.run, case, self.asking, first=first, precision=self.precision)
@@ -244,7 +244,7 @@ class Port:
         return f"{self.name} cannot be asked about the model {spec}: it declares no {lacks}" if lacks else ""
 
     def close(self) -> None:
-        """Give back what it holds: its process, if it has one."""
+        """End its process, if it has one."""
         self.runner.close()
 
     def __repr__(self) -> str:

@@ -68,7 +68,7 @@ class Process:
             _end(self._child, self.connection, self._lifeline, self._job, grace)
 
     def forget(self) -> None:
-        """Let go of it, in a fork of the process that it belongs to: there it is somebody else's."""
+        """Let go of it in a fork of its owner: it belongs to the original."""
         self._at_exit.detach()
         self.connection.close()
         _closed(self._lifeline)
@@ -152,7 +152,7 @@ def start(search: list[str]) -> Process:
         theirs.close()
     assert child.stdin is not None
     process = Process(child, ours, child.stdin, _job(child))
-    with contextlib.suppress(OSError):  # it died: told by whoever waits for its first word
+    with contextlib.suppress(OSError):  # it died: whoever waits for its first message finds out
         child.stdin.write(ascii([os.fspath(each) for each in search]).encode() + b"\n")
         child.stdin.flush()
     return process

@@ -40,7 +40,7 @@ class Runtime:
     Parameters
     ----------
     name : str
-        By which it is asked for.
+        The name by which it is asked for.
     module, attribute : str
         Where it is, in this package.
     libraries : tuple of str
@@ -48,8 +48,8 @@ class Runtime:
     group : str
         The name of all that share its arithmetic.
     secondary : bool
-        Whether it differs from another of its group in who calls the layer, not in what is computed: it gets the checks
-        that show that, and leaves the volume to the other.
+        Whether it differs from another of its group only in who calls the layer: then it gets the checks that show a
+        difference, and the other gets most of the cases.
     builds_models : bool
         Whether every spec costs a model to build.
     extra : str
@@ -57,7 +57,7 @@ class Runtime:
     isolated : bool
         Whether it runs in a process of its own, so that it may die or hang, and keeps its threads to itself.
     runs : str
-        Of what runs model files, the runtime by its name: what is known of that one holds of it too.
+        Of an implementation that runs model files, the name of its runtime: known divergences of that one are its own.
     """
 
     name: str
@@ -102,7 +102,7 @@ def _keras(way: str, attribute: str, *, secondary: bool = False) -> Runtime:
 def _keras_way(
     way: str, attribute: str, libraries: tuple[str, ...] = ("tensorflow", "keras"), extra: str = ""
 ) -> Runtime:
-    """One that is asked for by its name, and runs in a process of its own."""
+    """A runtime of Keras that is asked for by its name, and runs in a process of its own."""
     return Runtime(
         *(f"keras-{way}", "keras_ways", attribute, libraries, f"keras-{way}"),
         builds_models=True,

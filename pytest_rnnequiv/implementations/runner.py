@@ -31,7 +31,7 @@ __all__ = ["Forked", "InProcess", "PortFailure", "Spawned", "can_fork"]
 #: Seconds that loading an implementation may take (importing a large framework can).
 LOADING = 180.0
 
-#: A cold start may take so many times what the longest one took (the machine may be busier), and at least a second.
+#: How many times as long as the longest cold start a later one may take, at least a second: the machine may be busier.
 SLOWER = 4.0
 
 #: Modules whose threads a fork leaves behind, so that what uses them there waits for ever.

@@ -48,7 +48,7 @@ class Supports:
     activations_of : mapping of str to tuple of str
         Of a cell by its name, those of `activations` that it knows, where these are not all: ``{"LSTM": ("tanh",)}``.
     lengths : int, optional
-        For an implementation that takes a length for each sample in the place of any mask: the smallest one. Masks are
+        For an implementation that takes a length for each sample instead of a mask: the smallest length. Masks are
         drawn so that the padding is at the end, and layers of it put out zeros there (``zero_output_for_mask``).
     """
 
@@ -175,7 +175,7 @@ class Supports:
         return ", no ".join(f"{what} {', '.join(sorted(names))}" for what, names in lacking.items() if names)
 
     def including(self, spec: Spec) -> Supports:
-        """Return the same, with what a model needs: who has it compiled in supports it."""
+        """Return the same, extended by what a model needs that is compiled in."""
         functions = [layer.activation.name for layer in spec.directions]
         kinds = dict.fromkeys(kind for layer in spec.directions for kind in layer.kinds)
         return replace(
@@ -267,7 +267,7 @@ def _of_cells(given: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _keeps_padding_behind(spec: Spec) -> bool:
-    """Whether every layer gets its padding at the end: what goes backwards hands it on at the beginning."""
+    """Whether every layer gets its padding at the end: a layer that goes backwards passes it on at the beginning."""
     return spec.source != "masking" and not any(
         layer.go_backwards for layer in spec.layers[:-1] if isinstance(layer, RNN)
     )

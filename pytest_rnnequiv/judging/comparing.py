@@ -23,8 +23,9 @@ from ..model.case import Case
 from ..model.trajectory import Trajectory
 from ..tally import LAW
 from .enclosure import Enclosure
-from .inspection import as_shown, inspection
+from .inspection import inspection
 from .laws import Other
+from .reading import as_shown
 from .verdict import Broken, Finding, Verdict, sharp_enough
 
 __all__ = ["Bound", "Numbers", "Start", "compare", "numbers"]
@@ -110,7 +111,7 @@ def numbers(
 
 
 class _Unseen(Enclosure):
-    """What should be shown of a case of which nothing was seen.
+    """The exact numbers of a case of which nothing was seen, with their bounds.
 
     Parameters
     ----------
@@ -230,7 +231,7 @@ def _pairs(
 def _set_beside(
     what: str, a: Numbers, b: Numbers, other: Other, factor: float, p: Precision
 ) -> tuple[Finding | None, tuple[list[int], list[int], list[int]]]:
-    """Set the numbers beside each other that must be equal; and say where those of the first stand in it."""
+    """Compare the numbers that must be equal; return also where they stand in the first answer."""
     samples = [_all(part.samples, len(each.got)) for part, each in ((other.here, a), (other.there, b))]
     steps = [_all(part.steps, e.first + e.got.shape[1]) for part, e in ((other.here, a), (other.there, b))]
     units = [_all(None, each.got.shape[2]) for each in (a, b)]

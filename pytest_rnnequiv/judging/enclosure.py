@@ -1,4 +1,4 @@
-"""One recurrence with its bounds: what a layer is once its options are taken off.
+"""One recurrence with its bounds: what is left of a layer without its options.
 
 A :class:`Chain` has an input, exact or not, weights, states to begin with and a mask, in the order of processing. Two
 things can be asked of it: what each state should be, given the states that were shown before it (:func:`induction`),
@@ -86,8 +86,8 @@ class Chain:
 def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[Inexact, ...]]:
     """Base and induction step: every state from its own predecessor.
 
-    States that the cell has beside the shown one (an LSTM's ``c``) are enclosed on the way: what the step needs of the
-    shown one is known, so no error of it travels.
+    The states that the cell has beside the shown one (an LSTM's ``c``) are enclosed on the way. Each step takes the
+    shown state as it was shown, so no error of that travels.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[In
     Returns
     -------
     expected, radius : (N, T, M) arrays
-        A masked step holds its own number to the bit; a masked first step that of the initial state.
+        A masked step must repeat the state before it to the bit; a masked first step, the initial state.
     certain_nan : (N, T, M) bool array
         Where NaN, and nothing else, is right.
     unseen : tuple of Inexact, (N, M)
@@ -124,7 +124,7 @@ def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[In
         )
     hold = ~wiring.state_mask(chain.mask)[..., None]
     if some(hold):
-        # A held state is its predecessor to the bit; the first one is what is given, as well as that is known.
+        # A held state is its predecessor to the bit; in the first step that is the given state, as far as it is known.
         kept = wiring.held_state(previous)
         expected, bound = np.where(hold, kept, expected), np.where(hold, _before(h0, 0.0, previous), bound)
         certain_nan = np.where(hold, np.isnan(kept), certain_nan)
@@ -132,7 +132,7 @@ def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[In
 
 
 def _enclosed(chain: Chain, x: Inexact, before: Inexact) -> tuple[Inexact, tuple[Inexact, ...]]:
-    """Enclose the first state of each step, on the one shown before it; and the other states after the last step."""
+    """Enclose the first state after each step, given the state shown before it; and the other states after the last."""
     others = tuple(state.closed() for state in chain.start[1:])
     value, radius = np.empty(before.shape), np.empty(before.shape)
     for t in range(chain.mask.shape[1]):
@@ -150,7 +150,7 @@ def _kept(states: Sequence[Any]) -> list[Any]:
 
 
 def _before(h0: Inexact, of_shown: Radius, previous: Array) -> Radius:
-    """Bounds of the states before each step: of the one that is given, and of those that were shown."""
+    """Return bounds of the states before each step: of the given one, and of those that were shown."""
     if h0.exact and isinstance(of_shown, float):
         return 0.0
     radius = np.zeros_like(previous)
@@ -160,10 +160,10 @@ def _before(h0: Inexact, of_shown: Radius, previous: Array) -> Radius:
 
 
 def lost_when_shown(shown: Array, p: Precision) -> Radius:
-    """How far a number that a port computes with, in wider numbers, may be from the one that it shows, near zero.
+    """How far the number that a port computes with may be from the one that it shows, where that is near zero.
 
-    Of numbers that were printed, by half a unit of the last decimal. Elsewhere that is a rounding, which every sum has
-    room for (:meth:`~.inexact.Inexact.closed`).
+    It may compute in wider numbers. Away from zero that is a rounding, for which every sum has room
+    (:meth:`~.inexact.Inexact.closed`). Numbers that were printed may be off by half a unit of the last decimal.
     """
     if "states" in p.formats:  # what is kept is what is shown
         return np.full(shown.shape, p.shown) if p.shown else 0.0
@@ -177,13 +177,13 @@ def zero_of_nan(activation: Activation, certain_nan: Bools, got: Array) -> Bools
     return np.zeros((), bool) if activation.keeps_nan else np.asarray(certain_nan & (got == 0))
 
 
-#: What a head makes of states, and of the states' uncertainty as it travels with its sign.
-Head = tuple[Inexact, Inexact, Activation]
+#: The weights and the activation of a head, ``(Wo, bo, activation)``, by which states become outputs.
+HeadWeights = tuple[Inexact, Inexact, Activation]
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a recurrence gives that is not seen.
+    """What a recurrence whose states are not seen should give, with bounds.
 
     Attributes
     ----------
@@ -192,7 +192,7 @@ class Run:
     finals : list of Inexact, (N, M)
         All its states after the last step.
     outputs : Inexact, (N, T - first, K), or None
-        What the head makes of its output, where one was given.
+        The outputs of the head, where one was given.
     scale : array of that shape
         The sum of the absolute terms of each output: the size that an error has to be compared with.
     """
@@ -203,8 +203,8 @@ class Run:
     scale: Any = None
 
 
-def free_run(chain: Chain, head: Head | None = None, first: int = 0, ties: Ties | None = None) -> Run:
-    """States of the recurrence or outputs of its head, and how far a correct implementation's may be from them.
+def free_run(chain: Chain, head: HeadWeights | None = None, first: int = 0, ties: Ties | None = None) -> Run:
+    """Compute states and, with a head, outputs of a recurrence, and how far those of a correct implementation may be.
 
     Every step is the source of an error that travels on, through the *signed* product of the following steps' matrices,
     so that a contracting recurrence forgets it: the step is made on :class:`~.affine.Affine` numbers, whose generators
@@ -252,10 +252,10 @@ def free_run(chain: Chain, head: Head | None = None, first: int = 0, ties: Ties 
     return Run(whole, states) if head is None else Run(whole, states, _stacked(outputs), np.stack(scale, 1))
 
 
-def run_that_shows(chain: Chain, head: Head, first: int, got: Array, most: int) -> Run:
+def run_that_shows(chain: Chain, head: HeadWeights, first: int, got: Array, most: int) -> Run:
     """Follow the run whose outputs are nearest to those that were shown, where roundings may have several outcomes.
 
-    The states are those of all runs together. Where there are more than `most`, the outputs are, too.
+    The states enclose those of all runs. Where there are more than `most` runs, so do the outputs.
     """
     whole = free_run(chain, head, first)
     assert whole.outputs is not None
@@ -280,7 +280,7 @@ def run_that_shows(chain: Chain, head: Head, first: int, got: Array, most: int) 
 
 
 def _blunt(outputs: Inexact, scale: Array) -> Bools:
-    """In which samples there may be several outcomes: bounds are wider than a few roundings of the outputs."""
+    """Which samples may have several outcomes: their bounds are wider than a few roundings of the outputs."""
     size = np.maximum(scale, np.abs(outputs.value))
     return np.asarray((outputs.bound > 64 * outputs.precision.quantizer * size).any(axis=(1, 2)))
 
@@ -291,7 +291,7 @@ def _stacked(steps: list[Inexact]) -> Inexact:
 
 
 def _with_errors(states: list[Inexact], errors: Zonotope, p: Precision) -> tuple[Affine, ...]:
-    """States, and how the errors that travel are in each of them."""
+    """Return states with their shares of the errors that travel."""
     if p.formats and not some(errors.generators):  # known numbers are rounded to known numbers
         return tuple(Affine(Inexact(h.value, p)) for h in states)
     generators = np.split(errors.generators, len(states), axis=-1) if len(states) > 1 else [errors.generators]
@@ -314,7 +314,7 @@ def _carried_on(after: list[Affine], errors: Zonotope) -> list[Inexact]:
     return known
 
 
-def _headed(h: Affine, head: Head) -> tuple[Inexact, Array]:
+def _headed(h: Affine, head: HeadWeights) -> tuple[Inexact, Array]:
     """Outputs of one step, and their size."""
     Wo, bo, activation = head
     total = h @ Wo + bo
@@ -325,7 +325,7 @@ def _headed(h: Affine, head: Head) -> tuple[Inexact, Array]:
 
 
 def keeping_nan(case: Case) -> Case:
-    """Return the case whose functions all make NaN of NaN; itself if they do so anyway."""
+    """Return the case with functions that all keep NaN; itself if its own do."""
     spec, head = case.spec, case.spec.head
     for place in spec.places:
         f = spec.direction(place).activation
@@ -390,7 +390,7 @@ class Enclosure(Walk):
             self._headed = run.outputs, run.scale
         return run.states, run.finals
 
-    def followed(self, chain: Chain, head: Head | None, first: int) -> Run:
+    def followed(self, chain: Chain, head: HeadWeights | None, first: int) -> Run:
         """The run of a recurrence of which nothing was seen."""
         return free_run(chain, head, first)
 
@@ -399,7 +399,7 @@ class Enclosure(Walk):
         return Chain(x.closed(), w, kept, mask, direction.activation, cell, self.wiring, self.case.cases)
 
     def _head_behind(self, place: Place, direction: RNN, mask: Bools) -> Any:
-        """The head, where it is right behind a recurrence: then what travels keeps its sign through it."""
+        """Return the head where it follows a recurrence directly: then errors keep their signs through it."""
         spec, wiring = self.case.spec, type(self.wiring)
         if spec.head is None or place.layer < len(spec.layers) - 1 or place.cell < len(direction.cells) - 1:
             return None
@@ -442,7 +442,7 @@ class Enclosure(Walk):
         return self._entering(value, np.full(value.shape, self.p.given) if self.p.given else 0.0)
 
     def _entering(self, value: Array, radius: Radius = 0.0) -> Inexact:
-        """A number that is given, and known as well as that, as the implementation holds it."""
+        """Return a given number, known to some radius, as the implementation holds it."""
         if not self.coarser:
             return Inexact(value, self.p, radius)
         size = np.abs(value) + radius
@@ -450,7 +450,7 @@ class Enclosure(Walk):
         return Inexact(value, self.p, np.where(size * (1 + self.p.unit) > self.p.largest, np.inf, radius + rounding))
 
     def zeros(self, N: int, M: int) -> Inexact:
-        """A state that nobody gives."""
+        """The initial state where none is given."""
         return Inexact(np.zeros((N, M)), self.p)
 
     def unknown(self, N: int, M: int) -> Any:

@@ -23,13 +23,13 @@ from ..model.call import Call
 from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
 from ..model.pack import agreed, by_case
-from ..model.spec import SIDES, Layer, Place, Spec
+from ..model.spec import Layer, Place
 from ..model.trajectory import Assembled, BadAnswer, ShownLayer, Trajectory, floats, shape_of
 from ..model.wiring import RIGHT, Unmade, Wiring, held
 from .enclosure import (
     Chain,
     Enclosure,
-    Head,
+    HeadWeights,
     Run,
     free_run,
     induction,
@@ -38,9 +38,10 @@ from .enclosure import (
     run_that_shows,
     zero_of_nan,
 )
+from .reading import Reading, apart, as_shown, every_output, unrecorded
 from .verdict import Finding, Verdict, sharp_enough
 
-__all__ = ["INDUCTION", "LAYER_BY_LAYER", "Inspection", "as_shown", "inspect", "inspection"]
+__all__ = ["INDUCTION", "LAYER_BY_LAYER", "Inspection", "inspect", "inspection"]
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -86,31 +87,6 @@ def inspection(
     return (kind or Inspection)(case, shown, p, wiring)
 
 
-def as_shown(case: Case, shown: Trajectory) -> Case:
-    """The case of which all that was shown is the answer: that of the model that gives every output, if it was so."""
-    pairs = zip(shown.each_call, case.calls, strict=True)
-    if _every_output(case.spec) and all(_shows_every_output(each, call.T, case.spec) for each, call in pairs):
-        return case.under(case.spec.with_every_output())
-    return case
-
-
-def _every_output(spec: Spec) -> bool:
-    """Whether outputs of every step may be shown of a model that returns the last one's."""
-    last = spec.layers[-1]
-    return isinstance(last, RNN) and not last.return_sequences
-
-
-def _shows_every_output(shown: Trajectory, T: int, spec: Spec) -> bool:
-    if len(shape_of(shown.outputs)) == 3 or _unrecorded(shown):
-        return True
-    return T == 1 and spec.head is not None and all(seen is None or seen.output is None for seen in shown.shown_layers)
-
-
-def _unrecorded(shown: Trajectory) -> bool:
-    """Whether nothing was recorded of a call."""
-    return shown.outputs is None and not any(layer is not None for layer in shown.shown_layers)
-
-
 class Inspection(Enclosure):
     """An enclosure which takes what was shown in the place of what it would compute.
 
@@ -127,7 +103,7 @@ class Inspection(Enclosure):
 
     def __init__(self, case: Case, shown: Trajectory, p: Precision, wiring: Wiring = RIGHT) -> None:
         #: Whether the model returns the output of the last step only, of which those of every step may be shown.
-        self.one_output = _every_output(case.spec)
+        self.one_output = every_output(case.spec)
         super().__init__(as_shown(case, shown), p, wiring)
         self.shown = shown
         self.findings: list[Finding] = []
@@ -136,7 +112,7 @@ class Inspection(Enclosure):
         self._layers_seen = False
         self._broken = [np.zeros((call.N, call.T), bool) for call in case.calls]
         self._judged = [np.zeros(call.T, bool) for call in case.calls]
-        self._c = 0
+        self._reading = Reading(self.case, 0, self.one_output)
         self._skipped = False
         self._states: list[Any] = []
         self._from_outputs = False
@@ -150,26 +126,16 @@ class Inspection(Enclosure):
         BadAnswer
             If they are no answer at all.
         """
-        return [self._checked_call(c, call) for c, call in enumerate(self.case.calls)]
-
-    def _checked_call(self, c: int, call: Call) -> Trajectory:
-        self._c = c
-        shown, last = self.shown.each_call[c], len(self.case.spec.layers) - 1
-        if self.case.spec.head is not None:
-            outputs = self._checked_outputs(shown.outputs, call)
-        else:
-            outputs = self._checked(last, self.case.spec.layers[last], (call.N, call.T), shown.outputs)
-        layers = shown.shown_layers if self.case.spec.letters else ()
-        states = None if not layers or layers[0] is None else layers[0].states
-        return Trajectory(outputs, None if states is None else self._checked_states(0, (call.N, call.T), states))
+        calls = range(len(self.case.calls))
+        return [Reading(self.case, c, self.one_output).whole(self.shown.each_call[c]) for c in calls]
 
     # ---- the walk ----
 
     def call(self, c: int, call: Call) -> Trajectory:
         """Judge one call."""
-        self._c = c
+        self._reading = Reading(self.case, c, self.one_output)
         shown, spec = self.shown.each_call[c], self.case.spec
-        self._skipped = len(self.case.calls) > 1 and _unrecorded(shown)
+        self._skipped = len(self.case.calls) > 1 and unrecorded(shown)
         if self._skipped:  # its states are computed, and nothing is judged
             self._seen_layers = list[ShownLayer | None]([None] * len(spec.layers))
             self._outputs = None
@@ -178,49 +144,33 @@ class Inspection(Enclosure):
         if spec.head is None:  # then the last layer's output is the model's
             layers[-1] = replace(layers[-1] or ShownLayer(), output=shown.outputs)
         self._seen_layers = layers
-        self._outputs = None if spec.head is None else self._checked_outputs(shown.outputs, call)
+        self._outputs = None if spec.head is None else self._reading.outputs(shown.outputs)
         return super().call(c, call)
-
-    def _checked_outputs(self, outputs: Any, call: Call) -> Array:
-        """The outputs of a head, ``(N, steps, K)``."""
-        spec, every = self.case.spec, self.case.spec.layers[-1].return_sequences
-        if self.one_output:
-            shape: tuple[int, ...] = (call.N, spec.K)
-            got = floats(f"{self._where}the outputs", outputs, shape, "(N, K)", every=call.T)
-        else:
-            shape = (call.N, call.T, spec.K) if every else (call.N, spec.K)
-            got = floats(f"{self._where}the outputs", outputs, shape, "(N, T, K)" if every else "(N, K)")
-        got = got if got.ndim == 3 else got[:, None]
-        return got if every else got[:, -1:]
-
-    @property
-    def _where(self) -> str:
-        return f"call {self._c}: " if len(self.case.calls) > 1 else ""
 
     def _named(self, place: Place, what: str) -> str:
         """What findings call it: with its address, where there is more than one recurrence."""
         spec = self.case.spec
         address = [] if spec.letters else spec.address(place, whole_direction=True)
-        return f"{self._where}{' '.join(address)}{': ' if address else ''}{what}"
+        return f"{self._reading.where}{' '.join(address)}{': ' if address else ''}{what}"
 
     def layer(
         self, i: int, layer: Layer, x: Any, mask: Bools, start: list[Any]
     ) -> tuple[Any, list[Any], list[Any], Any]:
         """Judge one layer, and return what the next one gets."""
         seen = self._seen_layers[i]
-        shown = None if seen is None or seen.output is None else self._checked(i, layer, mask.shape, seen.output)
+        shown = None if seen is None or seen.output is None else self._reading.layer(i, mask.shape, seen.output)
         self._states = self._shown_states(i, layer, mask, start, seen, shown)
         before = len(self.findings)
-        output, finals, told, states = super().layer(i, layer, x, mask, start)
+        output, finals, returned, states = super().layer(i, layer, x, mask, start)
         self._layers_seen |= shown is not None and self.case.spec.head is not None
         if shown is not None:
             finals = self._judge_output(i, layer, mask, shown, output, finals, induced=len(self.findings) > before)
             output = tuple(map(self._seen, shown)) if isinstance(shown, tuple) else self._seen(shown)
         if seen is not None and seen.final_states is not None:
             right = type(self.wiring).final_states is Wiring.final_states
-            as_shown = self._judge_finals(i, seen.final_states, finals if right else told)
+            as_shown = self._judge_finals(i, seen.final_states, finals if right else returned)
             finals = as_shown if right else finals
-        return output, finals, told, states
+        return output, finals, returned, states
 
     def run(
         self, place: Place, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights
@@ -231,7 +181,7 @@ class Inspection(Enclosure):
             return super().run(place, direction, cell, x, start, mask, w)
         return self._induction(place, self._chain(direction, cell, x, start, mask, w), shown)
 
-    def followed(self, chain: Chain, head: Head | None, first: int) -> Run:
+    def followed(self, chain: Chain, head: HeadWeights | None, first: int) -> Run:
         """The run of a recurrence of which nothing was seen but what its head made of it."""
         if head is None or self._outputs is None:
             return super().followed(chain, head, first)
@@ -267,7 +217,7 @@ class Inspection(Enclosure):
     @property
     def _notes(self) -> Assembled:
         """How the states were had."""
-        shown = self.shown.each_call[self._c]
+        shown = self.shown.each_call[self._reading.c]
         if isinstance(shown, Assembled):
             return shown
         return Assembled(through_head=self._from_outputs, separate_runs=False)
@@ -305,7 +255,7 @@ class Inspection(Enclosure):
         zeroed = zero_of_nan(head.activation, certain_nan, got)
         y = choose(zeroed, 0.0, y) if zeroed.any() else y
         bound = y.bound + self.p.shown
-        finding = Finding(f"{self._where}output", got, y.value, bound, self._first(got), certain_nan & ~zeroed)
+        finding = Finding(f"{self._reading.where}output", got, y.value, bound, self._first(got), certain_nan & ~zeroed)
         travelled = self._travelled(x) if self._headed is None else np.ones(self.case.cases, bool)
         if some(travelled):
             # however large the sums are, an activation's values are no larger than its range is wide
@@ -319,7 +269,10 @@ class Inspection(Enclosure):
     def _nan_if_kept(self) -> Any:
         """Where outputs are NaN for certain as long as functions keep NaN, which some need not."""
         whole = keeping_nan(self.case)
-        return whole is not self.case and Enclosure(whole, self.p, self.wiring).calls().each_call[self._c].outputs.nan
+        return (
+            whole is not self.case
+            and Enclosure(whole, self.p, self.wiring).calls().each_call[self._reading.c].outputs.nan
+        )
 
     def _seen(self, shown: Array) -> Inexact:
         """What was shown, as far as the implementation may go on with something else."""
@@ -347,27 +300,6 @@ class Inspection(Enclosure):
 
     # ---- what was shown ----
 
-    def _checked(self, i: int, layer: Layer, shape: tuple[int, ...], output: Any) -> Any:
-        """What was seen of a layer's output, as float64 of the right shape; a pair with ``merge_mode=None``."""
-        what = f"{self._where}the outputs" + (
-            f" of layer{i}" if self.case.spec.head or len(self.case.spec.layers) > 1 else ""
-        )
-        N, T = shape
-        steps, letters = ((N, T), "(N, T, F)") if layer.return_sequences else ((N,), "(N, F)")
-        if isinstance(layer, Bidirectional) and layer.merge_mode is None:
-            if not isinstance(output, (tuple, list)) or len(output) != 2:
-                raise BadAnswer(f"{self._where}layer{i} has merge_mode=None: a pair of outputs was expected")
-            return tuple(
-                floats(f"{what} {name}", each, (*steps, direction.features), letters)
-                for name, each, direction in zip(SIDES, output, layer.directions, strict=True)
-            )
-        return floats(what, output, (*steps, layer.features), letters)
-
-    def _checked_states(self, i: int, shape: tuple[int, ...], states: Any) -> Array:
-        """What was seen of the states of a layer, as float64 of the right shape."""
-        what = f"{self._where}the states" + ("" if self.case.spec.letters else f" of layer{i}")
-        return floats(what, states, (*shape, self.case.spec.layers[i].features), "(N, T, M)")
-
     def _shown_states(
         self, i: int, layer: Layer, mask: Bools, start: list[Inexact], seen: ShownLayer | None, shown: Any
     ) -> list[Array | None]:
@@ -375,7 +307,7 @@ class Inspection(Enclosure):
         self._from_outputs, self._unseen_nan = False, None
         spec = self.case.spec
         if seen is not None and seen.states is not None and isinstance(layer, RNN) and len(layer.cells) == 1:
-            states = self._checked_states(i, mask.shape, seen.states)
+            states = self._reading.states(i, mask.shape, seen.states)
             if self._notes.through_head:
                 states = self._since_begun(layer, mask, start, states)
             return [states]
@@ -388,10 +320,10 @@ class Inspection(Enclosure):
             self._from_outputs = True
             assert self._outputs is not None
             return [self._since_begun(layer, mask, start, self._outputs)]
-        apart = _apart(layer, shown)
+        sides = apart(layer, shown)
         ends = np.cumsum([len(direction.state_units) for direction in layer.directions])
         found: list[Array | None] = []
-        for j, (direction, own, end) in enumerate(zip(layer.directions, apart, ends, strict=True)):
+        for j, (direction, own, end) in enumerate(zip(layer.directions, sides, ends, strict=True)):
             if own is None or not _puts_out_state(direction):
                 found.append(None)
                 continue
@@ -439,7 +371,7 @@ class Inspection(Enclosure):
         for j, (got, expected) in enumerate(pairs):
             name = self._named(place._replace(direction=j), what)
             if isinstance(layer, Bidirectional) and not isinstance(shown, tuple):
-                name = f"{self._where}layer{i}: {what}"
+                name = f"{self._reading.where}layer{i}: {what}"
             if got.shape != expected.shape:
                 raise Unmade
             exactly = induced and not (isinstance(layer, Bidirectional) and layer.merge_mode in ("sum", "ave", "mul"))
@@ -448,7 +380,7 @@ class Inspection(Enclosure):
             return finals
         finals = [*finals]
         end = 0
-        for direction, own in zip(layer.directions, _apart(layer, shown), strict=True):
+        for direction, own in zip(layer.directions, apart(layer, shown), strict=True):
             end += len(direction.state_units)
             if own is None or not _puts_out_state(direction):
                 continue
@@ -461,7 +393,7 @@ class Inspection(Enclosure):
 
     def _judge_finals(self, i: int, shown: Sequence[Any], finals: list[Inexact]) -> list[Inexact]:
         """Judge the final states of a layer, and return them as they were shown."""
-        where = f"{self._where}layer{i}"
+        where = f"{self._reading.where}layer{i}"
         if len(shown) != len(finals):
             raise BadAnswer(f"{len(shown)} final states of {where} were shown, expected {len(finals)}")
         kept = []
@@ -493,13 +425,13 @@ class Inspection(Enclosure):
 
     def _first(self, got: Array) -> int:
         """The step that numbers begin with: the first, or the last one where there is but one."""
-        return 0 if got.shape[1] > 1 else self.case.calls[self._c].T - 1
+        return 0 if got.shape[1] > 1 else self.case.calls[self._reading.c].T - 1
 
     def _found(self, finding: Finding) -> None:
         self.findings.append(finding)
         steps = slice(finding.first, finding.first + finding.got.shape[1])
-        self._broken[self._c][:, steps] |= finding.broken
-        self._judged[self._c][steps] = True
+        self._broken[self._reading.c][:, steps] |= finding.broken
+        self._judged[self._reading.c][steps] = True
 
     def verdict(self) -> Verdict:
         """Sum up what was found."""
@@ -530,17 +462,6 @@ class Inspection(Enclosure):
 def _puts_out_state(direction: RNN) -> bool:
     """Whether the last cell of a direction puts out its first state as it is."""
     return type(direction.kinds[-1]).readout is Cell.readout
-
-
-def _apart(layer: Layer, shown: Any) -> list[Any]:
-    """What was seen of each direction, in the order of processing; None where it cannot be told."""
-    if isinstance(layer, RNN):
-        return [shown]
-    if shown is None or layer.merge_mode in ("sum", "mul", "ave"):
-        return [None, None]
-    forward = layer.directions[0].features
-    one, other = shown if layer.merge_mode is None else (shown[..., :forward], shown[..., forward:])
-    return [one, other[:, ::-1] if layer.return_sequences else other]
 
 
 def _hidden_by_nan(mask: Bools, steps: Finding) -> Bools:

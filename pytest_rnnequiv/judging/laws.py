@@ -20,7 +20,7 @@ from ..model.case import Case
 if TYPE_CHECKING:
     from ..implementations.supports import Supports
 
-__all__ = ["Facts", "Law", "Other", "Part", "Relation", "Rng"]
+__all__ = ["Facts", "Law", "Other", "Relation", "Rng", "Selection"]
 
 Rng = np.random.Generator
 
@@ -58,7 +58,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Part:
+class Selection:
     """Some of the numbers of an answer, in an order; None is all.
 
     Parameters
@@ -82,7 +82,7 @@ class Other:
     case : Case
     changed : str
         What was done to the first one, as half a sentence.
-    here, there : Part
+    here, there : Selection
         The numbers that must be equal: of the first answer, and of this one.
     state_factor, output_factor : float
         What the numbers of this one are multiplied with in comparison; powers of 2, or their negatives.
@@ -94,8 +94,8 @@ class Other:
 
     case: Case
     changed: str
-    here: Part = field(default_factory=Part)
-    there: Part = field(default_factory=Part)
+    here: Selection = field(default_factory=Selection)
+    there: Selection = field(default_factory=Selection)
     state_factor: float = 1.0
     output_factor: float = 1.0
     like: Case | None = None

@@ -12,7 +12,8 @@ from ..model.call import Call
 from ..model.case import Case
 from ..model.layers import RNN
 from ..model.spec import Place
-from .laws import Facts, Law, Other, Part, Relation, Rng
+from ..wording import plural
+from .laws import Facts, Law, Other, Relation, Rng, Selection
 
 __all__ = ["LAWS"]
 
@@ -28,7 +29,7 @@ HOMOGENEOUS = ("linear", "relu", "leaky_relu")
 
 
 def _law(says: str, cause: str, *needs: Callable[[Facts], str], **more: Any) -> Callable[[Relate], Relate]:
-    """Make a law of what turns a case into others; `more` are arguments of :class:`~.laws.Law`."""
+    """Register a law by the function that turns a case into others; `more` are arguments of :class:`~.laws.Law`."""
 
     def register(relate: Relate) -> Relate:
         name = relate.__name__.lstrip("_")
@@ -38,7 +39,7 @@ def _law(says: str, cause: str, *needs: Callable[[Facts], str], **more: Any) -> 
     return register
 
 
-# ---- what an implementation must be like ----
+# ---- what a law needs of an implementation ----
 
 
 def _any_weights(facts: Facts) -> str:
@@ -70,7 +71,7 @@ def _halves(facts: Facts) -> str:
     return "" if 2 * least <= most else "takes no shorter sequences"
 
 
-# ---- other numbers in the place of some ----
+# ---- numbers that replace others ----
 
 
 def _fresh(random: Rng, array: Array, facts: Facts) -> Array:
@@ -133,10 +134,6 @@ def _listed(noun: str, which: Any) -> str:
     return f"{noun}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number > 1 else ''}"
-
-
 def _forward(case: Case) -> bool:
     """Whether every layer sees the steps in their order."""
     return not any(layer.go_backwards for layer in case.spec.directions)
@@ -161,7 +158,7 @@ def _samples_are_independent(case: Case, random: Rng, facts: Facts) -> Relation 
     kept = np.flatnonzero(~changed).tolist()
     other = _with_others(case, changed[:, None], random, facts, states=True)
     said = f"only the inputs of {_listed('sample', np.flatnonzero(changed))} were changed"
-    return Relation(case, (Other(other, said, Part(kept), Part(kept)),))
+    return Relation(case, (Other(other, said, Selection(kept), Selection(kept)),))
 
 
 @_law(
@@ -181,7 +178,7 @@ def _past_ignores_future(case: Case, random: Rng, facts: Facts) -> Relation | No
     t = int(random.integers(1, T))
     later = np.broadcast_to(np.arange(T) >= t, (N, T))
     other = _with_others(case, later, random, facts, states=False)
-    before = Part(None, range(t))
+    before = Selection(None, range(t))
     return Relation(case, (Other(other, f"only the inputs from step {t} on were changed", before, before),))
 
 
@@ -211,8 +208,13 @@ def _halves_make_the_whole(case: Case, random: Rng, facts: Facts) -> Relation | 
     return Relation(
         base,
         (
-            Other(first, f"only the first {_count(t, 'step')} were run", Part(None, beginning), Part(None, beginning)),
-            Other(second, said, Part(None, end), Part(None, range(T - t)), continues=True),
+            Other(
+                first,
+                f"only the first {plural(t, 'step')} were run",
+                Selection(None, beginning),
+                Selection(None, beginning),
+            ),
+            Other(second, said, Selection(None, end), Selection(None, range(T - t)), continues=True),
         ),
     )
 
@@ -238,7 +240,7 @@ def _batches_do_not_matter(case: Case, random: Rng, facts: Facts) -> Relation | 
         ([*range(N), *range(N)], "the batch was doubled"),
     ):
         if facts.supports.includes("N", len(samples)):
-            others.append(Other(case.samples(samples), said, Part(samples), Part(range(len(samples)))))
+            others.append(Other(case.samples(samples), said, Selection(samples), Selection(range(len(samples)))))
     return Relation(case, tuple(others))
 
 
@@ -292,7 +294,7 @@ def _masked_steps_can_go(case: Case, random: Rng, facts: Facts) -> Relation | No
     if new[-1]:  # what was put out last is put out again
         here, there = [*here, case.T - 1], [*there, len(steps) - 1]
     said = f"masked steps were put in, as {_listed('step', np.flatnonzero(new))}"
-    return Relation(case, (Other(case.replace(x=x, mask=mask), said, Part(None, here), Part(None, there)),))
+    return Relation(case, (Other(case.replace(x=x, mask=mask), said, Selection(None, here), Selection(None, there)),))
 
 
 @_law(
@@ -326,7 +328,7 @@ def _units_have_no_order(case: Case, random: Rng, facts: Facts) -> Relation | No
     P = _order(random, case.M)
     w = case.spec.cell.permuted(case.cell_weights(Place(0, 0, 0)), P)
     other = _with_states(case.replace(Wo=case.Wo[P], **vars(w)), lambda state: state[:, P])
-    return Relation(case, (Other(other, f"the units were put in the order {P}", Part(units=P)),))
+    return Relation(case, (Other(other, f"the units were put in the order {P}", Selection(units=P)),))
 
 
 @_law(
@@ -370,7 +372,7 @@ def _unread_units_do_nothing(case: Case, random: Rng, facts: Facts) -> Relation 
     )
     rest = np.flatnonzero(readers).tolist()
     said = f"nobody reads unit {m} (its rows of Wh and Wo are zeros), and only what it reads was changed"
-    return Relation(base, (Other(other, said, Part(units=rest), Part(units=rest)),))
+    return Relation(base, (Other(other, said, Selection(units=rest), Selection(units=rest)),))
 
 
 @_law(

@@ -86,7 +86,7 @@ def _gelu_by_tanh(a: Array) -> Array:
     return value
 
 
-#: Other functions that go by the same name: name of the mistake -> name, other function, how people come by it.
+#: Other functions of the same name: name of the mistake -> name, other function, its cause.
 NAMESAKES = {
     "leaky_relu-of-PyTorch": ("leaky_relu", _leaky(0.01), "PyTorch's and ONNX's default slope is 0.01, Keras's 0.2"),
     "leaky_relu-of-the-layer": (

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.activations import Activation
-from ..arithmetic.precision import Precision, to_bfloat16
+from ..arithmetic.bfloat16 import to_bfloat16
+from ..arithmetic.precision import Precision
 from ..cells.cell import Cell, CellWeights
 from ..judging.inspection import inspect
 from ..judging.nominal import Nominal

@@ -1,4 +1,4 @@
-"""Ask an implementation about made-up cases, within a number of calls and of seconds, and keep what it answers."""
+"""Ask an implementation about made-up cases, within limits of calls and seconds, and keep its answers."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Answer:
 
     @cached_property
     def room(self) -> float:
-        """How far an output has to move before that is no rounding, in this case or one of numbers of the same size."""
+        """How far an output must move to be more than rounding, in this case or one with numbers of the same size."""
         with np.errstate(all="ignore"):
             walk = Enclosure(self.case.with_every_output(), self.precision).calls()
         return 2 * MARGIN * float(self._as_shown(walk.outputs.bound).max())
@@ -180,7 +180,7 @@ class Asker:
 
 
 def _kept(shown: Trajectory) -> Trajectory:
-    """What was shown, taken out of a buffer that the next call may overwrite."""
+    """Copy what was shown out of a buffer that the next call may overwrite."""
     if isinstance(shown.outputs, np.ndarray):
         return shown.replace(
             outputs=shown.outputs.copy(), states=np.copy(shown.states) if shown.states is not None else None

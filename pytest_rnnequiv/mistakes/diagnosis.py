@@ -178,7 +178,7 @@ def _any_start(verdict: Verdict) -> str:
 
 
 def probing(run: Callable[[Case], Any], case: Case, precision: Precision | None) -> Callable[[], tuple[str, ...]]:
-    """Put off the probing of an implementation that is wrong in a case, and takes cases like it of any size."""
+    """Return a function that probes a wrong implementation; it takes cases like `case`, of any size."""
     asking = Asking(takes=lambda other: _of_a_kind(other, case))
     return lambda: probe(run, case, precision, asking=asking)
 
@@ -194,7 +194,7 @@ def _recorded(precision: Precision, decimals: int | Mapping[str, int]) -> Precis
 
 
 def _shown(case: Case, actual: Any) -> Trajectory:
-    """What was given as a trajectory; of several calls, a list of what each gave."""
+    """Return what was given as a trajectory; of several calls, it was a list."""
     if len(case.calls) > 1 and isinstance(actual, (list, tuple)):
         each = (Trajectory(None) if one is None else Trajectory.of(one, case.spec.two_outputs) for one in actual)
         return Trajectory.of_calls(tuple(each))
@@ -282,7 +282,7 @@ def _telling(
 def telling_case(like: Case, number: int, any_weights: bool = True, any_length: bool = True) -> Case:
     """Make up a case without symmetries: all numbers different, some units saturated, some steps masked.
 
-    Of the notebook's model the sizes are others too, and distinct.
+    For the notebook's model, the sizes are other ones as well, all different.
     """
     rng = np.random.default_rng(20 + number)
     spec = like.spec

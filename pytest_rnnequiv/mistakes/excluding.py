@@ -1,8 +1,8 @@
-"""What the verdict on a coarse port excludes: a bound need not be small, it has to be smaller than what can go wrong.
+"""What the verdict on a coarse port excludes: a bound need not be small, only smaller than what can go wrong.
 
 In bfloat16 a right state may be off by tenths, and yet a transposed kernel moves it further. So each mistake is made
-on purpose, in the arithmetic that is declared, and its outcome is judged as if it had been shown. Where nearly all
-mistakes that people make most are found different in a case, that case has an answer, however wide its bounds are.
+on purpose, in the declared arithmetic, and its outcome is judged as if it had been shown. Where nearly all of the most
+frequent mistakes are found different in a case, that case has an answer, however wide its bounds are.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ FINE = 64 * Precision.float32.unit
 
 
 def is_coarse(p: Precision) -> bool:
-    """Whether an arithmetic has room for more than float32 has."""
+    """Whether an arithmetic is coarser than float32."""
     own = max(p.unit, p.operand)
     return bool(p.formats or p.radius or p.activation_error > FINE or own > Precision.float32.unit)
 

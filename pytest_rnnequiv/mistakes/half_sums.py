@@ -1,7 +1,7 @@
 """Dot products that are summed up in float16, of numbers that are kept in float32.
 
-The bound of such sums is wide. They are known by what is left of them: a sum in float16 is a multiple of half a
-thousandth or so of its own size, and the bias and the activation that are applied in float32 can be taken off again.
+The bound of such sums is wide, so they are recognized by their digits: a sum in float16 is a multiple of about half a
+thousandth of its own size, and the bias and the activation, which are applied in float32, can be undone.
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ class HalfSums(Computed):
 
 
 def has_sums(case: Case, shown: Trajectory) -> bool:
-    """Whether all that can be told of the sums was summed up in float16: of those before the states, or of the head."""
+    """Whether the sums before the states, or of the head, all look summed up in float16, as far as can be told."""
     return case.spec.plain and any(both is not None for both in _seen(case, shown))
 
 
 def bits_of_sums(case: Case, shown: Trajectory) -> tuple[float, set[float]]:
     """How much that tells: bits, and of which numbers.
 
-    An even multiple may come of coarser numbers, as fixed point has them, so that it does not count; and where most of
-    them are even nothing does.
+    An even multiple may come from coarser numbers, such as fixed point, so it does not count; where most multiples are
+    even, none counts.
     """
     for multiples in _seen(case, shown):
         if multiples is not None:
@@ -82,7 +82,7 @@ Multiples = tuple[npt.NDArray[np.bool_], Array, Array]
 def _seen(case: Case, shown: Trajectory) -> Iterator[Multiples | None]:
     """Yield, for each way in which sums and biases may have been added, what is told; None where it was not that way.
 
-    Where the sums before the states are to be seen as they are they decide, and else those of the head.
+    The sums before the states decide where they can be seen exactly, else those of the head.
     """
     with np.errstate(all="ignore"):
         inverse = _INVERSES.get(case.spec.activation.name) if case.spec.cell.name == "SimpleRNN" else None

@@ -1,4 +1,4 @@
-"""What an implementation computes that makes a mistake, and whether that is what was shown."""
+"""What an implementation with a mistake computes, and whether that is what was shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Made", "only_what", "outputs_of", "whole"]
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """What an implementation computes that makes a mistake, or several: another case, or the same in another way.
+    """What an implementation with one or more mistakes computes: another case, or the same case in another way.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Made:
     head_only: bool = False
 
     def then(self, after: Made | None) -> Made:
-        """Return both: what was made of a case, and then of what was made of it."""
+        """Return what comes of this mistake, followed by another one."""
         if after is None:
             return self
         wiring = self.wiring if after.wiring is RIGHT else after.wiring
@@ -91,7 +91,7 @@ class _Refuting(Inspection):
 
 
 def _judged(case: Case, shown: Trajectory, p: Precision | None, wiring: Wiring) -> Verdict:
-    """Judge as the oracle does, but for saying where it is broken."""
+    """Judge as the oracle does, without finding out where it is broken."""
     try:
         walk = inspection(case, shown, p, wiring=wiring, kind=_Refuting)
         walk.calls()
@@ -106,7 +106,7 @@ def _beside_the_right(
 ) -> Verdict | None:
     """Return the verdict on what is shown of a wrong wiring; None where that changes nothing.
 
-    Where the right run lies within the bounds of the wrong one, to be near it tells nothing.
+    Where the right run lies within the bounds of the wrong one, being near the wrong one tells nothing.
     """
     wrong, right = (
         walk_in(Precision.float64, whole(case, wiring), each, np.float64).calls() for each in (wiring, RIGHT)

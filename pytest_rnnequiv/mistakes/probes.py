@@ -17,9 +17,9 @@ from ..judging.observing import ANYTHING, Asking
 from ..model.case import Case
 from ..model.forward import reference
 from .asked import Answer, Asker, probe_case
+from .contributions import counted
 from .localising import localise
 from .movement import Changing, Movement, without_effect
-from .parts import counted
 from .sentences import has, in_common, it, joined, listed, no_numbers, special
 
 __all__ = ["probe"]

@@ -1,8 +1,7 @@
 """What a record of numbers cannot show, and what to record to be sure.
 
-Where there is no implementation to ask, the record is all there is. So each mistake that people make is made on purpose
-in its case, and what would have been recorded then is judged as the record is: a mistake that is not found different
-cannot be excluded by it.
+Without an implementation to ask, the record is all there is. So each common mistake is made on purpose in its case, and
+what would have been recorded is judged as the record is. A mistake that is not found different then cannot be excluded.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arithmetic.precision import Precision, to_bfloat16
+from ..arithmetic.bfloat16 import to_bfloat16
+from ..arithmetic.precision import Precision
 from ..model.case import Case
 from ..model.forward import rounded
 from .arithmetic import KEPT_IN, to_float16

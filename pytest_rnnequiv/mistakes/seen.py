@@ -1,8 +1,8 @@
 """What was seen of one run, and how much of it a mistake tells.
 
-That the numbers lie within the bounds of a mistake is no evidence by itself: a wide bound takes in much. What counts is
-how narrow the bound is beside the distance of the right number, in bits, and of how many numbers. NaN and zeros come
-of too many mistakes to count for one.
+Numbers that lie within the bounds of a mistake are no evidence by themselves: a wide bound contains much. What counts
+is how narrow the bound is beside the distance of the right number, in bits, and for how many numbers. NaN and zeros
+come from too many mistakes to count for one.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Told:
     Attributes
     ----------
     bits : float
-        What a number tells is the logarithm of how many times the distance of the right number exceeds the bound,
-        and one bit for its side.
+        Of each number the base-2 logarithm of how many times the bound fits into the distance of the right number, and
+        one bit for its side.
     numbers : frozenset of (float, float)
         Those that tell something: what should be in their place, and what they are.
     """
@@ -51,7 +51,7 @@ class Told:
 
     @property
     def enough(self) -> bool:
-        """Whether it is more than one number, and more than a thousand mistakes would come to by chance."""
+        """Whether it is more than one number, and so much that one mistake in a thousand would fit by chance."""
         return self.bits >= 10 and len(self.numbers) > 1
 
 
@@ -114,7 +114,7 @@ class Seen:
         return findings(Made(self.case), outputs_of(self.shown), self.precision)
 
     def far_from(self, made: Made) -> bool:
-        """Whether a mistake gives outputs that are nowhere near those seen: then there is no need for bounds.
+        """Whether a mistake gives outputs that are far from those seen: then no bounds have to be computed.
 
         Only runs in single precision, or better, are looked at in this way. In a few steps rounding cannot have grown
         that far; in more of them, it is seen by how far it grows.

@@ -1,4 +1,4 @@
-"""How what was probed is told: numbers and names in words, and what all answers have in common."""
+"""Sentences about what was probed: numbers and names in words, and what all answers have in common."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LARGE, TINY = 30.0, 1e-30
 
 
 def listed(numbers: Sequence[Any] | npt.NDArray[Any]) -> str:
-    """Numbers behind a word: `` 2``, or ``s 2 and 3``."""
+    """Return numbers to follow a noun: `` 2``, or ``s 2 and 3``."""
     plural = "s" if len(numbers) > 1 else ""
     return f"{plural} {joined([str(int(n)) for n in numbers])}"
 

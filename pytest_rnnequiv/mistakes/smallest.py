@@ -1,7 +1,7 @@
 """The smallest thing that an implementation gets wrong: one unit, one step, no input, and what its biases make.
 
-Where it is wrong under all conditions, no condition tells anything. Then a single number does: the gates are opened and
-shut by their biases, one of them is left half open, and the state that comes of it is set beside what is right.
+An implementation that is wrong under all conditions shows nothing by them, but a single number does: the gates are
+opened and shut by their biases, one of them is left half open, and the state is set beside the right one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .sentences import joined
 
 __all__ = ["smallest"]
 
-#: A bias that opens a gate, or shuts it, and one at which an activation is no line, and which no binary number is.
+#: A bias that opens a gate, or shuts it; and one at which an activation is not linear, which is no binary fraction.
 OPEN, BENT = 40.0, 0.3
 
 #: An input, and the weight that it meets.

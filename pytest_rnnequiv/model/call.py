@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arithmetic.precision import to_bfloat16
+from ..arithmetic.bfloat16 import to_bfloat16
 
 __all__ = ["Call", "array_of", "read_only", "stored"]
 

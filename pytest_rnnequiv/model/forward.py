@@ -113,10 +113,10 @@ class Walk:
             start = [unset(call.N, M) for M in units] if start is None else list(start)
             if [h.shape for h in start] != [(call.N, M) for M in units] or mask.shape != x.shape[:2]:
                 raise Unmade
-            output, below, told, states = self.layer(i, layer, x, mask, start)
+            output, below, returned, states = self.layer(i, layer, x, mask, start)
             if layer.stateful:
                 self.kept[i] = below
-            shown.append(ShownLayer(output, states, tuple(told)))
+            shown.append(ShownLayer(output, states, tuple(returned)))
             if not isinstance(output, tuple):
                 outputs.append(output)
                 masks.append(wiring.passed_mask(layer, mask))
@@ -133,7 +133,7 @@ class Walk:
         Returns
         -------
         output : what it gives to the next one
-        finals, told : lists of (N, M)
+        finals, returned : lists of (N, M)
             Its final states, and those that the layer returns.
         states : (N, T, M) or None
             Of a layer of one recurrence, its state after every step, as it was put out.
@@ -161,8 +161,8 @@ class Walk:
         if not isinstance(output, tuple):
             output = wiring.passed_on(i, output, x)
         one = isinstance(layer, RNN) and len(layer.cells) == 1
-        told = wiring.final_states(layer, finals, sequences)
-        return self.stored(output), finals, told, states if one else None
+        returned = wiring.final_states(layer, finals, sequences)
+        return self.stored(output), finals, returned, states if one else None
 
     # ---- the arithmetic: NumPy's, as it stands here ----
 

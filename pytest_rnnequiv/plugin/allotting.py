@@ -1,8 +1,8 @@
 """``--rnn-equiv-budget`` and ``--rnn-equiv-shard``: how long each check of the suite may take, and which part it does.
 
-Each check has a weight: its share of the time. A shard has whole checks, and of a check that weighs more than a shard
-should, a part of the cases. Of a budget each check is given its share of what is left, when its turn comes: what one
-leaves over goes to those behind it. So the checks with most to see come last.
+Each check has a weight: its share of the time. A shard does whole checks; of a check that weighs more than a shard
+should, it does a part of the cases. When its turn comes, a check is given its share of what is left of the budget, so
+what one check leaves goes to the checks after it. The checks with most to see come last.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Allotting:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out what other shards do, and put last what takes what is left of a budget (pytest hook)."""
+        """Leave out what other shards do; with a budget, put the checks with most to see last (pytest hook)."""
         if self.shard is not None:
             weights = {item.nodeid: _weight(item) for item in items if _is_ours(item)}
             divisible = {item.nodeid for item in items if (check := _check(item)) is not None and check.examples}
@@ -126,6 +126,6 @@ def _weight(item: pytest.Item, parts: dict[str, Shard] | None = None) -> float:
 
 
 def _last(item: pytest.Item) -> tuple[bool, float]:
-    """Order items by what there is to see; at the end those that apply to every implementation and every model."""
+    """Order items by how much there is to see; last those that apply to every implementation and every model."""
     check = _check(item)
     return check is not None and check.everywhere and check.models == "any", _weight(item)

@@ -158,8 +158,8 @@ def _option(
     The field's default decides what kind of option it is: ``False`` makes a switch, ``()`` an option that may
     be given several times, and anything else an option with one value. `parse` turns the text of a value into
     the value; if it cannot, it raises `ValueError` with one sentence. An option that names what to check implies the
-    suite where it stands on the command line: asked for, it must not be ignored. Its ini value says how, not whether.
-    An option that only asks something has no ini twin.
+    suite where it stands on the command line: what is asked for must not be ignored. Its ini value says how the suite
+    runs, not whether it does. An option with ``ini=False`` has no ini twin.
     """
     return {"flag": flag, "help": help, "metavar": metavar, "parse": parse, "implies": implies, "ini": ini}
 
@@ -168,7 +168,7 @@ def _option(
 class Settings:
     """What the user asked for: one field for each option, which is declared here and nowhere else.
 
-    Each option has an ini twin, ``rnn_equiv_profile`` for ``--rnn-equiv-profile``; the command line wins.
+    Most options have an ini twin, ``rnn_equiv_profile`` for ``--rnn-equiv-profile``; the command line wins.
     """
 
     enabled: bool = field(
@@ -204,8 +204,8 @@ class Settings:
         default=None,
         metadata=_option(
             "--rnn-equiv-model",
-            "The model that is meant: its architecture and its trained weights, of a file that is read as data; only "
-            "inputs are drawn.",
+            "Check this model: its architecture and its trained weights are read from FILE, as data, and only inputs "
+            "are drawn.",
             metavar="FILE",
             parse=_file,
             implies=True,
@@ -215,7 +215,8 @@ class Settings:
         default=None,
         metadata=_option(
             "--rnn-equiv-inputs",
-            "Recorded inputs of that model, an .npz or .npy file of arrays (N, T, D), beside those that are drawn.",
+            "Recorded inputs of that model, to be asked beside those that are drawn: an .npz or .npy file of arrays "
+            "(N, T, D).",
             metavar="FILE",
             parse=_file,
             implies=True,
@@ -225,8 +226,8 @@ class Settings:
         default="whole",
         metadata=_option(
             "--rnn-equiv-model-part",
-            "Which part of that model: whole; recurrent, without what is before and behind its recurrent layers; or "
-            "the name of a recurrent layer, that one by itself.",
+            "Which part of that model: whole; recurrent, its recurrent layers without what stands before and behind "
+            "them; or the name of one recurrent layer.",
             metavar="PART",
             parse=_part,
             implies=True,
@@ -246,7 +247,8 @@ class Settings:
         default=None,
         metadata=_option(
             "--rnn-equiv-budget",
-            "Spend about so many seconds, on what there is most to see of, in the place of what the profile takes.",
+            "Spend about SECONDS on the run, instead of the time of the profile; most of it goes to the checks with "
+            "most to see.",
             metavar="SECONDS",
             parse=_budget,
             implies=True,
@@ -256,7 +258,7 @@ class Settings:
         default=None,
         metadata=_option(
             "--rnn-equiv-shard",
-            "Do the I-th of N parts of the suite: no two have anything in common, and all of them are the whole.",
+            "Run the I-th of N parts of the suite. The parts do not overlap, and together they are the whole suite.",
             metavar="I/N",
             parse=_shard,
             implies=True,
@@ -273,8 +275,8 @@ class Settings:
         default=0.5,
         metadata=_option(
             "--rnn-equiv-least",
-            "The share of an implementation's cases, of those judged against the recurrence, that has to be "
-            "conclusive: from 0 to 1, or a percentage (default: half of them).",
+            "Which share of the cases that are judged against the recurrence has to be conclusive, for each "
+            "implementation: from 0 to 1, or a percentage (default: half of them).",
             metavar="SHARE",
             parse=_share,
             implies=True,
@@ -314,7 +316,7 @@ class Settings:
         default=False,
         metadata=_option(
             "--rnn-equiv-durations",
-            "Say where the time of each check went: drawing, building, tracing, running, judging, telling.",
+            "Say where the time of each check went: drawing, building, tracing, running, judging, reporting.",
             ini=False,
         ),
     )

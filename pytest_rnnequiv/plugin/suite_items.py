@@ -42,8 +42,8 @@ def configure(profile: str, selfcheck: bool = False, plain: bool | None = None) 
     Parameters
     ----------
     plain : bool, optional
-        Of a run about one model, whether that is the notebook's; of any other, only checks that can be asked about it
-        are left, and known divergences of other models are not shown.
+        Of a run about one model, whether it is the notebook's. Then only the checks that can be asked about it are
+        made, and no known divergence of another model is shown.
     """
     chosen = running(PROFILES[profile])
     for name in [*CHECKS, "test_selfcheck", "test_known_divergence"]:

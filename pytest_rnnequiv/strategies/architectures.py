@@ -1,8 +1,8 @@
 """Strategies of architectures: stacks, both directions, masks, states, dtypes and all options together.
 
 A pool is a list of :mod:`codes <.codes>`. It is chosen so that as many pairs of options as possible come together *in
-one layer*, and with the model-wide ones, since a bug that one option does not show is most often one of two. What the
-codes of a member allow, its shrinking does: they are set to 0 one by one.
+one layer*, and with the model-wide ones, since a bug that one option does not show is most often one of two. A
+member shrinks as its codes allow: they are set to 0 one by one.
 
     from pytest_rnnequiv import strategies as rnn
 
@@ -82,7 +82,7 @@ def _drawn(draw: DrawFn, codes: SearchStrategy[bytes], style: Style) -> Spec:
 
 
 def features(spec: Spec) -> list[frozenset[str]]:
-    """What is not plain about each recurrent layer, and each direction of it: ``{"use_bias=False", "T=None", ...}``.
+    """The options of each recurrent layer and direction that are not plain: ``{"use_bias=False", "T=None", ...}``.
 
     One set for each layer that runs over the inputs, with the layer's own options and those of the spec. So pairs and
     triples that come together in one layer can be counted.
@@ -238,9 +238,9 @@ def _pairs(spec: Spec, numbers: dict[str, int]) -> int:
 def _pooled(
     count: int, seed: int, style: Style, exclude: Callable[[Spec], bool] | None = None
 ) -> tuple[tuple[int, ...], ...]:
-    """Codes of a pool's members beside the smallest: each adds as many new pairs of features as one of its cost can.
+    """Choose the members of a pool beside the smallest. Each adds as many new pairs of features as its cost allows.
 
-    Where there are none left, the pairs are begun again: then each comes in other company.
+    When all pairs have come, they are counted anew, so that each comes in other company.
     """
     # most of them may be excluded
     tried = max(_CANDIDATES + _FOR_EACH_DTYPE * len(style.dtypes), 12 * count)
@@ -269,7 +269,7 @@ def _pooled(
 
 
 def _each_its_own(codes: tuple[int, ...], style: Style) -> tuple[int, ...]:
-    """Give a layer that is like another codes of its own, which say the same, so that the other can go."""
+    """Give a layer that is like another its own codes, which say the same, so that the other can be removed."""
     own, like = list(codes), None
     shared = [PLACE[name] for name in ("wrapped", "backward only", "merge_mode", "own backward")]
     for start in (len(SPEC) + i * SLOT for i in range(style.max_layers)):

@@ -40,7 +40,7 @@ Kind = str | Cell | SearchStrategy[Any]
 
 
 class _Default(str):
-    """A default, which can be told from the same word said by the user."""
+    """A default value, which can be distinguished from the same word given by the user."""
 
 
 TANH, LINEAR, FLOAT32 = _Default("tanh"), _Default("linear"), _Default("float32")
@@ -55,8 +55,8 @@ def _label(role: str) -> int:
 def resolve(draw: DrawFn, role: str, argument: Any) -> Any:
     """Draw `argument` if it is a strategy.
 
-    Every role has a label of its own, for Hypothesis follows up an example with five copies in which one part stands in
-    for another of the same label. Of sixteen cases in a pack, fifteen would come again five times.
+    Every role has a label of its own. After an example Hypothesis tries five copies in which one part replaces another
+    of the same label; without labels, fifteen of the sixteen cases of a pack would come again five times.
     """
     return draw(argument, label=_label(role)) if isinstance(argument, SearchStrategy) else argument
 
@@ -81,7 +81,7 @@ def check_bools(**arguments: Bool) -> None:
 
 
 def check_alone(name: str, what: str, **others: Any) -> None:
-    """Refuse to be told twice what `name` says."""
+    """Refuse arguments that say what `name` already says."""
     said = [other for other, value in others.items() if value is not None and not isinstance(value, _Default)]
     if said:
         raise ValueError(f"{name} already says {what}: leave out {' and '.join(said)}")

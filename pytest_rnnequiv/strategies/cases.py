@@ -142,8 +142,8 @@ def _case(draw: DrawFn, packs: SearchStrategy[list[Case]]) -> Case:
 def weights(*, spec: Spec | SearchStrategy[Spec] | None = None) -> SearchStrategy[tuple[Array, ...]]:
     """Weights of a spec, in the order of Keras's ``get_weights()``: ``(Wx, Wh, bh, Wo, bo)`` of the notebook's model.
 
-    Biases are neither all zero nor all equal, kernels asymmetric, and `Wh` contracting or expanding, as far as a shrunk
-    example does not need to show that it fails without. Without `spec`, they are of the notebook's model in any size.
+    Biases are neither all zero nor all equal, kernels are asymmetric, and `Wh` is contracting or expanding. A shrunk
+    example loses what its failure does not need. Without `spec`, they are of the notebook's model in any size.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def packs(
     calls: Size | None = None,
     pattern: Name | None = None,
 ) -> SearchStrategy[list[Case]]:
-    """Lists of 1 to `max_size` cases of one spec, `N`, `T`, calls and resets, to be computed in one call; mostly full.
+    """Lists of 1 to `max_size` cases, mostly full, that one call can compute: of one spec, `N`, `T`, calls and resets.
 
     The other parameters are those of :func:`cases`. ``spec=pool()`` and ``spec=architecture_pool()`` bound the number
     of models that are to be built.
@@ -257,7 +257,7 @@ def _sizes_of(x: Any) -> tuple[int, int]:
 
 
 class _Asked(NamedTuple):
-    """What packs are to be of: each a plain value or a strategy, and None where it is left open."""
+    """What packs are made of: each a plain value or a strategy; None where it is left open."""
 
     most: int
     more: SearchStrategy[bool]

@@ -1,9 +1,8 @@
 """From bytes to architectures.
 
 An architecture is drawn as a case's numbers are: one string of bytes, its *codes*, of which each stands for one choice.
-0 is the default, and so Hypothesis shrinks option by option. Every layer has codes of its own and one that says whether
-it is there; so has each direction of a ``Bidirectional``. Thus any of them can go, and those that matter stay as they
-are.
+0 is the default, so Hypothesis shrinks option by option. Every layer has codes of its own, one of which says whether it
+is there; so has each direction of a ``Bidirectional``. Thus any of them can be removed, and the others stay.
 """
 
 from __future__ import annotations
@@ -216,7 +215,7 @@ class _Codes:
         return cell
 
     def size(self, start: int, name: str, beside: int | None = None) -> int:
-        """Choose a size that differs from the one beside it, lest swapped axes hide; but 1 stays. Or all are equal."""
+        """Choose a size that differs from its neighbour, so that swapped axes show; but 1 stays. Or all are equal."""
         if self.equal:
             return self.equal
         ladder = self.style.ladder("M" if name.startswith("units") else name)
@@ -228,7 +227,7 @@ class _Codes:
 
 
 def decode(codes: Sequence[int], style: Style) -> tuple[Spec, set[int]]:
-    """Return the spec that codes stand for, and the places of the codes that have a say in it."""
+    """Return the spec that codes stand for, and the places of the codes that were read for it."""
     choose = _Codes(codes, style)
     starts = [len(SPEC) + i * SLOT for i in range(style.max_layers)]
     there = [start for start in starts if style.max_layers > 1 and choose(start, "there", (False, True))] or starts[:1]

@@ -103,7 +103,7 @@ def noise(seed: int, length: int) -> Bytes:
 
 
 def spread(own: int, length: int) -> Bytes:
-    """Which of its `own` bytes each number of a block reads: first each in turn, then again in disorder.
+    """Which of its `own` bytes each number of a block reads: first each in turn, then all again in random order.
 
     In order, all rows would be equal where a row is as long as the block's bytes.
     """
@@ -112,7 +112,7 @@ def spread(own: int, length: int) -> Bytes:
 
 @lru_cache(128)
 def _order(own: int, length: int) -> Bytes:
-    """A beginning of the order of :func:`spread`: what is longer begins alike."""
+    """The first part of the order of :func:`spread`; longer orders begin with the same part."""
     order = noise(1, length) % own
     order[:own] = np.arange(min(own, length))
     return order
@@ -296,7 +296,7 @@ def generic_case(
     masked: bool = False,
     pattern: str | None = None,
 ) -> Case:
-    """Return a case without anything special in it: always the same for the same arguments, and nothing to shrink.
+    """Return a case without anything special in it: always the same for the same arguments, and not shrunk.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ def usual_pattern(knob: int, call: int, T: int) -> str:
 
 
 def mask_of(pattern: str, codes: Array) -> Mask:
-    """The mask of a call: False where a step is masked. The first code of each sample says how many steps, or whether.
+    """Return the mask of a call, False where a step is masked. The first code of each sample says how many steps are.
 
     A pattern that is not ``"none"`` masks something if there is more than one step to mask, whatever the codes are.
 
@@ -69,7 +69,7 @@ def mask_of(pattern: str, codes: Array) -> Mask:
 
 
 def inputs_under(mask: Mask, spec: Spec, x: Array, codes: Array, knob: int) -> Array:
-    """What a call gets as its inputs, such that the steps that are to be masked are; the knob says what those hold."""
+    """Return inputs of a call in which the steps of `mask` are masked; the knob says what masked steps hold."""
     if spec.embedded:
         # the same where zeros are not masked: then they are a word like any other
         ids = 1 + codes.astype(np.int32) % (spec.vocabulary - 1) if spec.vocabulary > 1 else 0 * codes

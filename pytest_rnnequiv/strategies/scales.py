@@ -1,7 +1,7 @@
-"""How large drawn numbers are, and how long runs, so that a bound still tells right from wrong.
+"""How large the drawn numbers are, and how long the runs, such that a bound still tells right from wrong.
 
-Where an implementation shows its state at every step, as it can for the notebook's model, its run may be chaotic and
-long. Where it does not, the bound travels with the run, and with 16 bits it is wide from the start.
+An implementation that shows its state at every step, as it can for the notebook's model, may be asked about long and
+chaotic runs. Elsewhere the bound travels with the run, and with 16 bits it is wide from the start.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ _TRAVELLING = Usual(
     remembering=_GENERIC,
 )
 
-#: Beside states that biases keep large, and with little that is handed on, bounds of 16 bits still tell right from
-#: wrong: this was chosen by trying.
+#: Where biases keep the states large and little is handed on, bounds of 16 bits still tell right from wrong. These
+#: scales were chosen by trying.
 _SHORT = _TRAVELLING._replace(
     scales={
         "x": (0.9, 0.5, 1.1),

@@ -25,7 +25,7 @@ STEPS = (1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 7, 8, 9, 9, 16, 17, 20,
 
 @lru_cache
 def size_ladder(least: int, most: int) -> tuple[int, ...]:
-    """Sizes to choose from, in order; those that are to come more often stand in it more often."""
+    """Return sizes to choose from, in order; a size that should be drawn more often stands in it several times."""
     around_powers = {s for p in range(6, most.bit_length() + 1) for s in (2**p - 1, 2**p, 2**p + 1)}
     edges = [s for s in {*EDGES, *around_powers, most} if least <= s <= most]
     small = [s for s in edges if 2 <= s <= 9]
@@ -72,10 +72,10 @@ def shapes(
     M: Size | None = None,
     K: Size | None = None,
 ) -> SearchStrategy[Shape]:
-    """``Shape(N, T, D, M, K)``, such that swapped axes show.
+    """``Shape(N, T, D, M, K)``, with sizes that make swapped axes visible.
 
-    Of the letters left out, `D`, `M` and `K` are from 1 to 33 and differ from the others unless they are 1; `N` is
-    mostly more than 1; `T` is often 1, 2 or 3, sometimes long, and at most 40.
+    A letter that is left out is drawn: `D`, `M` and `K` from 1 to 33, all different unless they are 1; `N` mostly more
+    than 1; `T` often 1, 2 or 3, sometimes long, and at most 40.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The checks of all architectures: every option of the layer, and of what wraps it, alone and together."""
+"""The checks of whole architectures: every option of the layers and of what wraps them, alone and together."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def known_in_layers(spec: Spec) -> bool:
 
 @cache
 def _excluded(runtime: str, supports: Supports) -> Callable[[Spec], bool]:
-    """Return what tells of an architecture whether a port is not to be asked about it: one function for each port."""
+    """Return the function that says which architectures a port is not asked about; the same one each time."""
 
     def excluded(spec: Spec) -> bool:
         return bool(concerning(spec, runtime)) or not supports.takes(spec)
@@ -112,7 +112,7 @@ def _ends(port: Port, letter: str) -> tuple[int, int] | None:
 
 
 def _opened(port: Port, data: Opening) -> Case:
-    """Make up the case of an opening, of an architecture in whose numbers much can be shown."""
+    """Make up the case of an opening, of an architecture whose cases are mostly conclusive."""
     members = members_for(port)
     members.sort(key=lambda spec: spec.compute_dtype.endswith("16"))  # sharp ones first
     ranges = {letter: near(port, letter, 1, 64) for letter in "NT"}
@@ -233,7 +233,7 @@ def divergences(names: list[str]) -> list[Any]:
 
 
 def show_divergence(port: Port, divergence: Divergence) -> None:
-    """Keras is known to be something else here; once it is repaired, this item says so by passing."""
+    """A known divergence is shown; once it is repaired, this item says so by passing."""
     introduce(port)
     counted = tally.current()
     try:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from ..implementations.errors import Declined
 from ..implementations.port import Port
@@ -47,15 +46,8 @@ class _Known:
     answers: dict[bytes, tuple[Any, Any]] = field(default_factory=dict)
 
 
-@dataclass
-class _Asked:
-    """What is known of the ports of the run."""
-
-    known: WeakKeyDictionary[Port, _Known] = field(default_factory=WeakKeyDictionary)
-
-
 def _known_of(port: Port) -> _Known:
-    return state().part(_Asked).known.setdefault(port, _Known())
+    return state().part(_Known, of=port)
 
 
 def pace(port: Port) -> float:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -24,6 +23,7 @@ from ..judging.observing import Observation
 from ..model.case import Case
 from ..model.trajectory import BadAnswer
 from ..run_state import state
+from ..wording import plural
 
 __all__ = ["prepare", "prepare_whole", "remember"]
 
@@ -56,15 +56,8 @@ class _Memory:
     fresh: bool | None = None
 
 
-@dataclass
-class _Memories:
-    """What is known of each port of the run."""
-
-    of: WeakKeyDictionary[Port, _Memory] = field(default_factory=WeakKeyDictionary)
-
-
 def _memory(port: Port) -> _Memory:
-    return state().part(_Memories).of.setdefault(port, _Memory())
+    return state().part(_Memory, of=port)
 
 
 def remember(port: Port, case: Case, right: bool) -> None:
@@ -76,7 +69,7 @@ def remember(port: Port, case: Case, right: bool) -> None:
 
 
 def prepare(failure: EquivalenceError, port: Port, cases: Sequence[Case], number: int, in_batch: bool = False) -> None:
-    """Tell a failure how its port was called, and how to ask again; nothing is asked yet.
+    """Give a failure what it needs to ask its port again when somebody reads it; nothing is asked yet.
 
     Parameters
     ----------
@@ -228,7 +221,7 @@ STATE_KEPT = "something is kept between calls"
 
 
 def _after_another(failed: _Failed) -> str:
-    """Ask for what came before, or for what leaves another state, and then for what failed; empty if it is right so."""
+    """Ask an earlier case, or one that leaves another state, and then the failing one; empty if that is right then."""
     for other in (*failed.cases[: failed.number], failed.before, _moved(failed.port, failed.case)):
         # twice, since a port may be wrong by chance
         if other is not None and other is not failed.case and all(_wrong_after(failed, other) for _ in range(2)):
@@ -265,9 +258,9 @@ def _after_calls(failed: _Failed, is_wrong: Callable[[Port, Case], bool]) -> str
         memory.fresh = not is_wrong(port, failed.case)
         if memory.fresh:
             calls = _until_wrong(port, failed.case, is_wrong, started) or failed.calls
-            return f"{STATE_KEPT}: right in a fresh process, wrong after {_counted(calls)}"
+            return f"{STATE_KEPT}: right in a fresh process, wrong after {plural(calls, 'call')}"
     if lost:
-        return f"{STATE_KEPT}: after {_counted(failed.calls)}, it is wrong even where it was right at first"
+        return f"{STATE_KEPT}: after {plural(failed.calls, 'call')}, it is wrong even where it was right at first"
     return ""
 
 
@@ -278,7 +271,3 @@ def _until_wrong(port: Port, case: Case, is_wrong: Callable[[Port, Case], bool],
         if is_wrong(port, case):
             return calls
     return 0
-
-
-def _counted(calls: int) -> str:
-    return f"{calls} call{'s' if calls != 1 else ''}"

@@ -73,7 +73,7 @@ def test_recorded_inputs(port: Port) -> None:
 
 @check(examples=30, share=0.5)
 def test_equal_sizes(port: Port, data: Data) -> None:
-    """D = M = K, where weights that were exchanged for others fit: everywhere else sizes differ."""
+    """Equal sizes, D = M = K, in which exchanged weights still fit; everywhere else sizes differ."""
     need(port, port.fixed is None, "has sizes of its own")
     size = choose(data, (3, 2, 5) if isinstance(data, Opening) else (2, 3, 5), "size")
     verify(port, draw_pack(port, data, most=4, small=True, D=(size, size), M=(size, size), K=(size, size)))
@@ -85,7 +85,7 @@ LARGE = ((3, 130, 2), (100, 257, 5), (257, 64, 300))
 
 @check(examples=20, share=0.8)
 def test_large_sizes(port: Port, data: Data) -> None:
-    """Hundreds of features, units and outputs, in the blocks that matrix products are made of, and in what is left."""
+    """Hundreds of features, units and outputs: the blocks of matrix products, and the remainders."""
     need(port, port.fixed is None, "has weights of its own")
     D, M, K = choose(data, LARGE, "D, M, K")
     sizes = {"N": near(port, "N", 1, 3), "T": near(port, "T", 1, 4), "D": (D, D), "M": (M, M), "K": (K, K)}

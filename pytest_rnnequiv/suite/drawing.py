@@ -1,4 +1,4 @@
-"""What is drawn for an implementation: no more than it supports, and of that what a check wants."""
+"""Draw cases for an implementation: what a check wants, as far as the implementation supports it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ LARGEST = {"N": 8, "T": 64, "D": 64, "M": 64, "K": 64}
 
 
 def near(port: Port, letter: str, low: int, high: int) -> tuple[int, int]:
-    """Cut a range that a check would rather have to what the port supports, or choose its smallest size."""
+    """Cut the range that a check prefers to what the port supports; where they do not meet, take its smallest size."""
     low_, high_ = port.supports.range(letter, low, high)
     if low_ > high_:
         low_ = high_ = port.supports.range(letter, 1, 1_000_000)[0]
@@ -82,7 +82,7 @@ def opening_shape(data: Opening, **ranges: tuple[int, int]) -> Shape:
 
 
 def steer(port: Port, data: Data, cases: Iterable[Case]) -> None:
-    """Turn away from cases in which Keras is known to be wrong, run in the way that is checked."""
+    """Avoid cases in which the runtime that is checked is known to be wrong."""
     cases = list(cases)
     met = {known for case in cases for known in concerning(case, port.diverges_as)}
     if port.fixed is not None:  # what is a matter of the model is shown: whoever has it wants to know

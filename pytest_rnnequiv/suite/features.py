@@ -1,4 +1,4 @@
-"""What cases have about them, by the names that the matrix of features has: which implementation computes what rightly.
+"""The features of cases, by the names of the matrix that says which implementation computes what rightly.
 
 Whatever a check judges counts for all features of its case. So no cell of the matrix is filled by hand: it holds what a
 run has judged.

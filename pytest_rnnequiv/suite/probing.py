@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from .. import tally
 from ..implementations.errors import Declined, ImplementationError
@@ -28,9 +27,9 @@ KINDS, SECONDS = 2, 5.0
 
 @dataclass
 class _Probed:
-    """What probing has told of each port of the run, by the kind of case."""
+    """What probing has told of a port, by the kind of case."""
 
-    of: WeakKeyDictionary[Port, dict[Any, tuple[str, ...]]] = field(default_factory=WeakKeyDictionary)
+    told: dict[Any, tuple[str, ...]] = field(default_factory=dict)
 
 
 def probed(port: Port, case: Case) -> tuple[str, ...]:
@@ -41,7 +40,7 @@ def probed(port: Port, case: Case) -> tuple[str, ...]:
     case : Case
         In which it fails: its cell, activation and options are those to probe.
     """
-    known = state().part(_Probed).of.setdefault(port, {})
+    known = state().part(_Probed, of=port).told
     kind = probe_case(case, N=1, T=1, any_weights=port.any_weights).spec if case.spec.plain else case.spec
     if kind not in known and len(known) < KINDS and not port.hangs:
         own = probe(lambda asked: _run(port, asked), case, port.precision, asking=port.asking, seconds=SECONDS)

@@ -380,7 +380,7 @@ class _Runs:
 
 
 def _give_up(port: Port, why: str) -> NoReturn:
-    """Fail a check of a port that is not asked any more; whoever gathers failures reads why."""
+    """Fail a check of a port that is not asked any more, with the reason on the exception for the reports."""
     __tracebackhide__ = True
     given_up = Failed(f"{port.name}: {why}", pytrace=False)
     given_up.not_asked = why  # type: ignore[attr-defined]
@@ -393,7 +393,7 @@ def _all_follow(port: Port, failures: list[EquivalenceError]) -> bool:
 
 
 def _remember(port: Port, spent: Budget, failures: list[EquivalenceError]) -> None:
-    """Keep for later checks what is told, and put beside it the other ways in which the check has failed."""
+    """Keep the reported failure for later checks, and attach the other ways in which the check has failed."""
     for told in failures[:1]:
         others = (failure for kind, failure in spent.of_each_kind.items() if kind != told_before.about(told.case))
         told.beside = tuple(others)
@@ -462,7 +462,7 @@ def check(
     share : float
         Its share of the time, if it takes longer.
     everywhere : bool
-        Whether it is worth running on every way to run Keras.
+        Whether it is worth running on each of the runtimes of Keras.
     keras : bool
         Whether it is about Keras's models, and not about ports.
     openings : int
@@ -472,7 +472,7 @@ def check(
     recorded : bool
         Whether it is about recorded inputs, and nothing without them.
     members : bool
-        Whether openings may be as many as architectures of a pool, each of another one.
+        Whether there may be an opening for each architecture of a pool.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:

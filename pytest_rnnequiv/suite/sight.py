@@ -1,13 +1,12 @@
 """What a run on a coarse port can see: which mistakes of the catalogue its verdicts exclude, and which they do not.
 
-It is found out on a sample of cases. A mistake that one of them excludes is not asked about again.
+That is found out on a sample of cases. A mistake that one of them excludes is not tried again.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from weakref import WeakKeyDictionary
 
 from .. import tally
 from ..implementations.port import Port
@@ -32,13 +31,6 @@ class _Sight:
     excludes: dict[str, bool] = field(default_factory=dict)
 
 
-@dataclass
-class _Sights:
-    """What is known of the ports of the run."""
-
-    of: WeakKeyDictionary[Port, _Sight] = field(default_factory=WeakKeyDictionary)
-
-
 def decided(port: Port, seen: Observation, verdict: Verdict) -> Verdict:
     """Return the verdict, with an answer where a coarse port is known well enough to exclude what could be wrong."""
     if port.precision is None or not verdict.inconclusive or not is_coarse(port.precision):
@@ -50,7 +42,7 @@ def look(port: Port, seen: Observation, spent: Budget) -> None:
     """Find out which mistakes would have been seen in a case of a coarse port, and count them."""
     if port.precision is None or not is_coarse(port.precision):
         return
-    sight = state().part(_Sights).of.setdefault(port, _Sight())
+    sight = state().part(_Sight, of=port)
     if sight.cases >= SAMPLE:
         return
     sight.cases += 1

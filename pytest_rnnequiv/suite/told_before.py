@@ -1,13 +1,12 @@
 """What was told of a port before: a reason that one check has found need not be looked for by the next.
 
-Where what explains an earlier failure explains a new one as well, by the numbers of the new one, nothing is gained by
-looking for a smaller case: the check fails at once, and says why.
+Where the explanation of an earlier failure also explains the numbers of a new one, a smaller case would tell nothing
+more: the check fails at once, and says why.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from weakref import WeakKeyDictionary
 
 from ..failures.assertion import EquivalenceError
 from ..failures.story import reason
@@ -30,13 +29,13 @@ OTHERS = 3
 
 @dataclass
 class _Told:
-    """The failures that were told of each port of the run, each of another reason."""
+    """The failures of a port that were told, each of another reason."""
 
-    of: WeakKeyDictionary[Port, list[EquivalenceError]] = field(default_factory=WeakKeyDictionary)
+    failures: list[EquivalenceError] = field(default_factory=list)
 
 
 def _told(port: Port) -> list[EquivalenceError]:
-    return state().part(_Told).of.setdefault(port, [])
+    return state().part(_Told, of=port).failures
 
 
 def remember(port: Port, failure: EquivalenceError) -> None:
@@ -51,9 +50,9 @@ def anything(port: Port) -> bool:
 
 
 def forget(failures: list[EquivalenceError]) -> None:
-    """Forget failures which are expected, and not told: what comes after them has to be looked at whole."""
-    for told in state().part(_Told).of.values():
-        told[:] = [each for each in told if not any(each is failure for failure in failures)]
+    """Forget failures that are expected and not reported: the failures after them have to be looked at in full."""
+    for told in state().parts(_Told):
+        told.failures[:] = [each for each in told.failures if not any(each is failure for failure in failures)]
 
 
 def follows(port: Port, failure: EquivalenceError) -> bool:

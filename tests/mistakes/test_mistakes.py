@@ -32,7 +32,7 @@ from samples import NETWORKS, generic
 
 from pytest_rnnequiv import Case, Trajectory, judge, reference
 from pytest_rnnequiv import strategies as rnn
-from pytest_rnnequiv.arithmetic.precision import to_bfloat16
+from pytest_rnnequiv.arithmetic.bfloat16 import to_bfloat16
 from pytest_rnnequiv.cells.gru import GRUCell
 from pytest_rnnequiv.cells.lstm import LSTMCell
 from pytest_rnnequiv.judging.observing import observe

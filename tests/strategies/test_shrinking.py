@@ -6,25 +6,21 @@ is the one that a user would write.
 
 from __future__ import annotations
 
-from random import Random
+from functools import partial
 
+import drawn
 import numpy as np
 import pytest
-from hypothesis import find, settings
 from hypothesis import strategies as st
 
 from pytest_rnnequiv import judge, reference
 from pytest_rnnequiv import strategies as rnn
 
-SETTINGS = settings(max_examples=300, database=None)
+shrunk = partial(drawn.shrunk, examples=300)
 
 
 def is_found(case, mistake):
     return not judge(case, reference(mistake(case), np.float32)).equivalent
-
-
-def shrunk(strategy, fails, seed=0):
-    return find(strategy, fails, settings=SETTINGS, random=Random(seed))
 
 
 def letters(case):

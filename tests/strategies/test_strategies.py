@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from drawn import collect
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,19 +17,6 @@ from pytest_rnnequiv.model.layers import Dense, SimpleRNN
 from pytest_rnnequiv.strategies.drawn_numbers import SIMPLEST, code_book, fill
 from pytest_rnnequiv.strategies.sizes import EDGES, size_ladder
 from pytest_rnnequiv.strategies.specs import _pooled
-
-
-def collect(strategy, count=100):
-    """Draw `count` examples as a plain test would, health checks and all."""
-    drawn = []
-
-    @settings(max_examples=count, database=None, derandomize=True)
-    @given(strategy)
-    def test(example):
-        drawn.append(example)
-
-    test()
-    return drawn
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,14 @@ from samples import filled, generic
 
 from pytest_rnnequiv import Case, Trajectory, reference, tally
 from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS
-from pytest_rnnequiv.arithmetic.precision import Precision, to_bfloat16
+from pytest_rnnequiv.arithmetic.bfloat16 import to_bfloat16
+from pytest_rnnequiv.arithmetic.precision import Precision
 from pytest_rnnequiv.failures.assertion import EquivalenceError
 from pytest_rnnequiv.implementations.numpy_loop import NumpyLoop
 from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.implementations.supports import Supports
 from pytest_rnnequiv.judging.comparing import compare, numbers
-from pytest_rnnequiv.judging.laws import Facts, Law, Other, Part
+from pytest_rnnequiv.judging.laws import Facts, Law, Other, Selection
 from pytest_rnnequiv.judging.relations import LAWS
 from pytest_rnnequiv.model.layers import RNN, Bidirectional, Dense, SimpleRNN
 from pytest_rnnequiv.model.spec import OPTIONS, Spec
@@ -631,7 +632,7 @@ class TestComparing:
         shown = reference(case, np.float32)
         order = [2, 0, 1]
         moved = case.replace(x=case.x[order])
-        other = Other(moved, "reordered", Part(order), Part(range(3)))
+        other = Other(moved, "reordered", Selection(order), Selection(range(3)))
         again = self.numbers(moved, reference(moved, np.float32))
         assert compare(other, self.numbers(case, shown), again, Precision.float32).equivalent
         assert compare(Other(moved, "reordered"), self.numbers(case, shown), again, Precision.float32).different

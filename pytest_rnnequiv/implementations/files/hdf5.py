@@ -137,7 +137,7 @@ def _child(group: Any, path: str) -> Any:
 
 
 def _array(group: Any, path: str) -> Array:
-    """Read an array that lies in the file as it is: not in other files, and not unfolded from less."""
+    """Read an array that is stored in the file as it is: not compressed, and not in another file."""
     dataset = _child(group, path)
     if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
         raise ImplementationError(f"its {path} is no array of floats")

@@ -1,4 +1,4 @@
-"""The architecture of a Keras model, of its configuration: layers by name and their options, as Keras 2 and 3 write it.
+"""The architecture of a Keras model, read from its configuration: layers by name, and options, of Keras 2 and 3.
 
 Layers that do nothing at inference, such as ``Dropout``, are skipped. An ``Activation`` behind a ``Dense`` without one
 is that of the ``Dense``. A model inside of a model is its layers. What a spec cannot hold is refused in a sentence that
@@ -105,7 +105,7 @@ def _entry(record: Mapping[str, Any]) -> Entry:
 
 
 def _checked(entries: Iterable[Entry], hint: str = "") -> None:
-    """Refuse what is code, or somebody's own."""
+    """Refuse layers that are code, or classes of the user's own."""
     for entry in entries:
         if entry.refused:
             raise ImplementationError(entry.refused + hint)

@@ -1,4 +1,4 @@
-"""What every reader keeps to, so that a file of somebody else's costs no more than it says and reads nothing else."""
+"""The limits of every reader: a file of somebody else's costs no more than it says, and has no other file read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import ImplementationError
 
 __all__ = ["LARGEST", "LARGEST_TEXT", "beside", "bounded", "member", "seen_zip", "told"]
 
-#: Bytes of a file, and of a member of an archive, that are read: a gigabyte is a quarter of a milliard weights.
+#: Bytes of a file, and of a member of an archive, that are read: a gigabyte is 250 million weights.
 LARGEST = 2**30
 
 #: Bytes of a text in it: of the configuration of a model, which is some kilobytes.
@@ -24,7 +24,7 @@ MOST_MEMBERS = 10_000
 
 @contextmanager
 def told(path: str, what: str = "model") -> Iterator[None]:
-    """Name the file in every sentence; a broken file raises anything."""
+    """Name the file in every message, whatever reading a broken file raises."""
     try:
         yield
     except ImplementationError as error:
@@ -90,7 +90,7 @@ def beside(model: str, location: str) -> Path:
     """
     folder = Path(model).resolve().parent
     try:
-        # what is a path to another system is none here: a backslash is no part of a name that anybody exports
+        # a backslash is a path on another system, and no exporter writes one into a name
         found = (folder / location).resolve() if location and "\\" not in location else None
     except (OSError, ValueError):
         found = None

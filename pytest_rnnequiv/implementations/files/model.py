@@ -1,4 +1,4 @@
-"""What comes of reading a file, and how a model is put together of layers and arrays."""
+"""A model that was read from a file, a spec and its weights, and what the readers share."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def shows_the_same(one: Spec, other: Spec) -> bool:
 
 
 def other_weights(model: Model, other: Model, precision: Precision | None = None) -> list[str]:
-    """Return the names of the weights that are other numbers in another model of the same shapes, beyond a rounding.
+    """Return the names of the weights that differ in another model of the same shapes by more than a rounding.
 
     Where all those of a part are, its name; none where all of the model are, or the shapes: then no place is told.
     A `precision` says how the other model's weights may have been rounded.

@@ -1,4 +1,4 @@
-"""What is known of an ONNX graph before its input comes: constants, sizes, and zeros of a size."""
+"""What is known of an ONNX graph without its input: constants, sizes, and zeros of a size."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _fills_with_zeros(attributes: dict[str, Any]) -> bool:
 
 
 def _moved(node: Any, arguments: Sequence[Array], attributes: dict[str, Any]) -> Array | None:
-    """Compute a node that only moves constants; None of any other."""
+    """Compute a node that only moves constants; None for any other node."""
     first = arguments[0]
     axes = attributes.get("axes", arguments[1] if len(arguments) > 1 else None)
     match node.op_type:

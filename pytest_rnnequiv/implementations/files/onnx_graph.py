@@ -48,7 +48,7 @@ UNROLLED = (
     "read"
 )
 
-#: What exporters make of ids before they are looked up: those below 0 are counted from the end, as Keras does it.
+#: Operators that exporters apply to ids before the look-up: ids below 0 are counted from the end, as Keras counts them.
 OF_IDS: dict[str, Callable[..., Array]] = {
     "Add": np.add,
     "Cast": lambda a: a,

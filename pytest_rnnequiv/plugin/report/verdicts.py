@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from _pytest._code.code import TerminalRepr
@@ -20,7 +19,7 @@ from ...implementations.answering import RAISES
 from ...wording import wrapped
 from . import Entry, Ledger
 
-__all__ = ["account_of", "advice", "html_summary", "of_all", "point", "sentences", "write_sentences", "write_stories"]
+__all__ = ["advice", "html_summary", "of_all", "point", "sentences", "write_sentences", "write_stories"]
 
 #: Stories of an implementation that are told whole; more get a sentence each.
 TOLD_WHOLE = 3
@@ -43,12 +42,7 @@ def _told(entry: Entry) -> Iterator[Told]:
     failures = entry.tally.failures if entry.tally is not None else 0
     for number, each in enumerate(entry.accounts):
         # of several ways in which a check fails nobody has counted which case was which
-        yield Told(check, 0 if number else failures, each["files"], account_of(each["account"]))
-
-
-def account_of(plain: dict[str, Any]) -> Account:
-    """Make an account of what a report bears."""
-    return Account(**plain)
+        yield Told(check, 0 if number else failures, each["files"], Account(**each["account"]))
 
 
 def sentences(ledger: Ledger) -> dict[str, str]:
@@ -85,7 +79,7 @@ def advice(ledger: Ledger, label: str, found: Sequence[Story]) -> list[str]:
 
 
 def point(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
-    """Cut the failures that have a story to a line which points to it."""
+    """Shorten each failure that has a story to a line that points to the story."""
     if reporter.verbosity > 0 or not _told_here(reporter):
         return
     accounts = {entry.nodeid: entry.accounts for entry in ledger.entries if entry.accounts}
@@ -147,7 +141,7 @@ def write_stories(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
 
 
 def write_sentences(reporter: pytest.TerminalReporter, ledger: Ledger) -> None:
-    """Write below pytest's short summary, which cuts its lines, what is wrong, whole."""
+    """Write each verdict in full, below pytest's short summary, which cuts its lines."""
     for sentence in sentences(ledger).values():
         _wrapped(reporter, f"VERDICT {sentence}", red=True)
 

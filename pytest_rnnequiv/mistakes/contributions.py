@@ -1,7 +1,7 @@
 """How often does each weight count, and is it multiplied?
 
-Where all numbers are small, a recurrence is linear: what a weight adds to the outputs is its part, and the parts of a
-wrong implementation can be set beside those of the recurrence. A weight that is added twice has twice its part.
+Where all numbers are small, a recurrence is linear. What a weight adds to the outputs is its contribution, which can be
+set beside that of the recurrence. A weight that is added twice contributes twice as much.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ def counted(asker: Asker, base: Answer, dead: Sequence[str]) -> Iterator[str]:
     for short in names:
         full = spec.letters[short]
         case = _small(base.case, 5)
-        if (once := _part(asker, case, full)) is None:
+        if (once := _contribution(asker, case, full)) is None:
             continue
         if (times := once.times) is not None and abs(times - 1) > NOT_ONE:
             # a bias has the same part in each sample, and two outputs are in proportion by chance
-            again = _part(asker, _small(base.case, 6), full)
+            again = _contribution(asker, _small(base.case, 6), full)
             alike = again is not None and again.times is not None and abs(again.times - times) <= NOT_ONE * abs(times)
             # at two steps, a mean over the steps halves what the state brings
             if alike and (short != "Wh" or _counts_in_three_steps(asker, base.case, full, times)):
                 yield f"`{short}` counts {times:.2g} times"
         elif times is None and short in ("Wx", "Wh") and not of_head:
-            twice = _part(asker, _scaled(case, 2.0), full)
+            twice = _contribution(asker, _scaled(case, 2.0), full)
             if twice is not None and once.stays_in(twice):
                 doubled = "the inputs and `bh`" if "bh" in spec.letters else "the inputs"
                 other = ", or does the state not start from 0" if short == "Wh" else ""
@@ -106,7 +106,7 @@ def _normalized(asker: Asker, case: Case) -> bool:
 def _counts_in_three_steps(asker: Asker, like: Case, name: str, times: float) -> bool:
     """Whether three steps show that a weight counts so many times."""
     case = _small(like, 7, T=3)
-    part = _part(asker, case, name)
+    part = _contribution(asker, case, name)
     if part is None:
         return False
     named = case.named_weights[name]
@@ -132,7 +132,7 @@ def _scaled(case: Case, times: float) -> Case:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Contribution:
     """What a weight adds to the outputs, what it should add, and the room for rounding."""
 
     got: Array
@@ -149,7 +149,7 @@ class Part:
         off = float(np.abs(self.got - times * self.right).max() / size)
         return times if off <= PROPORTIONAL * max(1.0, abs(times)) and abs(times) > NOT_ONE else None
 
-    def stays_in(self, twice: Part) -> bool:
+    def stays_in(self, twice: Contribution) -> bool:
         """Whether the part is the same where it should be twice as large."""
         if np.abs(self.got).max() <= CLEAR * (self.room + twice.room):
             return False
@@ -157,7 +157,7 @@ class Part:
         return bool(doubles and np.abs(twice.got - self.got).max() < 0.1 * np.abs(self.got).max())
 
 
-def _part(asker: Asker, case: Case, name: str) -> Part | None:
+def _contribution(asker: Asker, case: Case, name: str) -> Contribution | None:
     """Return what a weight adds to the outputs; None where that cannot be asked."""
     whole = asker.ask(case)
     without = asker.ask(case.with_weights(**{name: np.zeros_like(case.named_weights[name])}))
@@ -166,4 +166,4 @@ def _part(asker: Asker, case: Case, name: str) -> Part | None:
     one, two = whole.numbers, without.numbers
     if one is None or two is None or one.shape != two.shape:
         return None
-    return Part(one - two, whole.expected - without.expected, whole.room)
+    return Contribution(one - two, whole.expected - without.expected, whole.room)

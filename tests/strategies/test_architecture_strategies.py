@@ -5,11 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from drawn import collect, shrunk
 from hypothesis import strategies as st
 
 from pytest_rnnequiv import judge, reference
@@ -29,23 +28,6 @@ from pytest_rnnequiv.strategies.codes import Style
 from pytest_rnnequiv.strategies.masks import PATTERNS
 
 DTYPES = ("float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
-
-
-def collect(strategy, count=100):
-    """Draw `count` examples as a plain test would, health checks and all."""
-    drawn = []
-
-    @settings(max_examples=count, database=None, derandomize=True)
-    @given(strategy)
-    def test(example):
-        drawn.append(example)
-
-    test()
-    return drawn
-
-
-def shrunk(strategy, fails, seed=0):
-    return find(strategy, fails, settings=settings(max_examples=2000, database=None), random=Random(seed))
 
 
 def each(spec):
