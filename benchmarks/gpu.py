@@ -8,6 +8,10 @@ the wheels in FOLDER (``pip download --no-deps`` has them), the package is this 
 the output folder (``$OUT``, or the current one) go ``gpu.md``, a table; ``facts.txt``, what this card and its libraries
 make of single numbers; and ``gpu.tar.gz``, each ``summary.json`` and all that was printed. Where no card is seen, the
 page says so, and the same is run on the processor.
+
+    python benchmarks/gpu.py --put gpu.md
+
+puts such a page into ``docs/runtimes.md``.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import json
 import math
 import os
 import platform
+import re
 import subprocess
 import sys
 import tarfile
@@ -271,6 +276,20 @@ def large(name: str) -> Iterator[str]:
 
 # ---- all of it ----
 
+PAGE = ROOT / "docs" / "runtimes.md"
+
+
+def put(page: str) -> None:
+    """Put a page of a run into the docs, between its marks."""
+    text, found = re.subn(
+        "<!-- card -->.*<!-- end of card -->",
+        lambda _: f"<!-- card -->\n\n{page.strip()}\n\n<!-- end of card -->",
+        PAGE.read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
+    assert found == 1, f"{PAGE} has no place for it"
+    PAGE.write_text(text, encoding="utf-8")
+
 
 def printed(arguments: list[str], until: float, packages: Path) -> str:
     """What this script prints with other arguments, in a process of its own, as far as it has come by then."""
@@ -293,11 +312,15 @@ def main() -> None:
     parser.add_argument("--wheels", type=Path, default=ROOT / "wheels")
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", ".")))
     parser.add_argument("--facts", action="store_true", help="print what is measured of single numbers, and no more")
+    parser.add_argument("--put", type=Path, metavar="gpu.md", help="put this page into the docs, and no more")
     parser.add_argument("--large", metavar="NAME", help="judge large layers of one implementation, and no more")
     chosen = parser.parse_args()
     if chosen.facts or chosen.large:
         for line in facts() if chosen.facts else large(chosen.large):
             print(line, flush=True)
+        return
+    if chosen.put:
+        put(chosen.put.read_text(encoding="utf-8"))
         return
     until = time.monotonic() + chosen.limit
     with tempfile.TemporaryDirectory() as folder:

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..cells import GRUCell, LSTMCell
 from ..model.layers import RNN
-from .supports import Supports
 from .jax_scan import JaxScan, function
+from .supports import Supports
 
 __all__ = ["Flax", "FlaxTf32"]
 

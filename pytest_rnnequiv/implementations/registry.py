@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import invalidate_caches, metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from ..wording import did_you_mean
 from .devices import CUDA, cuda_seen
