@@ -125,7 +125,7 @@ def main() -> None:
     for name in chosen.names or [name for name, runtime in BUILT_IN.items() if runtime.isolated]:
         runtime = BUILT_IN[name]
         if runtime.missing:
-            print(f"| {name} | not installed: {runtime.install} | | | | | | | |")
+            print(f"| {name} | {runtime.absence} | | | | | | | |")
             continue
         began = time.perf_counter()
         port = resolve(name)

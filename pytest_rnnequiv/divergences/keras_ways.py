@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from ..cells import LSTMCell
-from ..model.layers import RNN, SimpleRNN
-from ..model.spec import Spec
+from ..model.layers import LSTM, RNN, Bidirectional, SimpleRNN
+from ..model.spec import Layer, Spec
 from .keras_errors import lone
 from .table import counting, divergence
 
@@ -124,4 +124,36 @@ def _(spec: Spec) -> bool:
     return any(
         lone(layer) and len(layer.state_units) == 1 and not layer.unroll and not layer.initial_state
         for layer in spec.directions
+    )
+
+
+@_divergence(
+    name="lstm-backwards-order-on-a-card",
+    says="on the JAX backend on an NVIDIA card, LSTM(go_backwards=True, return_sequences=True) without a mask, which "
+    "cuDNN computes there, puts out its sequence in the order of the inputs, and not in that in which it was computed",
+    instead="LSTM(use_cudnn=False), or Bidirectional with two like layers",
+    runtimes=("keras-jax",),
+    on_card=True,
+    smallest=lambda: counting(
+        Spec(1, LSTM(1, return_sequences=True, go_backwards=True)),
+        [[[1.0], [0.0]]],
+    ),
+)
+def _(spec: Spec) -> bool:
+    return not spec.masked and any(map(_backwards_by_cudnn, spec.layers))
+
+
+def _backwards_by_cudnn(layer: Layer) -> bool:
+    """Whether cuDNN computes what goes backwards in a layer; it has both directions of two like ones in one call."""
+    first, last = layer.directions[0], layer.directions[-1]
+    fused = isinstance(layer, Bidirectional) and first == last.replace(go_backwards=False)
+    return (
+        isinstance(last, LSTM)
+        and last.go_backwards
+        and last.return_sequences
+        and last.use_bias
+        and not last.unroll
+        and not last.recurrent_dropout
+        and (last.activation.name, last.kinds[0].recurrent_activation.name) == ("tanh", "sigmoid")  # type: ignore[attr-defined]
+        and not (fused and not last.stateful and not last.dropout)
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from . import keras as keras  # first: its table is that of the three usual ways
+from . import flax as flax
+from . import keras as keras  # its table is that of the three usual ways
 from . import keras_ways as keras_ways
 from . import onnx_reference as onnx_reference
 from . import onnxruntime as onnxruntime

@@ -30,6 +30,7 @@ __all__ = [
     "DIVERGENCES",
     "INHERITED",
     "KERAS",
+    "ON_CARD",
     "Divergence",
     "adding",
     "as_list",
@@ -55,6 +56,9 @@ INHERITED = {
     **dict.fromkeys(("keras-implementation-1", "keras-reloaded", "keras-h5"), "keras-call"),
     **dict.fromkeys(("keras-jax", "keras-torch", "keras-numpy"), "keras-call"),
 }
+
+#: What is put behind the name of a runtime where it computes on an NVIDIA card.
+ON_CARD = "/cuda"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +92,8 @@ class Divergence:
         The names of the runtimes that have it.
     library : str
         The distribution whose versions are meant.
+    on_card : bool
+        Whether it is there on an NVIDIA card only.
     report : str, optional
         Where it was reported upstream.
     """
@@ -105,6 +111,7 @@ class Divergence:
     runtimes: tuple[str, ...] = KERAS
     report: str | None = None
     library: str = "keras"
+    on_card: bool = False
 
     @property
     def shown(self) -> bool:
@@ -112,8 +119,10 @@ class Divergence:
         return self.smallest is not None or self.demonstration is not None
 
     def exists(self, runtime: str, version: str) -> bool:
-        """Whether a runtime has it, with that version of the library."""
-        here = runtime in self.runtimes or INHERITED.get(runtime) in self.runtimes
+        """Whether a runtime has it, with that version of the library; its name says whether it is on a card."""
+        name = runtime.removesuffix(ON_CARD)
+        here = name in self.runtimes or INHERITED.get(name) in self.runtimes
+        here = here and (name != runtime or not self.on_card)
         return here and ordered(self.since) <= ordered(version) < ordered(self.until or "9999")
 
     def hidden(self, runtime: str, version: str) -> bool:
@@ -195,7 +204,7 @@ def concerning(what: Spec | Case, runtime: str, keras: str | None = None) -> lis
     Parameters
     ----------
     runtime : str
-        The name of the runtime.
+        The name of the runtime, with :data:`ON_CARD` behind it where it computes on one.
     keras : str, optional
         A version of Keras other than the installed one.
     """

@@ -28,3 +28,20 @@ def _(torch: Any) -> None:
         program = torch.export.export(layer, (x, (zeros, zeros))).module()
         expected, got = (run(x, (ones, zeros))[0].item() for run in (layer, program))
     expect("the output from h0 = 1, c0 = 0", round(expected, 5), round(got, 5))
+
+
+@demonstrated(
+    name="bfloat16-autocast-is-float16",
+    says="under torch.autocast('cuda', dtype=torch.bfloat16), nn.RNN, nn.GRU and nn.LSTM compute and answer in "
+    "float16, so that values above 65504 are inf; their cells are in bfloat16",
+    instead="model.bfloat16(), or with torch.autocast('cuda', enabled=False) round the layer",
+    library="torch",
+    runtimes=("torch-cuda",),
+    since="2.11.0",
+    on_card=True,
+)
+def _(torch: Any) -> None:
+    layer, x = torch.nn.LSTM(1, 1).cuda(), torch.ones(1, 1, 1, device="cuda")
+    with torch.no_grad(), torch.autocast("cuda", dtype=torch.bfloat16):
+        got = layer(x)[0].dtype
+    expect("the dtype of the outputs", torch.bfloat16, got)

@@ -26,10 +26,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..arithmetic.precision import Precision
 from ..model.case import Case
 from ..model.spec import OPTIONS, Spec
 from ..model.trajectory import Trajectory
 from ._quiet import load
+from .devices import ERROR_OF_CUDNN
 from .keras import KerasCall, KerasGraph, KerasImplementation
 from .keras_models import Built, build, flat, given, graph, one_or_all, retracing
 
@@ -204,6 +206,22 @@ class _OnBackend(KerasCall):
         if keras.config.backend() != self.backend:
             raise ImportError(f"{self.name} needs a process of its own: Keras runs on {keras.config.backend()} here")
 
+    #: On a card, where the backend uses it: products may be in TF32, and LSTM and GRU are cuDNN's.
+    on_card: ClassVar[Precision] = Precision.tf32.with_activation_error(ERROR_OF_CUDNN)
+
+    def device(self) -> str:
+        """Name the card that the backend computes on; "cpu" where it uses none."""
+        return "cpu"
+
+    @property
+    def precision(self) -> Precision | None:
+        """None, that of the spec's dtype; on a card what is allowed there by default."""
+        return None if self.device() == "cpu" else self.on_card
+
+    def versions(self) -> dict[str, str]:
+        """Versions of everything that takes part, and the device."""
+        return {**super().versions(), "device": self.device()}
+
 
 #: What Keras's other backends are asked: JAX computes float64 in float32 unless it is told otherwise, PyTorch some of
 #: its products, and not all of them have the kernels of initializers in 16 bits.
@@ -217,6 +235,12 @@ class KerasJax(_OnBackend):
     backend = "jax"
     declared = _DECLARED
 
+    def device(self) -> str:
+        """Name JAX's first device."""
+        import jax
+
+        return str(jax.devices()[0].device_kind)
+
 
 class KerasTorch(_OnBackend):
     """Keras on PyTorch."""
@@ -224,6 +248,12 @@ class KerasTorch(_OnBackend):
     name = "keras-torch"
     backend = "torch"
     declared = _DECLARED
+
+    def device(self) -> str:
+        """Name the card, which Keras uses wherever PyTorch finds one."""
+        import torch
+
+        return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else "cpu"
 
 
 class KerasNumpy(_OnBackend):

@@ -9,6 +9,7 @@ from typing import Any
 from .. import tally
 from ..arithmetic.precision import Precision
 from ..cells.cell import Cell
+from ..divergences.table import ON_CARD
 from ..judging.observing import Asking, Observation, observe
 from ..model.case import Case
 from ..model.spec import Spec
@@ -101,6 +102,8 @@ class Port:
         """
         port = cls.from_path(f"{__package__}.{runtime.module}:{runtime.attribute}")
         port._known_as(runtime.name, runtime)
+        if port.versions().get("device", "cpu") != "cpu":
+            port.diverges_as += ON_CARD
         return port
 
     @property

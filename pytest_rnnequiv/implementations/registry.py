@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from importlib import invalidate_caches, metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from ..wording import did_you_mean
+from .devices import CUDA, cuda_seen
 from .errors import MissingRuntime, UnknownImplementation
 
 __all__ = [
@@ -58,6 +60,8 @@ class Runtime:
         Whether it runs in a process of its own, so that it may die or hang, and keeps its threads to itself.
     runs : str
         Of an implementation that runs model files, the name of its runtime: known divergences of that one are its own.
+    on_cuda : bool
+        Whether it is there for an NVIDIA card, and nothing without one.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Runtime:
     extra: str = ""
     isolated: bool = False
     runs: str = ""
+    on_cuda: bool = False
 
     @property
     def install(self) -> str:
@@ -79,8 +84,17 @@ class Runtime:
 
     @property
     def missing(self) -> list[str]:
-        """Those of its libraries that are not installed here; none of them is imported."""
-        return [library for library in self.libraries if find_spec(library) is None]
+        """What it needs and is not here, its libraries and its device; none of them is imported."""
+        libraries = [library for library in self.libraries if find_spec(library) is None]
+        return [*libraries, *([CUDA] if self.on_cuda and not cuda_seen() else [])]
+
+    @property
+    def absence(self) -> str:
+        """Why it is not here, and what to do about it; empty where it is."""
+        missing = self.missing
+        if missing == [CUDA]:
+            return f"needs {CUDA}, and none is seen here"
+        return f"needs {' and '.join(missing)}, which is not installed here: {self.install}" if missing else ""
 
     def versions(self) -> dict[str, str]:
         """Return the versions of its libraries as they are installed."""
@@ -112,11 +126,9 @@ def _keras_way(
 
 
 def _other(
-    name: str, module: str, attribute: str, libraries: tuple[str, ...], *, extra: str = "", builds_models: bool = False
+    name: str, module: str, attribute: str, libraries: tuple[str, ...], *, extra: str = "", **more: Any
 ) -> Runtime:
-    return Runtime(
-        name, module, attribute, libraries, name, builds_models=builds_models, extra=extra or name, isolated=True
-    )
+    return Runtime(name, module, attribute, libraries, name, extra=extra or name, isolated=True, **more)
 
 
 #: The implementations that come with the plugin, by the names by which they are asked for.
@@ -136,6 +148,14 @@ BUILT_IN: dict[str, Runtime] = {
         _keras_way("numpy", "KerasNumpy", ("keras", "jax"), "jax"),
         Runtime("numpy", "numpy_loop", "NumpyLoop", ("numpy",), "numpy"),
         _other("torch", "torch", "TorchLayers", ("torch",)),
+        _other("torch-compile", "torch", "TorchCompile", ("torch",), extra="torch", builds_models=True),
+        _other("torch-export", "torch", "TorchExport", ("torch",), extra="torch", builds_models=True),
+        _other("torch-cuda", "torch", "TorchCuda", ("torch",), extra="torch", on_cuda=True),
+        _other("torch-cuda-tf32", "torch", "TorchCudaTf32", ("torch",), extra="torch", on_cuda=True),
+        _other("jax", "jax_scan", "JaxScan", ("jax",), builds_models=True),
+        _other("jax-tf32", "jax_scan", "JaxScanTf32", ("jax",), extra="jax", builds_models=True, on_cuda=True),
+        _other("flax", "flax", "Flax", ("jax", "flax"), builds_models=True),
+        _other("flax-tf32", "flax", "FlaxTf32", ("jax", "flax"), extra="flax", builds_models=True, on_cuda=True),
         _other("onnxruntime", "onnxruntime", "OnnxRuntime", ("onnx", "onnxruntime")),
         _other("onnx-reference", "onnx_reference", "OnnxReference", ("onnx",), extra="onnx"),
         _other("openvino", "openvino", "OpenVino", ("onnx", "openvino"), builds_models=True),
@@ -217,11 +237,8 @@ def check_available(names: list[str]) -> None:
         if runtime is not None:
             if runtime.group == "files" and not os.path.isfile(name):
                 raise UnknownImplementation(f"there is no file {name}")
-            if missing := runtime.missing:
-                raise MissingRuntime(
-                    f"the implementation {name!r} needs {' and '.join(missing)}, which is not installed here: "
-                    f"{runtime.install}, or choose another with --rnn-equiv-impl"
-                )
+            if absence := runtime.absence:
+                raise MissingRuntime(f"the implementation {name!r} {absence}, or choose another with --rnn-equiv-impl")
         else:
             module = name.partition(":")[0]
             if not _is_there(module):

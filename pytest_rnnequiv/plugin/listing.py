@@ -10,6 +10,7 @@ from importlib import import_module
 from textwrap import wrap
 from typing import Any
 
+from pytest_rnnequiv.implementations.devices import CUDA
 from pytest_rnnequiv.implementations.registry import ALL, BUILT_IN, GROUPS, Runtime
 from pytest_rnnequiv.model.spec import OPTIONS
 
@@ -39,10 +40,10 @@ def listing(width: int = 80) -> Iterator[str]:
 
 def _state(runtime: Runtime) -> str:
     versions = ", ".join(f"{library} {version}" for library, version in runtime.versions().items())
-    if not runtime.missing:
-        return versions
-    missing = ", ".join(runtime.missing)
-    return f"not installed, needs {missing}: {runtime.install}"
+    missing = runtime.missing
+    if missing == [CUDA]:
+        return f"{versions}, needs {CUDA}, and none is seen here"
+    return f"not installed, needs {', '.join(missing)}: {runtime.install}" if missing else versions
 
 
 def declared(runtime: Runtime) -> Any:

@@ -16,7 +16,9 @@ from hypothesis import assume
 from .. import tally
 from ..divergences.keras import KERAS
 from ..divergences.known import DIVERGENCES, Divergence, concerning, installed
+from ..divergences.table import ON_CARD
 from ..failures.assertion import EquivalenceError
+from ..implementations.devices import cuda_seen
 from ..implementations.port import Port
 from ..implementations.supports import Supports
 from ..model.case import Case
@@ -216,15 +218,15 @@ def divergences(names: list[str]) -> list[Any]:
     Where the installed Keras has it, the item is expected to fail, strictly; where it is repaired, to pass. There is no
     item where another divergence hides whether it is.
     """
-    items = []
+    items, card = [], ON_CARD if cuda_seen() else ""
     for each in DIVERGENCES:
         found = installed(each.library)
         ordered = sorted(each.runtimes, key=lambda runtime: _IN_ORDER.index(runtime) if runtime in _IN_ORDER else -1)
-        runtimes = [runtime for runtime in ordered if runtime in names and not each.hidden(runtime, found)]
-        if not runtimes or not each.shown:
+        runtimes = [runtime for runtime in ordered if runtime in names and not each.hidden(runtime + card, found)]
+        if not runtimes or not each.shown or (each.on_card and not card):
             continue
         marks = []
-        if each.exists(runtimes[0], found):
+        if each.exists(runtimes[0] + card, found):
             library = "Keras" if each.library == "keras" else each.library
             reason = f"known divergence of {library} {found}: {each.says}"
             marks.append(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
@@ -235,6 +237,7 @@ def divergences(names: list[str]) -> list[Any]:
 def show_divergence(port: Port, divergence: Divergence) -> None:
     """A known divergence is shown; once it is repaired, this item says so by passing."""
     introduce(port)
+    need(port, not divergence.on_card or port.diverges_as.endswith(ON_CARD), "does not compute on a card")
     counted = tally.current()
     try:
         with warnings.catch_warnings():

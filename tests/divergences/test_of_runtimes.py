@@ -12,6 +12,8 @@ from pytest_rnnequiv import RNN, SimpleRNN, Spec, judge, reference, tally
 from pytest_rnnequiv.cells import GRUCell, LSTMCell
 from pytest_rnnequiv.divergences import keras
 from pytest_rnnequiv.divergences.known import DIVERGENCES, concerning, installed
+from pytest_rnnequiv.divergences.table import ON_CARD
+from pytest_rnnequiv.implementations.devices import cuda_seen
 from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.implementations.registry import BUILT_IN
 from pytest_rnnequiv.implementations.resolving import resolve
@@ -84,7 +86,9 @@ def test_a_check_that_a_runtime_is_known_to_fail_is_skipped_with_the_reason(pyte
         conftest="""
         import pytest
         from pytest_rnnequiv.divergences.table import DIVERGENCES, Divergence
-        from pytest_rnnequiv.implementations.port import Port
+        from pytest_rnnequiv.divergences.table import ON_CARD
+from pytest_rnnequiv.implementations.devices import cuda_seen
+from pytest_rnnequiv.implementations.port import Port
         from pytest_rnnequiv.implementations.registry import Runtime
 
         DIVERGENCES.append(
@@ -124,7 +128,9 @@ def test_it_is_there(each, ports):
     (way, *_) = each.runtimes
     if any(find_spec(library) is None for library in BUILT_IN[way].libraries):
         pytest.skip(f"{way} is not installed: {BUILT_IN[way].install}")
-    there = each.exists(way, installed(each.library))
+    if each.on_card and not cuda_seen():
+        pytest.skip("needs a CUDA device, and none is seen here")
+    there = each.exists(way + (ON_CARD if each.on_card else ""), installed(each.library))
     if each.smallest is None:
         outcome = each.outcome(import_module(each.library), lambda case: None)
         assert (outcome == ("wrong" if each.silent else "raises")) is there

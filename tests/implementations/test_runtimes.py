@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from pytest_rnnequiv import GRU, LSTM, Bidirectional, Dense, SimpleRNN, Spec, Supports, judge, reference
+from pytest_rnnequiv.divergences.known import concerning
 from pytest_rnnequiv.implementations import registry
-from pytest_rnnequiv.implementations.errors import ImplementationError, MissingRuntime, UnknownImplementation
+from pytest_rnnequiv.implementations.errors import Declined, ImplementationError, MissingRuntime, UnknownImplementation
 from pytest_rnnequiv.implementations.registry import ALL, BUILT_IN, check_available, expand
 from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.plugin.listing import declared, listing
@@ -42,8 +43,8 @@ def ports():
     loaded = {}
 
     def get(name):
-        if missing := BUILT_IN[name].missing:
-            pytest.skip(f"needs {', '.join(missing)}: {BUILT_IN[name].install}")
+        if BUILT_IN[name].missing:
+            pytest.skip(f"{name} {BUILT_IN[name].absence}")
         if name not in loaded:
             loaded[name] = resolve(name)
         return loaded[name]
@@ -58,7 +59,7 @@ def case_of(port, spec, seed=1):
     if "T" not in port.supports.options:
         case = case.under(spec.replace(N=None, T=None))
     case = port.supports.padded(case)
-    if not port.supports.accepts(case):
+    if not port.supports.accepts(case) or concerning(case, port.name):
         pytest.skip(f"{port.name} has no such models")
     return case
 
@@ -120,6 +121,14 @@ def test_one_model_is_asked_again_with_other_inputs(ports, name):
     for x in (case.x, 2 * case.x, case.x[:, :3], case.x[:1], case.x):
         again = case.replace(x=x)
         assert judge(again, port.run(again), port.precision).equivalent
+
+
+def test_a_batch_of_none_is_not_packed(ports):
+    port, spec = ports("torch"), SPECS["lengths, both directions"].replace(N=None, T=None)
+    one = port.supports.padded(generic_case(spec, 1, 3))
+    assert judge(one, port.run(one)).equivalent
+    with pytest.raises(Declined):
+        port.run(one.samples([]))
 
 
 @pytest.mark.parametrize("name", OTHERS)

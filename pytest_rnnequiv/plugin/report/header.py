@@ -22,9 +22,9 @@ def header(names: list[str], settings: Settings) -> str:
 
 
 def _absent(names: list[str]) -> str:
-    """Say which runtimes are not among `all`, since they are not installed, and how to have them."""
+    """Say which runtimes are not among `all`, since they are not here, and how to have them."""
     missing = absent() if ALL in names else []
-    return "".join(f"\n  not installed: {runtime.name} ({runtime.install})" for runtime in missing)
+    return "".join(f"\n  left out: {runtime.name} {runtime.absence}" for runtime in missing)
 
 
 def _with_versions(implementation: str) -> str:
