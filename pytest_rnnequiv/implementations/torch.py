@@ -135,7 +135,7 @@ def _network(spec: Spec, run_layer: Callable[..., Any]) -> Any:
     """Return the ``nn.Module`` of a spec; `run_layer` runs one layer, as :func:`_run` does."""
     import torch
 
-    class Network(torch.nn.Module):
+    class Network(torch.nn.Module):  # type: ignore[misc, unused-ignore]  # untyped where PyTorch is absent
         """From inputs, lengths and states to outputs, and of each layer its output, all states and the last ones."""
 
         def __init__(self) -> None:
