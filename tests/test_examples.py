@@ -104,6 +104,16 @@ def test_javascript_port(run) -> None:
     result.stdout.fnmatch_lines(["judged by induction*"])
 
 
+def test_tfjs_port(run) -> None:
+    node = shutil.which("node")
+    found = node and subprocess.run([node, "-e", "require.resolve('@tensorflow/tfjs')"], capture_output=True).returncode
+    if found != 0:
+        pytest.skip("needs node and @tensorflow/tfjs, on NODE_PATH")
+    result = run("tfjs_port", *QUICK, "-k", "cells or nan or initial_state")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["judged by induction*"])
+
+
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs cc")
 def test_c_program(run) -> None:
     result = run("c_program", *QUICK, "-k", "equal_sizes or nan")

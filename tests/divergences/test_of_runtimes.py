@@ -86,9 +86,7 @@ def test_a_check_that_a_runtime_is_known_to_fail_is_skipped_with_the_reason(pyte
         conftest="""
         import pytest
         from pytest_rnnequiv.divergences.table import DIVERGENCES, Divergence
-        from pytest_rnnequiv.divergences.table import ON_CARD
-from pytest_rnnequiv.implementations.devices import cuda_seen
-from pytest_rnnequiv.implementations.port import Port
+        from pytest_rnnequiv.implementations.port import Port
         from pytest_rnnequiv.implementations.registry import Runtime
 
         DIVERGENCES.append(

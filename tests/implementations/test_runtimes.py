@@ -22,8 +22,9 @@ from pytest_rnnequiv.strategies import generic_case
 
 #: The ways of running Keras have tests of their own.
 OTHERS = [name for name, runtime in BUILT_IN.items() if runtime.isolated and runtime.module != "keras_ways"]
-#: A conversion takes seconds.
-QUICK = [name for name in OTHERS if name != "litert"]
+#: A conversion takes seconds, or a start.
+SLOW = ("litert", "torch-compile")
+QUICK = [name for name in OTHERS if name not in SLOW]
 
 SPECS = {
     "plain": Spec.simple(3, 5, 2),
@@ -76,9 +77,9 @@ def test_valid_models_are_right(ports, name, spec):
     assert verdict.equivalent, verdict
 
 
-@pytest.mark.tensorflow
-def test_litert_is_right_with_other_weights_and_steps(ports):
-    port = ports("litert")
+@pytest.mark.parametrize("name", [pytest.param("litert", marks=pytest.mark.tensorflow), "torch-compile"])
+def test_one_that_is_slow_is_right_with_other_weights_and_steps(ports, name):
+    port = ports(name)
     for seed, T in enumerate((4, 1)):
         case = generic_case(Spec.simple(2, 3, 2), 2, T, seed=seed)
         assert judge(case, port.run(case), port.precision).equivalent
@@ -131,11 +132,9 @@ def test_a_batch_of_none_is_not_packed(ports):
         port.run(one.samples([]))
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", QUICK)
 def test_a_runtime_that_dies_costs_its_process_only(ports, name):
     port = ports(name)
-    if name == "litert":
-        pytest.skip("its process takes seconds to start")
     case = case_of(port, Spec.simple(3, 4, 2))
     port.run(case)
     port.runner._process.end()
