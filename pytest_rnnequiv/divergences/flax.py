@@ -6,9 +6,9 @@ import numpy as np
 
 from ..model.call import Call
 from ..model.case import Case
-from ..model.layers import GRU
+from ..model.layers import GRU, SimpleRNN
 from ..model.spec import Spec
-from .table import divergence
+from .table import counting, divergence
 
 __all__: list[str] = []
 
@@ -38,3 +38,29 @@ def _(spec: Spec) -> bool:
         for layer in spec.directions
         for kind in layer.kinds
     )
+
+
+def _ends_in_empty_row(case: Case) -> bool:
+    return (
+        case.spec.masked
+        and any(layer.return_state or not layer.return_sequences for layer in case.spec.layers)
+        and any(not case.inputs(call)[1].any(1).all() for call in case.calls)
+    )
+
+
+@divergence(
+    name="empty-row-ends-in-its-padding",
+    says="a row whose entry in seq_lengths is 0 ends in the carry of the last padded step, not in its first one",
+    instead="put the initial carry of such rows in the place of their last one",
+    library="flax",
+    runtimes=("flax", "flax-tf32"),
+    since="0.12.8",
+    smallest=lambda: counting(
+        Spec(1, SimpleRNN(1, return_state=True), source="mask"),
+        [[[2.0]], [[3.0]]],
+        mask=np.array([[True], [False]]),
+    ),
+    in_case=_ends_in_empty_row,
+)
+def _(spec: Spec) -> bool:
+    return False

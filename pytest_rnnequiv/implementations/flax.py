@@ -24,7 +24,7 @@ class Flax(JaxScan):
         cells=("SimpleRNN", GRUCell(), GRUCell("hard_sigmoid"), LSTMCell(), LSTMCell("hard_sigmoid")),
         activations=JaxScan.supports.activations,
         options=JaxScan.supports.options,
-        lengths=1,
+        lengths=0,
     )
 
     def versions(self) -> dict[str, str]:
@@ -48,7 +48,8 @@ class Flax(JaxScan):
             if back:
                 every = jnp.where((t < lengths[:, None])[..., None], every, begin[0][:, None])[:, ::-1]
             else:
-                every = jnp.take_along_axis(every, jnp.minimum(t, lengths[:, None] - 1)[..., None], 1)
+                held = jnp.take_along_axis(every, jnp.clip(t, max=lengths[:, None] - 1)[..., None], 1)
+                every = jnp.where((lengths > 0)[:, None, None], held, begin[0][:, None])
         return every, (last,) if len(begin) == 1 else last[::-1]
 
 
