@@ -15,9 +15,9 @@ __all__ = ["CELLS", "Cell", "GRUCell", "LSTMCell", "SimpleRNNCell", "has_name", 
 CELLS: dict[str, type[Cell]] = {cell.name: cell for cell in (SimpleRNNCell, GRUCell, LSTMCell)}
 
 
-def has_name(cell: Cell) -> bool:
-    """Whether a cell is one of :data:`CELLS`, and not a subclass of the user's own."""
-    return type(cell) is CELLS.get(cell.name)
+def has_name(cell: Cell, name: str = "") -> bool:
+    """Whether a cell is one of :data:`CELLS`, that of a name if one is given, and not a subclass of such a cell."""
+    return type(cell) is CELLS.get(name or cell.name)
 
 
 def variants(kinds: Iterable[str | Cell]) -> tuple[Cell, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.activations import Activation, activation
-from ..cells import GRUCell, LSTMCell
+from ..cells import Cell, GRUCell, LSTMCell, has_name
 from ..cells.cell import CellWeights
 from ..model.call import Call
 from ..model.case import Case
@@ -64,9 +64,10 @@ def _register_orders() -> None:
             if (a, b) in (("f", "c"), ("c", "o"), ("z", "r")):  # these are orders that have a name
                 continue
 
-            def exchanged(r: Recurrence, a: str = a, b: str = b, cell: type = cell) -> Recurrence | None:
+            def exchanged(r: Recurrence, a: str = a, b: str = b, cell: type[Cell] = cell) -> Recurrence | None:
                 swap = {a: b, b: a}
-                return _in_order(r, [swap.get(gate, gate) for gate in cell.gates]) if type(r.cell) is cell else None
+                order = [swap.get(gate, gate) for gate in cell.gates]
+                return _in_order(r, order) if has_name(r.cell, cell.name) else None
 
             in_recurrence(
                 "gates",
@@ -350,7 +351,7 @@ def _register_cells() -> None:
 
         def change(r: Recurrence, wrong: Any = wrong, fits: Any = fits) -> Recurrence | None:
             base = LSTMCell if issubclass(wrong, LSTMCell) else GRUCell
-            if type(r.cell) is not base or not fits(r.cell):
+            if not has_name(r.cell, base.name) or not fits(r.cell):
                 return None
             return r.replace(cell=wrong(**vars(r.cell)))
 
