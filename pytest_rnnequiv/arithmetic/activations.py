@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,7 +60,7 @@ from .functions import (
 if TYPE_CHECKING:
     from .precision import Precision
 
-__all__ = ["ACTIVATIONS", "HARD_SIGMOID_OF_KERAS_2", "IMPOSSIBLE", "Activation", "activation"]
+__all__ = ["ACTIVATIONS", "HARD_SIGMOID_OF_KERAS_2", "IMPOSSIBLE", "Activation", "activation", "clipping"]
 
 #: Relative error, in units of round-off, that an activation function may add. Measured worst cases of correct
 #: runtimes: PyTorch 1.0, NumPy 1.8, XLA 4.8, LiteRT 5.0, ONNX Runtime 5.3, TensorFlow eager 5.8.
@@ -321,6 +321,21 @@ ACTIVATIONS: dict[str, Activation] = {
     )
 }
 ACTIVATIONS["swish"], ACTIVATIONS["hard_swish"] = ACTIVATIONS["silu"], ACTIVATIONS["hard_silu"]
+
+
+@lru_cache
+def clipping(limit: float) -> Activation:
+    """``clip(a, -limit, limit)``, which chooses among numbers and adds no error of its own."""
+    return Activation(
+        f"clip at {limit:g}",
+        lambda a: np.clip(a, -limit, limit),
+        lambda a: (np.abs(a) < limit) * 1.0,
+        0.0,
+        (-limit, limit),
+        ulps=0,
+        floor=0,
+    )
+
 
 #: What Keras 2 and ONNX call ``hard_sigmoid``. Keras 3 has no name for it, so it stands in no table.
 HARD_SIGMOID_OF_KERAS_2 = Activation(

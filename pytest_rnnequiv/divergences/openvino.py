@@ -9,6 +9,7 @@ import numpy as np
 
 from ..model.layers import Bidirectional, SimpleRNN
 from ..model.spec import Spec
+from .clipping import clip_reaches_cell_state, clipped_lstm
 from .table import counting, demonstrated, divergence, expect
 
 __all__: list[str] = []
@@ -47,6 +48,18 @@ def _(spec: Spec) -> bool:
 def _(spec: Spec) -> bool:
     pairs = [layer.directions for layer in spec.layers if isinstance(layer, Bidirectional)]
     return any(one.activation != other.activation or one.cell != other.cell for one, other in pairs)
+
+
+@_divergence(
+    name="clip-not-before-the-output",
+    says="clip of an LSTM node is at the inputs of its gates and of the candidate, and not at the input of the last "
+    "activation, h(C), where ONNX has it too: a cell state beyond the clip goes into h as it is",
+    instead="put nothing on clip that the cell state can reach, or write the recurrence as a Loop or a Scan",
+    smallest=clipped_lstm,
+    in_case=clip_reaches_cell_state,
+)
+def _(spec: Spec) -> bool:
+    return False
 
 
 @_divergence(

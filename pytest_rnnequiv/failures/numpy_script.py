@@ -166,6 +166,9 @@ class Expression:
         M, text = block.stop - block.start, f"{whole}[..., {block.start}:{block.stop}]"
         return Expression(self.written, text, M, gate=gates[block.start // M])
 
+    def clipped(self, limit: float) -> Expression:
+        return self._of(f"np.clip({self}, -{limit:g}, {limit:g})", 0)
+
     def __matmul__(self, other: Expression) -> Expression:
         text = f"{self._within(1)} @ {other._within(0)}"
         return Expression(self.written, text, *other.shape, 1, other.gate)

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from ..arithmetic.activations import ACTIVATIONS, HARD_SIGMOID_OF_KERAS_2, Activation
-from ..cells import CELLS
+from ..cells import BEYOND_KERAS, CELLS
 from ..cells.cell import Cell
 from ..model.layers import RNN, Bidirectional, Dense
 from ..model.spec import Layer, Spec
@@ -218,10 +218,10 @@ def _recurrent(layer: RNN, start: dict[str, Any], own: dict[str, Any]) -> Part:
     of_cell, of_layer = _options(layer, RNN(1), _OF_CELL) | start, _options(layer, RNN(1), _OF_LAYER)
     if type(layer) is not RNN:
         (kind,) = layer.kinds
-        options = vars(kind) | of_cell | of_layer | own
+        options = _options_of(kind) | of_cell | of_layer | own
         return Part(f"layers.{_cell_name(kind)}", (layer.units,), options)
     cells = [
-        Part(f"layers.{_cell_name(kind)}Cell", (M,), vars(kind) | of_cell | own)
+        Part(f"layers.{_cell_name(kind)}Cell", (M,), _options_of(kind) | of_cell | own)
         for M, kind in zip(layer.cells, layer.kinds, strict=True)
     ]
     return Part("layers.RNN", (cells if isinstance(layer.units, tuple) else cells[0],), of_layer | own)
@@ -231,6 +231,16 @@ def _cell_name(cell: Cell) -> str:
     if type(cell) not in KERAS_CELLS:
         raise NotImplementedError(f"Keras is run with {', '.join(CELLS)} only, not with the cell {cell!r}")
     return cell.name
+
+
+def _options_of(cell: Cell) -> dict[str, Any]:
+    """The options of a cell that Keras has; it may have no others."""
+    if cell.beyond:
+        raise NotImplementedError(
+            f"Keras's {cell.name} has no {' and no '.join(sorted(cell.beyond))}: build the model of the cell {cell!r} "
+            "with a runtime that has it, such as onnxruntime"
+        )
+    return {name: value for name, value in vars(cell).items() if name not in BEYOND_KERAS}
 
 
 def _head(head: Dense, own: dict[str, Any]) -> Part:

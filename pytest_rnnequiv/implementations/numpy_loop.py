@@ -8,7 +8,7 @@ from ..arithmetic.activations import ACTIVATIONS
 from ..cells import CELLS
 from ..model.case import Case
 from ..model.forward import reference
-from ..model.spec import OPTIONS
+from ..model.spec import BEYOND_KERAS, OPTIONS
 from ..model.trajectory import Trajectory
 from .supports import Supports
 
@@ -20,7 +20,10 @@ class NumpyLoop:
 
     name = "numpy"
     supports = Supports(
-        cells=tuple(CELLS), activations=tuple(ACTIVATIONS), dtypes=("float32", "float64"), options=OPTIONS
+        cells=tuple(CELLS),
+        activations=tuple(ACTIVATIONS),
+        dtypes=("float32", "float64"),
+        options=(*OPTIONS, *BEYOND_KERAS),
     )
 
     def versions(self) -> dict[str, str]:

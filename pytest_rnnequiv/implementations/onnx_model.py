@@ -20,7 +20,7 @@ from ..model.call import Call
 from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
 from ..model.layouts import to_onnx
-from ..model.layouts.onnx import ONNX_ACTIVATIONS
+from ..model.layouts.onnx import ONNX_ACTIVATIONS, of_node
 from ..model.spec import SIDES, Layer, Spec
 from ..model.trajectory import ShownLayer, Trajectory
 from ..model.wiring import RIGHT, held
@@ -117,13 +117,7 @@ def _nodes(layer: Layer) -> list[tuple[int, ...]]:
     if isinstance(layer, RNN):
         return [(0,)]
     one, other = layer.directions
-    return [(0, 1)] if one.units == other.units and _kind(one) == _kind(other) else [(0,), (1,)]
-
-
-def _kind(layer: RNN) -> tuple[str, bool]:
-    """What both directions of a node share of a cell, beside its units."""
-    (cell,) = layer.kinds
-    return cell.name, getattr(cell, "reset_after", False)
+    return [(0, 1)] if one.units == other.units and of_node(one.kinds[0]) == of_node(other.kinds[0]) else [(0,), (1,)]
 
 
 def _layer(graph: _Graph, case: Case, i: int, x: str, sizes: tuple[Any, Any]) -> str:

@@ -15,7 +15,7 @@ from ..cells.cell import Cell
 from ..model.call import Call
 from ..model.case import Case
 from ..model.layers import RNN
-from ..model.spec import OPTIONS, POLICIES, Spec
+from ..model.spec import BEYOND_KERAS, OPTIONS, POLICIES, Spec
 from ..wording import described, told
 from .errors import ImplementationError
 
@@ -39,8 +39,9 @@ class Supports:
         Of ``"float32"`` and ``"float64"``; beside one of these also Keras's other dtype policies.
     options : tuple of str
         What it heeds beyond plain layers and heads, of :data:`~..spec.OPTIONS`: ``"mask"`` for ``case.mask``,
-        ``"initial_state"`` for ``case.h0``, ``"layers"`` for stacks, and so on. It is asked about models that have any
-        of them.
+        ``"initial_state"`` for ``case.h0``, ``"layers"`` for stacks, and so on; and of
+        :data:`~..spec.BEYOND_KERAS`: ``"clip"`` for cells with a ``clip``. It is asked about models that have any of
+        them.
     largest : float, optional
         The largest absolute value of inputs and weights; None for any. Fixed-point numbers have one.
     nan : bool
@@ -95,7 +96,7 @@ class Supports:
             "activations": tuple(ACTIVATIONS),
             "cells": tuple(CELLS),
             "dtypes": policies,
-            "options": OPTIONS,
+            "options": (*OPTIONS, *BEYOND_KERAS),
         }
         for what, known in known_names.items():
             unknown = [name for name in getattr(self, what) if name not in known and not isinstance(name, Cell)]
@@ -116,13 +117,15 @@ class Supports:
     @property
     def kinds(self) -> tuple[Cell, ...]:
         """The cells that it is asked about; the first one wherever a check does not say which."""
-        return tuple(cell for kind in self.cells for cell in variants((kind,)) if self.knows(cell))
+        return tuple(cell for kind in self.cells for cell in variants((kind,), self.options) if self.knows(cell))
 
     def knows(self, cell: Cell) -> bool:
         """Whether a cell is among those that it is asked about."""
         gates = [(value, usual) for name, value, usual in cell.said() if name == "recurrent_activation"]
         return cell in self.cells or (
-            cell.name in self.cells and all(f == usual or f in self.activations for f, usual in gates)
+            cell.name in self.cells
+            and cell.beyond <= {*self.options}
+            and all(f == usual or f in self.activations for f, usual in gates)
         )
 
     @property

@@ -127,6 +127,8 @@ class Mistake:
         The recurrence that it is made in; None is all.
     only : Only, optional
         The option of the layers that it is made in; None is all.
+    option : str
+        What the mistake is about that Keras lacks, of :data:`~..cells.cell.BEYOND_KERAS`; without, it changes nothing.
     siblings : tuple of Mistake
         The same with another number (of bits, of a clamp). The catalogue lists one of them, the diagnosis tries all.
     """
@@ -143,11 +145,12 @@ class Mistake:
     needs: Need = anywhere
     where: Place | None = None
     only: Only | None = None
+    option: str = ""
     siblings: tuple[Mistake, ...] = ()
 
     def __call__(self, case: Case) -> Case | None:
         """Return the case as the mistaken implementation takes it, or None where that changes nothing."""
-        if not self.needs(case):
+        if not self.needs(case) or (self.option and self.option not in case.spec.options):
             return None
         with np.errstate(all="ignore"):  # what overflows is as wrong as it should be
             changed = self._changed(case)

@@ -54,7 +54,8 @@ def architectures(
     Parameters
     ----------
     options : collection of str
-        Which of :data:`OPTIONS` may differ from their defaults: what a port heeds. All, if left out.
+        Which of :data:`OPTIONS` may differ from their defaults, and which of :data:`BEYOND_KERAS` cells may have: what
+        a port heeds. All that Keras has, if left out.
     dtypes : str or collection of str
         Dtype policies.
     activations : str, Activation or sequence of these

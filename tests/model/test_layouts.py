@@ -391,7 +391,6 @@ def test_a_state_dict_that_is_none_is_told() -> None:
 def test_a_node_that_keras_lacks_is_told() -> None:
     node = layouts.to_onnx(*made(LSTM(4)))
     for given_, message in (
-        ({"clip": 3.0}, "clips the arguments of its activations to 3.0"),
         ({"input_forget": 1}, "couples input and forget gate"),
         ({"P": np.ones((1, 12))}, "has peepholes"),
         ({"hidden_size": 5}, r"hidden_size is 5, but R has shape \(1, 16, 4\)"),

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...arithmetic.activations import Activation
-from ...cells.cell import CellWeights
+from ...cells.cell import Cell, CellWeights
 from ..layers import RNN, Bidirectional
 from ..spec import Spec
 from .common import Array, Layer, joined, made, numbers, one_bias, only_layer, reorder, two_biases
 
-__all__ = ["OnnxNode", "from_onnx", "to_onnx"]
+__all__ = ["OnnxNode", "from_onnx", "of_node", "to_onnx"]
 
 #: The operators by Keras's names of the layers.
 OPERATORS = {"SimpleRNN": "RNN", "GRU": "GRU", "LSTM": "LSTM"}
@@ -56,7 +56,7 @@ class OnnxNode(NamedTuple):
     B : (directions, 2gM) array, or None
         None without biases: then the ONNX node has no such input.
     attributes : dict
-        Those that are needed: ``hidden_size``, ``direction``, ``activations`` and their parameters, and
+        Those that are needed: ``hidden_size``, ``direction``, ``activations`` and their parameters, ``clip``, and
         ``linear_before_reset`` of a GRU.
     """
 
@@ -82,7 +82,8 @@ def to_onnx(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> On
     Raises
     ------
     TypeError, ValueError
-        If ONNX lacks an activation of it, or both directions differ in their number of units or in ``reset_after``.
+        If ONNX lacks an activation of it, or both directions differ in their number of units or in an option of their
+        cells.
 
     >>> from pytest_rnnequiv import GRU
     >>> node = to_onnx(GRU(5), map(np.zeros, GRU(5).weight_shapes(3).values()))
@@ -93,13 +94,15 @@ def to_onnx(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> On
     directions = only.directions
     for name in ("units", "kinds"):
         first, last = (getattr(direction, name) for direction in (directions[0], directions[-1]))
-        if first != last and (name == "units" or _kept(first[0]) != _kept(last[0])):
+        if first != last and (name == "units" or of_node(first[0]) != of_node(last[0])):
             raise ValueError(f"a node of ONNX has the same cell and units in both directions, unlike {only}: make two")
     cell = directions[0].kinds[0]
     attributes: dict[str, Any] = {"hidden_size": directions[0].features, "direction": _direction(only)}
     attributes |= _activations(directions)
     if hasattr(cell, "reset_after"):
         attributes["linear_before_reset"] = int(cell.reset_after)
+    if cell.clip is not None:
+        attributes["clip"] = cell.clip
 
     def each(arrays: Iterable[Sequence[Array]]) -> Array:
         return np.stack(
@@ -116,9 +119,10 @@ def to_onnx(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> On
     )
 
 
-def _kept(cell: Any) -> Any:
-    """What the cells of both directions must have in common: all but the activations."""
-    return cell.name, getattr(cell, "reset_after", None)
+def of_node(cell: Cell) -> tuple[Any, ...]:
+    """What the cells of both directions of a node must have in common: all but the activations."""
+    options = {name: value for name, value in vars(cell).items() if not isinstance(value, Activation)}
+    return cell.name, *options.items()
 
 
 def _direction(layer: Layer) -> str:
@@ -169,8 +173,7 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
     Raises
     ------
     TypeError, ValueError
-        If the shapes do not fit, or Keras has no such layer: with peepholes, clipping, coupled gates, or other
-        activations.
+        If the shapes do not fit, or no Spec has such a layer: with peepholes, coupled gates, or other activations.
     """
     cell = next((keras for keras, name in OPERATORS.items() if name == op), None)
     if cell is None:
@@ -182,8 +185,6 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
     B = None if B is None else numbers("B", B)
     if P is not None and np.any(numbers("P", P)):
         raise ValueError("the node has peepholes (P), which Keras's LSTM lacks")
-    if attributes.get("clip"):
-        raise ValueError(f"the node clips the arguments of its activations to {attributes['clip']}, and Keras does not")
     if attributes.get("input_forget"):
         raise ValueError("the node couples input and forget gate (input_forget=1), and Keras does not")
     directions = _sides(attributes)
@@ -198,7 +199,7 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
             raise ValueError(f"{name} has shape {array.shape}, expected {shape} for {op} in {n} direction(s)")
     if attributes.get("hidden_size", M) != M:
         raise ValueError(f"hidden_size is {attributes['hidden_size']}, but R has shape {R.shape}")
-    options: dict[str, Any] = {"use_bias": B is not None}
+    options: dict[str, Any] = {"use_bias": B is not None, "clip": attributes.get("clip") or None}
     if cell == "GRU":
         options["reset_after"] = bool(attributes.get("linear_before_reset", 0))
     layers = [made(cell, M, **options, **functions) for functions in _read_activations(cell, n, attributes)]
