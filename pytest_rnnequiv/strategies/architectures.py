@@ -137,9 +137,8 @@ def _own_features(layer: RNN, F: int) -> set[str]:
     elif type(layer) is RNN:
         own.add("cell")
     kind = layer.kinds[0]
-    if kind.name != SimpleRNNCell.name:
-        own |= {kind.name} | {f"{name}={value}" for name, value, default in kind.said() if value != default}
-    return own
+    own |= {f"{name}={value}" for name, value, default in kind.said() if value != default}
+    return own if kind == SimpleRNNCell() else own | {kind.name}
 
 
 def together(specs: Iterable[Spec], strength: int = 2) -> Counter[tuple[str, ...]]:

@@ -31,6 +31,7 @@ from pytest_rnnequiv.arithmetic.affine import Affine
 from pytest_rnnequiv.arithmetic.inexact import Inexact, clip
 from pytest_rnnequiv.arithmetic.precision import Precision
 from pytest_rnnequiv.cells import BEYOND_KERAS, CELLS, GRUCell, LSTMCell, SimpleRNNCell, variants
+from pytest_rnnequiv.failures.script import script
 from pytest_rnnequiv.implementations.declaration import Supports as Declared
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE
@@ -167,6 +168,26 @@ def test_each_mistake_with_an_option_is_caught_in_drawn_cases_and_named(name: st
     caught = [case for case in cases if mistake(case) is not None and judge(case, mistake.run(case)).different]
     assert len(caught) > 3
     assert name in diagnose(caught[0], mistake.run(caught[0]), run=mistake.run).names
+
+
+@pytest.mark.parametrize("kind", [SimpleRNNCell(clip=CLIP), GRUCell(clip=CLIP), LSTMCell(clip=CLIP)], ids=str)
+def test_a_script_writes_the_step_with_it(kind: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    case = filled(Spec.simple(3, 4, 2, cell=kind), 1)
+    exec(script(case), names := dict[str, Any]())
+    assert capsys.readouterr().out.count("step") == case.T
+    np.testing.assert_allclose(names["h"], np.asarray(reference(case).states)[:, -1], rtol=1e-5, atol=1e-6)
+
+
+def test_a_script_of_a_model_that_keras_lacks_computes_it_with_numpy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = filled(Spec(3, (SimpleRNN(4, return_sequences=True, clip=CLIP), LSTM(2)), Dense(2)), 1)
+    source = script(case, str(tmp_path / "case.npz"))
+    assert "# Keras has no clip: " in source
+    case.save(tmp_path / "case.npz")
+    exec(source, {})
+    assert "expected" in capsys.readouterr().out
+    assert "case = Case.load('case.npz')  # what case.save(\"case.npz\") has written" in script(case)
 
 
 @pytest.mark.tensorflow
