@@ -167,5 +167,6 @@ NETWORKS: dict[str, Case] = {
         for name in ("leaky_relu", "gelu", "hard_sigmoid")
     },
     "clip": filled(Spec(3, (LSTM(3, "relu", return_sequences=True, clip=0.6),), Dense(2)), 33),
+    "peepholes": filled(Spec(3, (LSTM(3, return_sequences=True, peepholes=True),), Dense(2)), 34),
     "sigmoid": filled(Spec(3, (sequences(3, activation="sigmoid"), SimpleRNN(3)), Dense(2)), 27),
 }

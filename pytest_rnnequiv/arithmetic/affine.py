@@ -171,6 +171,11 @@ class Affine:
         own = self.used()
         return Affine(own.centre[index], None if own.generators is None else own.generators[index])
 
+    def part(self, index: slice) -> Affine:
+        """Take some units of an open sum, and leave it open."""
+        generators = None if self.generators is None else self.generators[..., index]
+        return Affine(self.centre.part(index), generators)
+
     def _as_affine(self, other: Any) -> Affine:
         if isinstance(other, Affine):
             return other

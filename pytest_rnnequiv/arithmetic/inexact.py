@@ -27,7 +27,7 @@ from .arrays import of_shape, some, where
 from .formats import Fixed, Format
 from .precision import Precision
 
-__all__ = ["Inexact", "Radius", "choose", "clip", "joined", "reshaped", "swapped", "zeros_like"]
+__all__ = ["Inexact", "Radius", "choose", "clip", "joined", "part", "reshaped", "swapped", "zeros_like"]
 
 Array = npt.NDArray[np.float64]
 
@@ -355,6 +355,18 @@ class Inexact:
         part.format = self.format
         return part
 
+    def part(self, index: slice) -> Inexact:
+        """Take some units of an open sum, and leave it open."""
+        if not self.terms:
+            return self[..., index]
+        radius, magnitude = (
+            each if isinstance(each, float) else of_shape(each, self.value.shape)[..., index]
+            for each in (self.radius, self.magnitude)
+        )
+        taken = type(self)(self.value[..., index], self.precision, radius, self.terms, magnitude)
+        taken.format, taken.roundings = self.format, self.roundings
+        return taken
+
     def off_by(self, error: Array, weight: Inexact) -> Inexact:
         """Return an open sum in which one factor of the product with `weight` may be off by `error` in each term.
 
@@ -421,6 +433,11 @@ class Inexact:
 
 #: Activations that choose among numbers, and compute none: no fixed-point port has an error of its own in them.
 SELECTS = ("linear", "relu", "relu6", "hard_tanh")
+
+
+def part(a: Any, index: Any) -> Any:
+    """Take some units ``a[..., index]`` of a sum to which more is to be added: an open sum stays open."""
+    return a.part(index) if hasattr(a, "part") else a[..., index]
 
 
 def rounding_of_limit(limit: float, p: Precision, value: Array, radius: Any) -> Array:

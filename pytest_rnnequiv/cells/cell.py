@@ -17,13 +17,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arithmetic.activations import Activation
-from ..arithmetic.inexact import clip
+from ..arithmetic.inexact import clip, part
 
 __all__ = ["BEYOND_KERAS", "Cell", "CellWeights", "Clipped", "limit"]
 
 #: Options of cells that other runtimes have and Keras has not. Each is an option of a model, too, which an
 #: implementation has to declare; off, it is None or False.
-BEYOND_KERAS = ("clip",)
+BEYOND_KERAS = ("clip", "peepholes")
 
 
 class CellWeights(SimpleNamespace):
@@ -140,10 +140,11 @@ class Cell:
         """What is put out of the first state: all of it."""
         return h
 
-    def split(self, a: Any) -> list[Any]:
-        """Return the block of each gate, along the last axis."""
+    def split(self, a: Any, still_open: bool = False) -> list[Any]:
+        """Return the block of each gate, along the last axis; `still_open` says that more is added to them."""
         M = a.shape[-1] // len(self.gates)
-        return [a[..., k * M : (k + 1) * M] for k in range(len(self.gates))]
+        blocks = [slice(k * M, (k + 1) * M) for k in range(len(self.gates))]
+        return [part(a, block) if still_open else a[..., block] for block in blocks]
 
     def permuted(self, w: CellWeights, order: Any) -> CellWeights:
         """Return the weights of the same cell with its units in another order."""

@@ -81,6 +81,7 @@ def _(spec: Spec) -> bool:
 
 
 @demonstrated(
+    lambda spec: "peepholes" in spec.options,
     name="peepholes-dropped",
     says="peepholes and input_forget of an LSTM node, and layout=1 of RNN, GRU and LSTM nodes, are dropped when the "
     "model is read",

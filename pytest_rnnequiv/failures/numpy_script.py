@@ -166,6 +166,9 @@ class Expression:
         M, text = block.stop - block.start, f"{whole}[..., {block.start}:{block.stop}]"
         return Expression(self.written, text, M, gate=gates[block.start // M])
 
+    def part(self, index: slice) -> Expression:
+        return self[..., index]
+
     def clipped(self, limit: float) -> Expression:
         return self._of(f"np.clip({self}, -{limit:g}, {limit:g})", 0)
 

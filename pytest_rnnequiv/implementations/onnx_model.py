@@ -133,6 +133,7 @@ def _layer(graph: _Graph, case: Case, i: int, x: str, sizes: tuple[Any, Any]) ->
             graph.constant(f"{name}.B", node.B) if node.B is not None else "",
             "lengths" if case.spec.masked else "",
             *(graph.input(f"{name}.{s}", (len(members), N, M)) if first.initial_state else "" for s in states),
+            *([graph.constant(f"{name}.P", node.P)] if node.P is not None else []),
         ]
         while optional and not optional[-1]:
             optional.pop()

@@ -47,7 +47,7 @@ class OnnxRuntime(OnnxImplementation):
         cells=("SimpleRNN", "GRU", "LSTM"),
         # its softplus overflows above 88: a known divergence
         activations=tuple(name for name in ONNX_ACTIVATIONS if name != "softplus"),
-        options=(*OPTIONS, "clip"),
+        options=(*OPTIONS, "clip", "peepholes"),
         lengths=1,
         N=(1, MOST_SAMPLES),
     )

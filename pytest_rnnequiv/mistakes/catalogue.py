@@ -12,6 +12,7 @@ from . import (  # noqa: F401  # they register
     layers,
     masks,
     options,
+    peepholes,
     rounding,
     steps,
     time,

@@ -62,6 +62,8 @@ class Recurrence:
         Its weights; a bias that is not there is zeros.
     activation : Activation
     cell : Cell
+    Wp : array, optional
+        Of a cell with peepholes.
     """
 
     Wx: Array
@@ -69,6 +71,7 @@ class Recurrence:
     bh: Array
     activation: Activation
     cell: Cell
+    Wp: Array | None = None
 
     @property
     def D(self) -> int:
@@ -85,7 +88,7 @@ class Recurrence:
         return replace(self, **changes)
 
     def map(self, change: Callable[[Array], Array]) -> Recurrence:
-        """Return a copy of whose weights each is changed."""
+        """Return a copy of whose kernels and biases each is changed."""
         return self.replace(Wx=change(self.Wx), Wh=change(self.Wh), bh=change(self.bh))
 
     def by_gate(self, kernel: Array, change: Callable[[Array], Array]) -> Array:
@@ -253,7 +256,7 @@ def made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
         case = case.under(spec.with_direction(place, **options))
     weights = {
         f"{prefix}{name}": getattr(changed, name)
-        for name in ("Wx", "Wh", "bh")
+        for name in ("Wx", "Wh", "bh", "Wp")
         if getattr(changed, name) is not getattr(own, name)
     }
     return case.with_weights(**weights) if weights else case

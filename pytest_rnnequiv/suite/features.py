@@ -69,6 +69,7 @@ FEATURES: dict[str, Callable[[Supports], bool]] = {
     "embedding": _option("embedding"),
     "no bias": _option("use_bias"),
     "clip": _option("clip"),
+    "peepholes": _option("peepholes"),
     "tanh": _functions("tanh"),
     "relu": _functions("relu"),
     "sigmoid": _functions("sigmoid"),

@@ -23,6 +23,8 @@ from pytest_rnnequiv import (
     Trajectory,
     diagnose,
     judge,
+    param_count,
+    read_model,
     reference,
 )
 from pytest_rnnequiv import strategies as rnn
@@ -31,14 +33,24 @@ from pytest_rnnequiv.arithmetic.affine import Affine
 from pytest_rnnequiv.arithmetic.inexact import Inexact, clip
 from pytest_rnnequiv.arithmetic.precision import Precision
 from pytest_rnnequiv.cells import BEYOND_KERAS, CELLS, GRUCell, LSTMCell, SimpleRNNCell, variants
+from pytest_rnnequiv.divergences.known import concerning
 from pytest_rnnequiv.failures.script import script
-from pytest_rnnequiv.implementations.declaration import Supports as Declared
 from pytest_rnnequiv.implementations.errors import ImplementationError
+from pytest_rnnequiv.implementations.port import Port
+from pytest_rnnequiv.implementations.registry import BUILT_IN
+from pytest_rnnequiv.implementations.resolving import resolve
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE
 from pytest_rnnequiv.model import layouts
 from pytest_rnnequiv.strategies.architectures import pool_members
 
 CLIP = 0.7
+KINDS = [
+    SimpleRNNCell(clip=CLIP),
+    GRUCell(clip=CLIP),
+    LSTMCell(clip=CLIP),
+    LSTMCell(peepholes=True),
+    LSTMCell(clip=CLIP, peepholes=True),
+]
 
 
 def sigmoid(a: Any) -> Any:
@@ -78,9 +90,73 @@ def test_the_recurrence_with_a_clip_is_that_of_onnx(layer: Any) -> None:
     assert not np.allclose(reference(case).states, reference(free).states, atol=0.01)
 
 
+def test_peepholes_look_at_the_cell_state() -> None:
+    case = filled(Spec(3, LSTM(4, peepholes=True), Dense(2)), 1, T=6)
+    Wx, Wh, bh, (pi, pf, po) = (a.astype(float) for a in (case.Wx, case.Wh, case.bh, case.Wp))
+    h, c = np.zeros((2, case.N, case.M))
+    for t in range(case.T):
+        i, f, g, o = np.split(case.x[:, t].astype(float) @ Wx + h @ Wh + bh, 4, axis=1)
+        c = sigmoid(f + pf * c) * c + sigmoid(i + pi * c) * np.tanh(g)
+        h = sigmoid(o + po * c) * np.tanh(c)
+        np.testing.assert_allclose(np.asarray(reference(case).states)[:, t], h, rtol=1e-12, atol=1e-14)
+
+
+def test_peepholes_have_a_law_and_a_letter() -> None:
+    assert param_count(3, 5, 2, cell="LSTM", peepholes=True) == 4 * 5 * (3 + 5 + 1) + 3 * 5 + 2 * (5 + 1)
+    spec = Spec.simple(3, 5, 2, cell="LSTM", peepholes=True)
+    case = filled(spec, 1)
+    assert [*spec.letters] == ["Wx", "Wh", "bh", "Wp", "Wo", "bo"]
+    assert case.Wp.shape == (3, 5)
+    same = Case(spec, case.x, case.Wx, case.Wh, case.bh, case.Wo, case.bo, Wp=case.Wp)
+    assert all(np.array_equal(a, b) for a, b in zip(same.weights, case.weights, strict=True))
+    assert not case.replace(Wp=np.zeros((3, 5))).Wp.any()
+    with pytest.raises(TypeError, match="needs Wp"):
+        Case(spec, case.x, case.Wx, case.Wh, case.bh, case.Wo, case.bo)
+    assert Spec(3, LSTM(5, peepholes=True, use_bias=False)).param_count == 4 * 5 * (3 + 5) + 3 * 5
+
+
+@settings(max_examples=15, deadline=None)
+@given(case=rnn.cases(cell=LSTMCell(peepholes=True), M=rnn.sizes(max_value=17), T=rnn.sizes(max_value=12)))
+def test_a_sum_with_peepholes_is_right_in_any_order(case: Case) -> None:
+    """The peephole first, or last, or in the middle of a sum."""
+    Wx, Wh, bh, Wp, Wo, bo = case.weights
+    rng = np.random.default_rng(0)
+    h = c = np.zeros((case.N, case.M), np.float32)
+    states = []
+
+    def gate(a: Any) -> Any:
+        return np.float32(1) / (1 + np.exp(-a))
+
+    with np.errstate(all="ignore"):
+        for t in range(case.T):
+            one = np.ones((case.N, 1), np.float32)
+            left, right = np.concatenate([case.x[:, t], h, one], 1), np.vstack([Wx, Wh, bh])
+
+            def summed_with(seen: Any, k: int, p: Any, left: Any = left, right: Any = right) -> Any:
+                block = right[:, k * case.M : (k + 1) * case.M]
+                return summed_in(rng, left, block, [] if p is None else [seen * p])
+
+            i, f = (gate(summed_with(c, k, Wp[k])) for k in (0, 1))
+            c = f * c + i * np.tanh(summed_with(c, 2, None))
+            h = gate(summed_with(c, 3, Wp[2])) * np.tanh(c)
+            states.append(h)
+    assert not judge(case, Trajectory(np.stack(states, 1) @ Wo + bo, np.stack(states, 1))).different
+
+
+def summed_in(rng: Any, left: Any, right: Any, more: list[Any]) -> Any:
+    """``left @ right`` and more terms, added up one after the other in some order, in float32."""
+    terms = [*(left[:, i, None] * right[i] for i in range(len(right))), *more]
+    total = np.zeros_like(terms[0])
+    for k in rng.permutation(len(terms)):
+        total = total + terms[k]
+    return total
+
+
 @pytest.mark.parametrize("shown", ["states", "outputs", "last"])
-@settings(max_examples=25, deadline=None)
-@given(case=rnn.cases(spec=rnn.architectures(options=("clip", "activation", "bidirectional"), cells=tuple(CELLS))))
+@settings(max_examples=15, deadline=None)
+@given(
+    case=rnn.cases(spec=rnn.architectures(options=("activation", "bidirectional", *BEYOND_KERAS), cells=tuple(CELLS)))
+)
 def test_a_right_run_is_never_different(shown: str, case: Case) -> None:
     whole = reference(case, np.float32)
     if case.spec.letters and shown != "states":
@@ -89,10 +165,10 @@ def test_a_right_run_is_never_different(shown: str, case: Case) -> None:
     assert not judge(case, whole).different
 
 
-@pytest.mark.parametrize("kind", [SimpleRNNCell(clip=CLIP), GRUCell(clip=CLIP), LSTMCell(clip=CLIP)], ids=str)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_a_right_run_is_mostly_proved(kind: Any) -> None:
-    for seed in range(1, 9):
-        case = rnn.generic_case(Spec.simple(3, 5, 2, cell=kind), 2, 30, seed=seed)
+    for seed in range(1, 4):
+        case = rnn.generic_case(Spec.simple(3, 5, 2, cell=kind), 2, 12, seed=seed)
         run = reference(case, np.float32)
         assert judge(case, run).equivalent
         assert judge(case, run.outputs).equivalent
@@ -145,7 +221,7 @@ def test_only_whoever_declares_it_is_asked_about_it() -> None:
     assert Supports(options=("clip",)).takes(spec)
     assert not Supports().takes(spec)
     assert Supports().lacks(spec) == "cell SimpleRNN(clip=1.0), no option clip"
-    assert Declared().including(spec).takes(spec)
+    assert Supports().including(spec).takes(spec)
     with pytest.raises(ImplementationError, match=r"supports.options must be some of .*clip.*, not .*clipping"):
         Supports(options=("clipping",))
 
@@ -170,7 +246,7 @@ def test_each_mistake_with_an_option_is_caught_in_drawn_cases_and_named(name: st
     assert name in diagnose(caught[0], mistake.run(caught[0]), run=mistake.run).names
 
 
-@pytest.mark.parametrize("kind", [SimpleRNNCell(clip=CLIP), GRUCell(clip=CLIP), LSTMCell(clip=CLIP)], ids=str)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_a_script_writes_the_step_with_it(kind: Any, capsys: pytest.CaptureFixture[str]) -> None:
     case = filled(Spec.simple(3, 4, 2, cell=kind), 1)
     exec(script(case), names := dict[str, Any]())
@@ -196,6 +272,47 @@ def test_keras_refuses_them_with_a_sentence() -> None:
 
     with pytest.raises(NotImplementedError, match=r"Keras's GRU has no clip: .*GRUCell\(clip=2.0\)"):
         build(Spec(3, GRU(4, clip=2.0), Dense(2)))
+
+
+def test_a_node_of_onnx_has_peepholes_in_its_order() -> None:
+    spec = Spec(3, Bidirectional(LSTM(4, peepholes=True)))
+    case = filled(spec, 1)
+    node = layouts.to_onnx(spec, case.weights)
+    i, f, o = case.named_weights["layer0/forward/Wp"]
+    assert node.P is not None
+    assert np.array_equal(node.P[0], np.concatenate([i, o, f]))
+    found, weights = layouts.from_onnx(node.op, node.W, node.R, node.B, node.P, **node.attributes)
+    assert isinstance(found, Bidirectional)
+    assert found.forward == LSTM(4, peepholes=True, return_sequences=True)
+    assert all(np.array_equal(a, b) for a, b in zip(weights, case.weights, strict=True))
+    with pytest.raises(ValueError, match=r"GRU has no peepholes \(P\)"):
+        layouts.from_onnx("GRU", node.W, node.R, node.B, node.P)
+    with pytest.raises(ValueError, match="PyTorch's LSTM has no peepholes; ONNX's has"):
+        layouts.to_torch(LSTM(4, peepholes=True), filled(Spec(3, LSTM(4, peepholes=True)), 1).weights)
+
+
+@pytest.mark.parametrize("options", [{"clip": 0.5}, {"peepholes": True}])
+def test_a_file_of_onnx_with_it_is_read(options: dict[str, Any], tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    from pytest_rnnequiv.implementations.onnx_model import onnx_model
+
+    case = filled(Spec(3, LSTM(4, return_sequences=True, **options), Dense(2)), 1)
+    onnx.save(onnx_model(case), tmp_path / "model.onnx")
+    spec, weights = read_model(tmp_path / "model.onnx")
+    assert spec == case.spec
+    assert all(np.allclose(a, b) for a, b in zip(weights, case.weights, strict=True))
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "onnx-reference", "openvino", "tract"])
+def test_runtimes_that_declare_it_have_it(runtime: str) -> None:
+    known = BUILT_IN[runtime]
+    if known.missing:
+        pytest.skip(f"{runtime} is not installed")
+    port = Port(resolve(runtime))
+    for kind in port.supports.kinds:
+        if kind.beyond:
+            case = rnn.generic_case(Spec.simple(3, 4, 2, cell=kind), 1, 4)
+            assert concerning(case, runtime) or port.observe(case).judge(port.precision).equivalent
 
 
 @pytest.mark.parametrize("layer", [SimpleRNN, GRU, LSTM])

@@ -2,7 +2,8 @@
 
 ``W (directions, gM, F)`` and ``R (directions, gM, M)`` are Keras's kernels transposed, with the gates in ONNX's order:
 of an LSTM i o f c; of a GRU z r h, which is Keras's. ``B (directions, 2gM)`` holds the biases of the inputs, then those
-of the state. ``linear_before_reset=1`` is Keras's ``reset_after=True``; ONNX's default is 0, Keras's is True.
+of the state; ``P (directions, 3M)`` the peepholes of an LSTM, i o f.
+``linear_before_reset=1`` is Keras's ``reset_after=True``; ONNX's default is 0, Keras's is True.
 Source: https://onnx.ai/onnx/operators/onnx__LSTM.html, and ``onnx__GRU`` and ``onnx__RNN``.
 """
 
@@ -45,6 +46,10 @@ DEFAULTS: dict[str, tuple[float | None, float | None]] = {
 BY_ONNX_NAME = {name.lower(): (keras, alpha, beta) for keras, (name, alpha, beta) in ONNX_ACTIVATIONS.items()}
 
 
+#: Where ONNX's order of peepholes, i o f, has those of Keras's order of gates, i f o; and the other way round.
+IOF = [0, 2, 1]
+
+
 class OnnxNode(NamedTuple):
     """A recurrent node: ``onnx.helper.make_node(node.op, ["X", "W", "R", "B"], ["Y"], **node.attributes)``.
 
@@ -58,6 +63,8 @@ class OnnxNode(NamedTuple):
     attributes : dict
         Those that are needed: ``hidden_size``, ``direction``, ``activations`` and their parameters, ``clip``, and
         ``linear_before_reset`` of a GRU.
+    P : (directions, 3M) array, or None
+        Peepholes: the eighth input of an LSTM.
     """
 
     op: str
@@ -65,6 +72,7 @@ class OnnxNode(NamedTuple):
     R: Array
     B: Array | None
     attributes: dict[str, Any]
+    P: Array | None = None
 
 
 def to_onnx(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> OnnxNode:
@@ -116,6 +124,7 @@ def to_onnx(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> On
         each([w.Wh.T] for w in own),
         each(two_biases(w.bh) for w in own) if biased else None,
         attributes,
+        np.stack([w.Wp[IOF].ravel() for w in own]) if "peepholes" in cell.beyond else None,
     )
 
 
@@ -165,7 +174,7 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
     W, R, B : arrays
         As the node has them; B is None where it has none.
     P : array, optional
-        Peepholes, which Keras lacks: only zeros pass.
+        Peepholes of an LSTM.
     **attributes
         Those of the node: ``direction``, ``activations``, ``activation_alpha``, ``activation_beta``,
         ``linear_before_reset``, ``clip``, ``input_forget``, ``hidden_size``, ``layout``.
@@ -173,7 +182,7 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
     Raises
     ------
     TypeError, ValueError
-        If the shapes do not fit, or no Spec has such a layer: with peepholes, coupled gates, or other activations.
+        If the shapes do not fit, or no Spec has such a layer: with coupled gates, or other activations.
     """
     cell = next((keras for keras, name in OPERATORS.items() if name == op), None)
     if cell is None:
@@ -183,8 +192,6 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
         raise TypeError(f"a node of ONNX has no attribute {', '.join(sorted(unknown))}; it has {', '.join(_KNOWN)}")
     W, R = numbers("W", W), numbers("R", R)
     B = None if B is None else numbers("B", B)
-    if P is not None and np.any(numbers("P", P)):
-        raise ValueError("the node has peepholes (P), which Keras's LSTM lacks")
     if attributes.get("input_forget"):
         raise ValueError("the node couples input and forget gate (input_forget=1), and Keras does not")
     directions = _sides(attributes)
@@ -194,12 +201,19 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
     expected: dict[str, tuple[Any, tuple[int, ...]]] = {"W": (W, (n, gates * M, F)), "R": (R, (n, gates * M, M))}
     if B is not None:
         expected["B"] = (B, (n, 2 * gates * M))
+    if P is not None:
+        if cell != "LSTM":
+            raise ValueError(f"{op} has no peepholes (P), which only LSTM has")
+        P = numbers("P", P)
+        expected["P"] = (P, (n, 3 * M))
     for name, (array, shape) in expected.items():
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}, expected {shape} for {op} in {n} direction(s)")
     if attributes.get("hidden_size", M) != M:
         raise ValueError(f"hidden_size is {attributes['hidden_size']}, but R has shape {R.shape}")
     options: dict[str, Any] = {"use_bias": B is not None, "clip": attributes.get("clip") or None}
+    if P is not None and np.any(P):
+        options["peepholes"] = True
     if cell == "GRU":
         options["reset_after"] = bool(attributes.get("linear_before_reset", 0))
     layers = [made(cell, M, **options, **functions) for functions in _read_activations(cell, n, attributes)]
@@ -214,7 +228,8 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
         bh = None
         if B is not None:
             bh = one_bias(layers[k].kinds[0], *(reorder(half, cell, "ONNX") for half in np.split(B[k], 2)))
-        own.append(CellWeights(Wx=Wx, Wh=Wh, bh=bh))
+        peepholes = {"Wp": P[k].reshape(3, M)[IOF]} if "peepholes" in options and P is not None else {}
+        own.append(CellWeights(Wx=Wx, Wh=Wh, bh=bh, **peepholes))
     return layer, joined(layer, own)
 
 
