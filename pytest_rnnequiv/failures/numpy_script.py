@@ -10,6 +10,7 @@ from copy import copy
 from typing import Any
 
 from ..arithmetic.activations import Activation
+from ..arithmetic.parametrised import parameters
 from ..cells.cell import CellWeights
 from ..implementations.keras_layers import is_own
 from ..model.case import Case
@@ -68,7 +69,7 @@ def _own(case: Case) -> Iterator[str]:
         "head_activation": spec.head_activation,
         **_gates(case),
     }.items():
-        if is_own(own):
+        if is_own(own) and parameters(own.name) is None:
             yield from defined(own, function)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from ..arithmetic.activations import ACTIVATIONS, HARD_SIGMOID_OF_KERAS_2, Activation
+from ..arithmetic.activations import ACTIVATIONS, Activation
+from ..arithmetic.parametrised import parameters
 from ..cells import BEYOND_KERAS, CELLS
 from ..cells.cell import Cell
 from ..model.layers import RNN, Bidirectional, Dense
@@ -82,11 +84,19 @@ class Part:
 def _made(value: Any, keras: Any) -> Any:
     if isinstance(value, list):
         return [_made(each, keras) for each in value]
-    if value == HARD_SIGMOID_OF_KERAS_2:
-        return lambda a: keras.ops.clip(0.2 * a + 0.5, 0.0, 1.0)
     if isinstance(value, Activation):
-        return _keras_name(value)
+        said = parameters(value.name)
+        return _keras_name(value) if said is None else _with_parameters(keras, *said)
     return value.make(keras) if isinstance(value, Part) else value
+
+
+def _with_parameters(keras: Any, family: str, values: tuple[float, ...]) -> Callable[[Any], Any]:
+    """Return the function of Keras that an activation with parameters is; it has no name for it."""
+    if family == "hard_sigmoid":
+        alpha, beta = values
+        return lambda a: keras.ops.clip(alpha * a + beta, 0.0, 1.0)
+    name = {"leaky_relu": "negative_slope", "elu": "alpha"}[family]
+    return partial(getattr(keras.activations, family), **{name: values[0]})
 
 
 def _written(value: Any) -> str:

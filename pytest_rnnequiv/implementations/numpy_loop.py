@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arithmetic.activations import ACTIVATIONS
+from ..arithmetic.parametrised import EXAMPLES
 from ..cells import CELLS
 from ..model.case import Case
 from ..model.forward import reference
@@ -21,7 +22,7 @@ class NumpyLoop:
     name = "numpy"
     supports = Supports(
         cells=tuple(CELLS),
-        activations=tuple(ACTIVATIONS),
+        activations=(*ACTIVATIONS, *EXAMPLES),
         dtypes=("float32", "float64"),
         options=(*OPTIONS, *BEYOND_KERAS),
     )

@@ -20,7 +20,7 @@ from ..model.call import Call
 from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
 from ..model.layouts import to_onnx
-from ..model.layouts.onnx import ONNX_ACTIVATIONS, of_node
+from ..model.layouts.onnx import ONNX_ACTIVATIONS, of_node, onnx_activation
 from ..model.spec import SIDES, Layer, Spec
 from ..model.trajectory import ShownLayer, Trajectory
 from ..model.wiring import RIGHT, held
@@ -197,7 +197,7 @@ def _head(graph: _Graph, case: Case, x: str, sizes: tuple[Any, Any]) -> None:
     x = graph.add("MatMul", x, graph.constant("Wo", Wo))
     x = graph.add("Add", x, graph.constant("bo", bo)) if head.use_bias else x
     if head.activation.name != "linear":
-        operator, *parameters = ONNX_ACTIVATIONS[head.activation.name]
+        operator, *parameters = onnx_activation(head.activation.name)
         named: Any = zip(("alpha", "beta"), parameters, strict=True)
         x = graph.add(operator, x, **{name: value for name, value in named if value is not None})
     graph.add("Identity", x, name="y")

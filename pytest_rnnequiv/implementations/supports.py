@@ -31,7 +31,7 @@ class Supports:
     D, M, K, N, T : int or (int, int), optional
         A fixed size, or the smallest and the largest one; None for any.
     activations : tuple of str
-        Names of the activations that it knows.
+        Names of the activations that it knows, with parameters where they are not Keras's: ``"leaky_relu(0.01)"``.
     cells : tuple of str or Cell
         Of ``"SimpleRNN"``, ``"GRU"`` and ``"LSTM"``, each with any options, and a sigmoid or what `activations` names
         for its gates; or a cell with the options that it knows, such as ``GRUCell(reset_after=False)``.
@@ -100,11 +100,13 @@ class Supports:
         }
         for what, known in known_names.items():
             unknown = [name for name in getattr(self, what) if name not in known and not isinstance(name, Cell)]
+            if what == "activations":  # a name may say parameters
+                unknown = [name for name in unknown if not _is_activation(name)]
             if unknown or (what != "options" and not getattr(self, what)):
                 found = ", ".join(map(described, unknown)) or "none"
                 raise ImplementationError(f"supports.{what} must be some of {', '.join(known)}, not {found}")
         # an alias such as swish is known to specs by its first name
-        named = tuple(dict.fromkeys(ACTIVATIONS[name].name for name in self.activations))
+        named = tuple(dict.fromkeys(activation(name).name for name in self.activations))
         object.__setattr__(self, "activations", named)
         object.__setattr__(self, "activations_of", _of_cells(self.activations_of))
         if self.lengths is not None and (type(self.lengths) is not int or self.lengths < 0):
@@ -184,7 +186,7 @@ class Supports:
         return replace(
             self,
             cells=(*self.cells, *(kind for kind in kinds if not self.knows(kind))),
-            activations=(*self.activations, *(name for name in functions if name in ACTIVATIONS)),
+            activations=(*self.activations, *(name for name in functions if _is_activation(name))),
             dtypes=tuple(dict.fromkeys((*self.dtypes, spec.dtype))),
             options=tuple(dict.fromkeys((*self.options, *sorted(spec.options)))),
         )
@@ -250,6 +252,15 @@ class Supports:
         if self.largest is not None:
             parts.append(f"numbers up to {self.largest:g}")
         return ("only " + ", ".join(parts)) if parts else ""
+
+
+def _is_activation(name: str) -> bool:
+    """Whether an activation is known by its name."""
+    try:
+        activation(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_cells(given: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -129,7 +129,7 @@ def _register_places() -> None:
     ):  # fmt: skip
 
         def change(r: Recurrence, made: Methods = made, gated: bool = gated, says: str = says) -> Recurrence | None:
-            if r.cell.clip is None or (gated and not hasattr(r.cell, "gate")):
+            if r.cell.clip is None or (gated and not r.cell.gated):
                 return None
             if made is _behind and np.abs(r.activation(FAR)).max() <= r.cell.clip:  # then it is no clip at all
                 return None

@@ -151,6 +151,8 @@ def allowed(mistake: Mistake, port: Port) -> str:
         return f"{precision.name} is what it declares"
     if mistake.name == "activation-tanh" and set(port.supports.activations) <= {"tanh"}:
         return "tanh is all that it supports"
+    if mistake.name == "activation-parameters-ignored" and not any("(" in name for name in port.supports.activations):
+        return "it knows no activation with parameters"
     if mistake.name in NAMESAKES and NAMESAKES[mistake.name][0] not in port.supports.activations:
         return f"it does not know {NAMESAKES[mistake.name][0]}"
     return ""

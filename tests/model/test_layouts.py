@@ -419,7 +419,14 @@ def test_a_node_that_keras_lacks_is_told() -> None:
         ({"activations": ["Tanh"]}, "has 3 activations, not Tanh"),
         ({"activations": ["Sigmoid", "Tanh", "Relu"]}, "one activation for candidate and cell state"),
         ({"activations": ["ScaledTanh", "Tanh", "Tanh"]}, "Keras has no activation ScaledTanh"),
-        ({"activations": ["HardSigmoid", "Tanh", "Tanh"]}, "HardSigmoid with alpha=0.2 is not Keras's hard_sigmoid"),
+        (
+            {"activations": ["LeakyRelu", "Tanh", "Tanh"], "activation_alpha": [-0.5]},
+            r"'leaky_relu\(-0.5\)' needs as many positive numbers as leaky_relu has, in parentheses",
+        ),
+        (
+            {"activations": ["Affine", "Tanh", "Tanh"], "activation_alpha": [0.5]},
+            "Affine with alpha=0.5 is not Keras's linear, which has alpha=1",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             layouts.from_onnx("LSTM", *node[1:4], **given_)

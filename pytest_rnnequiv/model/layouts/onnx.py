@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...arithmetic.activations import Activation
+from ...arithmetic.parametrised import FAMILIES, parameters, spelled
 from ...cells.cell import Cell, CellWeights
 from ..layers import RNN, Bidirectional
 from ..spec import Spec
@@ -147,14 +148,25 @@ def _functions(layer: RNN) -> list[Activation]:
     return [*gates, layer.activation, *([layer.activation] if cell.name == "LSTM" else [])]
 
 
+def onnx_activation(name: str) -> tuple[str, float | None, float | None]:
+    """Return ONNX's name of an activation, and its ``alpha`` and ``beta``.
+
+    Raises
+    ------
+    ValueError
+        If ONNX lacks it.
+    """
+    if name in ONNX_ACTIVATIONS:
+        return ONNX_ACTIVATIONS[name]
+    if (said := parameters(name)) is None:
+        raise ValueError(f"ONNX has no activation {name!r} for a recurrent node; it has {', '.join(ONNX_ACTIVATIONS)}")
+    family, (alpha, *others) = said
+    return ONNX_ACTIVATIONS[family][0], alpha, others[0] if others else None
+
+
 def _activations(directions: Iterable[RNN]) -> dict[str, Any]:
     functions = [str(function) for direction in directions for function in _functions(direction)]
-    for function in functions:
-        if function not in ONNX_ACTIVATIONS:
-            raise ValueError(
-                f"ONNX has no activation {function!r} for a recurrent node; it has {', '.join(ONNX_ACTIVATIONS)}"
-            )
-    names, alphas, betas = zip(*(ONNX_ACTIVATIONS[function] for function in functions), strict=True)
+    names, alphas, betas = zip(*map(onnx_activation, functions), strict=True)
     given: dict[str, Any] = {"activations": list(names)}
     # only functions that have a parameter take one from the list
     for name, values in (("activation_alpha", alphas), ("activation_beta", betas)):
@@ -278,6 +290,11 @@ def _read_activations(cell: str, n: int, attributes: dict[str, Any]) -> list[dic
     return found
 
 
+def _shortest(value: float) -> float:
+    """Return a number of float32, as attributes are, as it was most likely written."""
+    return float(str(np.float32(value)))
+
+
 def _keras_name(name: str, alphas: Any, betas: Any) -> str:
     lower = name.lower()  # names are not case-sensitive
     alpha, beta = DEFAULTS.get(lower, (None, None))
@@ -286,6 +303,8 @@ def _keras_name(name: str, alphas: Any, betas: Any) -> str:
     if lower not in BY_ONNX_NAME:
         raise ValueError(f"Keras has no activation {name}; those that both have are {', '.join(BY_ONNX_NAME)}")
     keras, *wanted = BY_ONNX_NAME[lower]
+    if keras in FAMILIES:
+        return spelled(keras, tuple(_shortest(value) for value in (alpha, beta) if value is not None))
     for letter, has, wants in zip(("alpha", "beta"), (alpha, beta), wanted, strict=True):
         if (
             has is not None and wants is not None and not np.isclose(has, wants, rtol=1e-6, atol=1e-9)
