@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_rnnequiv import RNN, Bidirectional, Call, Case, Dense, SimpleRNN, Spec, Trajectory
+from pytest_rnnequiv import LSTM, RNN, Bidirectional, Call, Case, Dense, SimpleRNN, Spec, Trajectory
 
 SCALES = {"Wx": 0.8, "Wh": 0.9, "bh": 0.7, "Wo": 1.0, "bo": 0.6}
 
@@ -166,5 +166,7 @@ NETWORKS: dict[str, Case] = {
         name: filled(Spec(3, (sequences(3, activation=name), SimpleRNN(2, name)), Dense(2)), 31)
         for name in ("leaky_relu", "gelu", "hard_sigmoid")
     },
+    "clip": filled(Spec(3, (LSTM(3, "relu", return_sequences=True, clip=0.6),), Dense(2)), 33),
+    "peepholes": filled(Spec(3, (LSTM(3, return_sequences=True, peepholes=True),), Dense(2)), 34),
     "sigmoid": filled(Spec(3, (sequences(3, activation="sigmoid"), SimpleRNN(3)), Dense(2)), 27),
 }

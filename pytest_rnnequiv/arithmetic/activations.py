@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +27,6 @@ from .functions import (
     gelu_slope,
     hard_shrink,
     hard_sigmoid,
-    hard_sigmoid_of_keras_2,
     hard_silu,
     hard_silu_slope,
     hard_tanh,
@@ -56,11 +55,20 @@ from .functions import (
     tanh_shrink,
     tanh_slope,
 )
+from .parametrised import parameters, parametrised, spelled
 
 if TYPE_CHECKING:
     from .precision import Precision
 
-__all__ = ["ACTIVATIONS", "HARD_SIGMOID_OF_KERAS_2", "IMPOSSIBLE", "Activation", "activation"]
+__all__ = [
+    "ACTIVATIONS",
+    "HARD_SIGMOID_OF_KERAS_2",
+    "IMPOSSIBLE",
+    "Activation",
+    "activation",
+    "clipping",
+    "known_by_name",
+]
 
 #: Relative error, in units of round-off, that an activation function may add. Measured worst cases of correct
 #: runtimes: PyTorch 1.0, NumPy 1.8, XLA 4.8, LiteRT 5.0, ONNX Runtime 5.3, TensorFlow eager 5.8.
@@ -154,7 +162,7 @@ class Activation:
 
     def __reduce__(self) -> Any:
         # A named activation is pickled by its name, so that cases can be sent to a port in another process.
-        if ACTIVATIONS.get(self.name) == self:
+        if known_by_name(self):
             return activation, (self.name,)
         return super().__reduce__()
 
@@ -322,14 +330,20 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 ACTIVATIONS["swish"], ACTIVATIONS["hard_swish"] = ACTIVATIONS["silu"], ACTIVATIONS["hard_silu"]
 
-#: What Keras 2 and ONNX call ``hard_sigmoid``. Keras 3 has no name for it, so it stands in no table.
-HARD_SIGMOID_OF_KERAS_2 = Activation(
-    "clip(0.2 a + 0.5, 0, 1)",
-    hard_sigmoid_of_keras_2,
-    lambda a: (np.abs(a) < 2.5) / 5.0,
-    0.0,
-    (-2.5, 2.5),
-)
+
+@lru_cache
+def clipping(limit: float) -> Activation:
+    """``clip(a, -limit, limit)``, which chooses among numbers and adds no error of its own."""
+    return Activation(
+        f"clip at {limit:g}",
+        lambda a: np.clip(a, -limit, limit),
+        lambda a: (np.abs(a) < limit) * 1.0,
+        0.0,
+        (-limit, limit),
+        ulps=0,
+        floor=0,
+    )
+
 
 #: Names that Keras looks up too, and why no layer can have them.
 IMPOSSIBLE: dict[str, str] = {
@@ -340,6 +354,8 @@ IMPOSSIBLE: dict[str, str] = {
 
 def activation(name: str | Activation | Callable[..., Any] | None) -> Activation:
     """Look an activation up by Keras's name, or by Keras's function; ``None`` is ``"linear"``, as in Keras.
+
+    A name may say parameters, as ``"leaky_relu(0.01)"`` does (:data:`~.parametrised.FAMILIES`).
 
     Raises
     ------
@@ -360,6 +376,8 @@ def activation(name: str | Activation | Callable[..., Any] | None) -> Activation
                 f"where it turns from falling to rising or back, or Activation({key!r}, f, lipschitz=L) if its slope "
                 f"nowhere exceeds L"
             )
+    if isinstance(key, str) and (said := parameters(key)) is not None:
+        return _with_parameters(spelled(*said))
     try:
         return ACTIVATIONS[key]
     except (KeyError, TypeError):
@@ -368,6 +386,23 @@ def activation(name: str | Activation | Callable[..., Any] | None) -> Activation
         known = ", ".join(sorted(ACTIVATIONS))
         raise ValueError(f"unknown activation {name!r}: expected an Activation or one of {known}") from None
 
+
+@lru_cache
+def _with_parameters(name: str) -> Activation:
+    made = parametrised(name)
+    return ACTIVATIONS[name] if made is None else Activation(name, **made)
+
+
+def known_by_name(f: Activation) -> bool:
+    """Whether its name is enough to know it: it is none of the user's own."""
+    try:
+        return activation(f.name) == f
+    except ValueError:
+        return False
+
+
+#: What Keras 2 and ONNX call ``hard_sigmoid``.
+HARD_SIGMOID_OF_KERAS_2 = activation("hard_sigmoid(0.2, 0.5)")
 
 #: Where Keras 3 and Keras 2 define their activations.
 KERAS_MODULES = ("keras.src.activations.activations", "keras.src.activations", "keras.activations")

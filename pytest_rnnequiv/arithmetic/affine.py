@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .activations import Activation
+from .activations import Activation, clipping
 from .arrays import of_shape, some
 from .formats import Format
-from .inexact import Inexact
+from .inexact import Inexact, rounding_of_limit
 from .zonotope import extent
 
 __all__ = ["Affine"]
@@ -171,6 +171,11 @@ class Affine:
         own = self.used()
         return Affine(own.centre[index], None if own.generators is None else own.generators[index])
 
+    def part(self, index: slice) -> Affine:
+        """Take some units of an open sum, and leave it open."""
+        generators = None if self.generators is None else self.generators[..., index]
+        return Affine(self.centre.part(index), generators)
+
     def _as_affine(self, other: Any) -> Affine:
         if isinstance(other, Affine):
             return other
@@ -199,6 +204,22 @@ class Affine:
         if some(nan := c.nan & activation.keeps_nan):  # no error changes that
             slope, source = np.where(nan, 0.0, slope), np.where(nan, 0.0, source)
         return Affine(Inexact(value, p, source), own.generators * slope[:, None])
+
+    def clipped(self, limit: float) -> Affine:
+        """Clip a finished sum to ``[-limit, limit]``: within, the errors go on; at the limit, they end."""
+        own, f = self.used(), clipping(limit)
+        c = own.centre
+        if own.generators is None:
+            return Affine(c.clipped(limit))
+        local = of_shape(c.radius, c.shape)
+        delta = own.extent + local
+        value = f.function(c.value)
+        slope, remainder = f.linearize(c.value, delta, f.spread(c.value, delta, value))
+        source = slope * local + remainder + rounding_of_limit(limit, c.precision, c.value, delta)
+        source = np.where(np.isfinite(delta), source, np.inf)
+        if some(nan := c.nan):  # no error changes that
+            slope, source = np.where(nan, 0.0, slope), np.where(nan, 0.0, source)
+        return Affine(Inexact(value, c.precision, source), own.generators * slope[:, None])
 
     def chosen(self, condition: Any, other: Any) -> Affine:
         """``numpy.where(condition, self, other)``."""

@@ -50,11 +50,6 @@ def hard_sigmoid(a: Array) -> Array:
     return np.clip(a / 6.0 + 0.5, 0.0, 1.0)
 
 
-def hard_sigmoid_of_keras_2(a: Array) -> Array:
-    """``clip(a/5 + 1/2, 0, 1)``, as Keras 2 and ONNX define it."""
-    return np.clip(0.2 * a + 0.5, 0.0, 1.0)
-
-
 def hard_tanh(a: Array) -> Array:
     """``clip(a, -1, 1)``."""
     return np.clip(a, -1.0, 1.0)

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .activations import Activation
+from .activations import Activation, clipping
 from .arrays import of_shape, some, where
 from .formats import Fixed, Format
 from .precision import Precision
 
-__all__ = ["Inexact", "Radius", "choose", "joined", "reshaped", "swapped", "zeros_like"]
+__all__ = ["Inexact", "Radius", "choose", "clip", "joined", "part", "reshaped", "swapped", "zeros_like"]
 
 Array = npt.NDArray[np.float64]
 
@@ -355,6 +355,18 @@ class Inexact:
         part.format = self.format
         return part
 
+    def part(self, index: slice) -> Inexact:
+        """Take some units of an open sum, and leave it open."""
+        if not self.terms:
+            return self[..., index]
+        radius, magnitude = (
+            each if isinstance(each, float) else of_shape(each, self.value.shape)[..., index]
+            for each in (self.radius, self.magnitude)
+        )
+        taken = type(self)(self.value[..., index], self.precision, radius, self.terms, magnitude)
+        taken.format, taken.roundings = self.format, self.roundings
+        return taken
+
     def off_by(self, error: Array, weight: Inexact) -> Inexact:
         """Return an open sum in which one factor of the product with `weight` may be off by `error` in each term.
 
@@ -403,6 +415,14 @@ class Inexact:
             radius = np.where(nan, 0.0 if activation.keeps_nan else np.inf, radius)
         return Inexact(value, p, radius)
 
+    def clipped(self, limit: float) -> Inexact:
+        """Clip a finished sum to ``[-limit, limit]``: no rounding, but that of the limit, which is a number too."""
+        c, f = self.used(), clipping(limit)
+        value = f.function(c.value)
+        radius: Radius = 0.0 if isinstance(c.radius, float) else f.spread(c.value, c.radius, value)
+        error = rounding_of_limit(limit, c.precision, c.value, c.radius)
+        return Inexact(value, c.precision, radius + error if some(error) else radius)
+
     def __repr__(self) -> str:
         c = self.closed()
         if c.value.ndim:
@@ -413,6 +433,21 @@ class Inexact:
 
 #: Activations that choose among numbers, and compute none: no fixed-point port has an error of its own in them.
 SELECTS = ("linear", "relu", "relu6", "hard_tanh")
+
+
+def part(a: Any, index: Any) -> Any:
+    """Take some units ``a[..., index]`` of a sum to which more is to be added: an open sum stays open."""
+    return a.part(index) if hasattr(a, "part") else a[..., index]
+
+
+def rounding_of_limit(limit: float, p: Precision, value: Array, radius: Any) -> Array:
+    """How far what is clipped may be from the limit, which an implementation has in its own numbers."""
+    return np.where(np.abs(value) + radius > limit * (1 - p.unit), limit * p.unit, 0.0)
+
+
+def clip(a: Any, limit: float) -> Any:
+    """``numpy.clip(a, -limit, limit)`` for plain, inexact and affine arrays."""
+    return a.clipped(limit) if hasattr(a, "clipped") else np.clip(a, -limit, limit)
 
 
 def choose(condition: Any, a: Any, b: Any) -> Any:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from .cell import Cell
+from .cell import BEYOND_KERAS, Cell
 from .gru import GRUCell
 from .lstm import LSTMCell
 from .simple_rnn import SimpleRNNCell
 
-__all__ = ["CELLS", "Cell", "GRUCell", "LSTMCell", "SimpleRNNCell", "has_name", "variants"]
+__all__ = ["BEYOND_KERAS", "CELLS", "Cell", "GRUCell", "LSTMCell", "SimpleRNNCell", "has_name", "variants"]
 
 #: The cells that come with the plugin, by the names of Keras's layers.
 CELLS: dict[str, type[Cell]] = {cell.name: cell for cell in (SimpleRNNCell, GRUCell, LSTMCell)}
@@ -20,8 +20,14 @@ def has_name(cell: Cell, name: str = "") -> bool:
     return type(cell) is CELLS.get(name or cell.name)
 
 
-def variants(kinds: Iterable[str | Cell]) -> tuple[Cell, ...]:
+def variants(kinds: Iterable[str | Cell], options: Collection[str] = ()) -> tuple[Cell, ...]:
     """Return cells of some kinds: of a name with various options, the default first, and each cell as it is.
+
+    Parameters
+    ----------
+    kinds : iterable of str or Cell
+    options : collection of str
+        Those of :data:`BEYOND_KERAS` that cells of a name may have, too.
 
     Raises
     ------
@@ -32,4 +38,10 @@ def variants(kinds: Iterable[str | Cell]) -> tuple[Cell, ...]:
     unknown = [kind for kind in kinds if not isinstance(kind, Cell) and kind not in CELLS]
     if unknown or not kinds:
         raise ValueError(f"cells must be some of {', '.join(CELLS)}, not {', '.join(map(repr, unknown)) or 'none'}")
-    return tuple(cell for kind in kinds for cell in ((kind,) if isinstance(kind, Cell) else CELLS[kind].variants()))
+    found: list[Cell] = []
+    for kind in kinds:
+        if isinstance(kind, Cell):
+            found.append(kind)
+        else:
+            found += [*CELLS[kind].variants(), *CELLS[kind].variants_beyond(options)]
+    return tuple(found)

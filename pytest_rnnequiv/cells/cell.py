@@ -8,6 +8,8 @@ bound of a whole run.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from inspect import signature
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -15,8 +17,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arithmetic.activations import Activation
+from ..arithmetic.inexact import clip, part
 
-__all__ = ["Cell", "CellWeights"]
+__all__ = ["BEYOND_KERAS", "Cell", "CellWeights", "Clipped", "limit"]
+
+#: Options of cells that other runtimes have and Keras has not. Each is an option of a model, too, which an
+#: implementation has to declare; off, it is None or False.
+BEYOND_KERAS = ("clip", "peepholes")
 
 
 class CellWeights(SimpleNamespace):
@@ -29,6 +36,34 @@ class CellWeights(SimpleNamespace):
     def map(self, change: Any) -> CellWeights:
         """Return what a function makes of each."""
         return CellWeights(**{name: change(weight) for name, weight in vars(self).items()})
+
+
+def limit(value: Any) -> float | None:
+    """Check a `clip`.
+
+    Raises
+    ------
+    ValueError
+        If it is neither None nor a number above 0.
+    """
+    if value is None:
+        return None
+    known = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not known or not 0 < value < float("inf"):
+        raise ValueError(f"clip must be a number above 0, or None for no clipping, not {value!r}")
+    return float(value)
+
+
+@dataclass(frozen=True)
+class Clipped:
+    """An activation whose argument is clipped to ``[-limit, limit]``."""
+
+    activation: Activation
+    limit: float
+
+    def __call__(self, a: Any) -> Any:
+        """Apply it to an array, or to anything that can be clipped and mapped."""
+        return self.activation(clip(a, self.limit))
 
 
 class Cell:
@@ -49,6 +84,8 @@ class Cell:
     states: ClassVar[tuple[str, ...]] = ("h",)
     #: The weights that a layer without biases lacks.
     biases: ClassVar[tuple[str, ...]] = ("bh",)
+    #: What the argument of every activation is clipped to, ``[-clip, clip]``; None for no clipping.
+    clip: float | None = None
     _options: ClassVar[dict[str, Any]]
 
     @classmethod
@@ -60,8 +97,22 @@ class Cell:
 
     @classmethod
     def variants(cls) -> tuple[Cell, ...]:
-        """The cell with various options, the default first: what strategies draw."""
+        """The cell with various options that Keras has, the default first: what strategies draw."""
         return (cls(),)
+
+    @classmethod
+    def variants_beyond(cls, options: Collection[str]) -> tuple[Cell, ...]:
+        """The cell with some of :data:`BEYOND_KERAS`, of those that are to be had."""
+        return ()
+
+    @property
+    def beyond(self) -> frozenset[str]:
+        """Which of :data:`BEYOND_KERAS` it has."""
+        return frozenset(name for name in BEYOND_KERAS if vars(self).get(name) not in (None, False))
+
+    def applied(self, activation: Activation) -> Callable[[Any], Any]:
+        """The activation as this cell applies it: to an argument that is clipped before, if the cell clips."""
+        return activation if self.clip is None else Clipped(activation, self.clip)
 
     def weight_shapes(self, F: int, M: int) -> dict[str, tuple[int, ...]]:
         """Shapes of the weights of `M` units on `F` features, in Keras's order."""
@@ -89,10 +140,11 @@ class Cell:
         """What is put out of the first state: all of it."""
         return h
 
-    def split(self, a: Any) -> list[Any]:
-        """Return the block of each gate, along the last axis."""
+    def split(self, a: Any, still_open: bool = False) -> list[Any]:
+        """Return the block of each gate, along the last axis; `still_open` says that more is added to them."""
         M = a.shape[-1] // len(self.gates)
-        return [a[..., k * M : (k + 1) * M] for k in range(len(self.gates))]
+        blocks = [slice(k * M, (k + 1) * M) for k in range(len(self.gates))]
+        return [part(a, block) if still_open else a[..., block] for block in blocks]
 
     def permuted(self, w: CellWeights, order: Any) -> CellWeights:
         """Return the weights of the same cell with its units in another order."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ..arithmetic.activations import Activation, activation
-from .cell import Cell, CellWeights
+from .cell import Cell, CellWeights, Clipped, limit
 
-__all__ = ["LSTMCell"]
+__all__ = ["ClippedBeforeCellState", "LSTMCell"]
+
+Act = Callable[[Any], Any]
 
 
 class LSTMCell(Cell):
@@ -19,27 +22,93 @@ class LSTMCell(Cell):
     ----------
     recurrent_activation : str or Activation
         Of the gates ``i, f, o``.
+    clip : float, optional
+        ONNX's ``clip``: the arguments of all activations, that of the cell state among them, are clipped to ``[-clip,
+        clip]``; the cell state itself is not. Keras has none.
+    peepholes : bool
+        Whether the gates see the cell state, unit by unit (Gers and Schmidhuber, 2000): ``Wp (3, M)``, for ``i, f, o``,
+        is multiplied with the old cell state and added in ``i`` and ``f``, and with the new one in ``o``. ONNX's ``P``,
+        and ``use_peepholes`` of TensorFlow 1; Keras has none.
     """
 
     name = "LSTM"
     gates = ("i", "f", "c", "o")
     states = ("h", "c")
 
-    def __init__(self, recurrent_activation: str | Activation = "sigmoid") -> None:
+    def __init__(
+        self,
+        recurrent_activation: str | Activation = "sigmoid",
+        clip: float | None = None,
+        peepholes: bool = False,
+    ) -> None:
         self.recurrent_activation = activation(recurrent_activation)
+        self.clip = limit(clip)
+        self.peepholes = bool(peepholes)
 
     @classmethod
     def variants(cls) -> tuple[Cell, ...]:
         """Return the cell with various options, the default first."""
         return cls(), cls("hard_sigmoid")
 
+    @classmethod
+    def variants_beyond(cls, options: Collection[str]) -> tuple[Cell, ...]:
+        """Return the cell with options that Keras has not."""
+        values: dict[str, Any] = {"clip": 1.0, "peepholes": True}
+        own = {name: value for name, value in values.items() if name in options}
+        each = tuple(cls(**{name: value}) for name, value in own.items())
+        return (*each, cls(**own)) if len(each) > 1 else each
+
+    def weight_shapes(self, F: int, M: int) -> dict[str, tuple[int, ...]]:
+        """Shapes of the weights of `M` units on `F` features, in Keras's order; peepholes come behind."""
+        return super().weight_shapes(F, M) | ({"Wp": (3, M)} if self.peepholes else {})
+
+    def permuted(self, w: CellWeights, order: Any) -> CellWeights:
+        """Return the weights of the same cell with its units in another order."""
+        own = super().permuted(w, order)
+        return CellWeights(**vars(own), Wp=w.Wp[:, order]) if self.peepholes else own
+
+    @property
+    def gate(self) -> Callable[[Any], Any]:
+        """The activation of the gates, as it is applied."""
+        return self.applied(self.recurrent_activation)
+
     def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
         """One time step, as in :class:`~.cell.Cell`."""
         h, c = states
-        return self.update(activation, c, *self.split(x @ w.Wx + h @ w.Wh + w.bh))
+        total = x @ w.Wx + h @ w.Wh + w.bh
+        i, f, g, o = self.split(total) if not self.peepholes else self.split(total, still_open=True)
+        if not self.peepholes:
+            return self.update(self.applied(activation), c, i, f, g, lambda new: self.gate(o))
+        i, f, g = self.peeped(i, f, g, states, w)
+        return self.update(self.applied(activation), c, i, f, g, lambda new: self.gate(o + new * w.Wp[2]))
 
-    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
-        """Return the new ``h`` and ``c`` of the old ``c`` and the arguments of the gates."""
-        gate = self.recurrent_activation
-        c = gate(f) * c + gate(i) * activation(g)
-        return gate(o) * activation(c), c
+    def peeped(self, i: Any, f: Any, g: Any, states: tuple[Any, ...], w: CellWeights) -> tuple[Any, Any, Any]:
+        """Return the arguments of two gates and of the candidate, with what they see of the old cell state."""
+        _, c = states
+        return i + c * w.Wp[0], f + c * w.Wp[1], g
+
+    def update(self, act: Act, c: Any, i: Any, f: Any, g: Any, out: Act) -> tuple[Any, ...]:
+        """Return the new ``h`` and ``c``.
+
+        Parameters
+        ----------
+        act : callable
+            The activation, as it is applied.
+        c : (..., M)
+            The old cell state.
+        i, f, g : (..., M)
+            The arguments of two gates and of the candidate.
+        out : callable
+            The output gate, of the new cell state.
+        """
+        c = self.gate(f) * c + self.gate(i) * act(g)
+        return out(c) * act(c), c
+
+
+class ClippedBeforeCellState(LSTMCell):
+    """An LSTM that clips the arguments of its gates and of its candidate only: what ONNX Runtime makes of ``clip``."""
+
+    def update(self, act: Act, c: Any, i: Any, f: Any, g: Any, out: Act) -> tuple[Any, ...]:
+        """Return the new ``h`` and ``c``, as in :class:`LSTMCell`."""
+        _, c = super().update(act, c, i, f, g, out)
+        return out(c) * (act.activation if isinstance(act, Clipped) else act)(c), c

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..model.layers import Bidirectional, SimpleRNN
 from ..model.spec import Spec
+from .clipping import clip_reaches_cell_state, clipped_lstm
 from .table import counting, demonstrated, divergence, expect
 
 __all__: list[str] = []
@@ -50,6 +51,18 @@ def _(spec: Spec) -> bool:
 
 
 @_divergence(
+    name="clip-not-before-the-output",
+    says="clip of an LSTM node is at the inputs of its gates and of the candidate, and not at the input of the last "
+    "activation, h(C), where ONNX has it too: a cell state beyond the clip goes into h as it is",
+    instead="put nothing on clip that the cell state can reach, or write the recurrence as a Loop or a Scan",
+    smallest=clipped_lstm,
+    in_case=clip_reaches_cell_state,
+)
+def _(spec: Spec) -> bool:
+    return False
+
+
+@_divergence(
     name="other-activations-refused",
     says="RNN, GRU and LSTM nodes with an activation that has parameters, or with Softsign or Softplus, raise when the "
     "model is compiled",
@@ -68,6 +81,7 @@ def _(spec: Spec) -> bool:
 
 
 @demonstrated(
+    lambda spec: "peepholes" in spec.options,
     name="peepholes-dropped",
     says="peepholes and input_forget of an LSTM node, and layout=1 of RNN, GRU and LSTM nodes, are dropped when the "
     "model is read",

@@ -10,6 +10,7 @@ from copy import copy
 from typing import Any
 
 from ..arithmetic.activations import Activation
+from ..arithmetic.parametrised import parameters
 from ..cells.cell import CellWeights
 from ..implementations.keras_layers import is_own
 from ..model.case import Case
@@ -68,7 +69,7 @@ def _own(case: Case) -> Iterator[str]:
         "head_activation": spec.head_activation,
         **_gates(case),
     }.items():
-        if is_own(own):
+        if is_own(own) and parameters(own.name) is None:
             yield from defined(own, function)
 
 
@@ -165,6 +166,12 @@ class Expression:
         whole = self.text if self.text.isidentifier() else self.written.sum(self.text)
         M, text = block.stop - block.start, f"{whole}[..., {block.start}:{block.stop}]"
         return Expression(self.written, text, M, gate=gates[block.start // M])
+
+    def part(self, index: slice) -> Expression:
+        return self[..., index]
+
+    def clipped(self, limit: float) -> Expression:
+        return self._of(f"np.clip({self}, -{limit:g}, {limit:g})", 0)
 
     def __matmul__(self, other: Expression) -> Expression:
         text = f"{self._within(1)} @ {other._within(0)}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..implementations.keras_layers import is_own
 from ..model.case import Case
-from ..model.spec import Spec
+from ..model.spec import BEYOND_KERAS, Spec
 from .keras_script import CALLS, layers_script, model_script, rounding_room, shows
 from .numpy_script import needs_numpy_only, numpy_script
 from .written import READABLE, is_large
@@ -42,17 +42,35 @@ def script(case: Case, file: str | None = None, *, called_as: str = "", note: st
         Python source. For a way to run Keras, it runs a model in this way, and prints what it gives beside what is
         expected; the last line that it prints is "as expected" or "NOT as expected". Else, of the notebook's model, it
         needs numpy only, and prints states and outputs of every step; of any other, it does the same with Keras's
-        layers as with a model. Then a port by ``module:attribute`` is called and judged, and for any other a comment
-        says how to call it. Where there are too many numbers to read, it takes them from the file, with
-        pytest-rnnequiv.
+        layers as with a model, or prints outputs with pytest-rnnequiv where Keras lacks an option. Then a port by
+        ``module:attribute`` is called and judged, and for any other a comment says how to call it. Where there are too
+        many numbers to read, it takes them from the file, with pytest-rnnequiv.
     """
     if called_as in CALLS:
         source = model_script(case, file, called_as, as_built)
     else:
-        of_case = numpy_script if needs_numpy_only(case) else layers_script
-        source = of_case(case, file) + _of_port(case, file, called_as)
+        source = _of_case(case, file) + _of_port(case, file, called_as)
     top = "".join(f"# {line}\n" for line in textwrap.wrap(note, 100))
     return f"{top}\n{source}" if top else source
+
+
+def _of_case(case: Case, file: str | None) -> str:
+    """Write what is expected of a case."""
+    if needs_numpy_only(case):
+        return numpy_script(case, file)
+    beyond = [option for option in BEYOND_KERAS if option in case.spec.options]
+    if not beyond:
+        return layers_script(case, file)
+    saved = "" if file is not None else '  # what case.save("case.npz") has written'
+    lines = [
+        f"# Keras has no {' and no '.join(beyond)}: the recurrence itself is computed, with NumPy",
+        "from pytest_rnnequiv import Case, reference",
+        "",
+        f"case = Case.load({file or 'case.npz'!r}){saved}",
+        "for call in reference(case).each_call:",
+        '    print("expected", call.outputs, sep="\\n")',
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _of_port(case: Case, file: str | None, called_as: str) -> str:

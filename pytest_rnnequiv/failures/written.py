@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.activations import Activation
+from ..arithmetic.parametrised import FAMILIES, parameters
 from ..implementations.keras_layers import is_own
 from ..model.case import Case
 
@@ -75,6 +76,9 @@ def nested(array: npt.NDArray[Any]) -> str:
 
 def typed(activation: Activation, function: str) -> str:
     """Write an activation of ``a``; one of the user's own as a call of a function of that name."""
+    if (said := parameters(activation.name)) is not None:
+        family, values = said
+        return FAMILIES[family].typed.format(*values)
     return f"{function}(a)" if is_own(activation) else _TYPED[activation.name]
 
 

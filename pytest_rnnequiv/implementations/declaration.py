@@ -18,7 +18,7 @@ import numpy as np
 from ..arithmetic.precision import Precision
 from ..model.call import Call
 from ..model.case import Case
-from ..model.spec import OPTIONS, Spec
+from ..model.spec import BEYOND_KERAS, OPTIONS, Spec
 from ..model.trajectory import Trajectory
 from ..wording import cleaned, described, told
 from .errors import ImplementationError
@@ -216,7 +216,7 @@ def _supports(implementation: Any) -> Supports:
 
 def _as_options(names: Sequence[str]) -> str:
     """Say of names that are options, and no fields, how they are declared; empty if none is an option."""
-    singular = {f"{option}s": option for option in OPTIONS} | {option: option for option in OPTIONS}
+    singular = {name: option for option in (*OPTIONS, *BEYOND_KERAS) for name in (f"{option}s", option)}
     options = tuple(singular[name] for name in names if name in singular)
     return f"; what it heeds is an option: options={options}".replace("'", '"') if options else ""
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from ..arithmetic.activations import ACTIVATIONS, HARD_SIGMOID_OF_KERAS_2, Activation
-from ..cells import CELLS
+from ..arithmetic.activations import ACTIVATIONS, Activation
+from ..arithmetic.parametrised import parameters
+from ..cells import BEYOND_KERAS, CELLS
 from ..cells.cell import Cell
 from ..model.layers import RNN, Bidirectional, Dense
 from ..model.spec import Layer, Spec
@@ -82,11 +84,19 @@ class Part:
 def _made(value: Any, keras: Any) -> Any:
     if isinstance(value, list):
         return [_made(each, keras) for each in value]
-    if value == HARD_SIGMOID_OF_KERAS_2:
-        return lambda a: keras.ops.clip(0.2 * a + 0.5, 0.0, 1.0)
     if isinstance(value, Activation):
-        return _keras_name(value)
+        said = parameters(value.name)
+        return _keras_name(value) if said is None else _with_parameters(keras, *said)
     return value.make(keras) if isinstance(value, Part) else value
+
+
+def _with_parameters(keras: Any, family: str, values: tuple[float, ...]) -> Callable[[Any], Any]:
+    """Return the function of Keras that an activation with parameters is; it has no name for it."""
+    if family == "hard_sigmoid":
+        alpha, beta = values
+        return lambda a: keras.ops.clip(alpha * a + beta, 0.0, 1.0)
+    name = {"leaky_relu": "negative_slope", "elu": "alpha"}[family]
+    return partial(getattr(keras.activations, family), **{name: values[0]})
 
 
 def _written(value: Any) -> str:
@@ -218,10 +228,10 @@ def _recurrent(layer: RNN, start: dict[str, Any], own: dict[str, Any]) -> Part:
     of_cell, of_layer = _options(layer, RNN(1), _OF_CELL) | start, _options(layer, RNN(1), _OF_LAYER)
     if type(layer) is not RNN:
         (kind,) = layer.kinds
-        options = vars(kind) | of_cell | of_layer | own
+        options = _options_of(kind) | of_cell | of_layer | own
         return Part(f"layers.{_cell_name(kind)}", (layer.units,), options)
     cells = [
-        Part(f"layers.{_cell_name(kind)}Cell", (M,), vars(kind) | of_cell | own)
+        Part(f"layers.{_cell_name(kind)}Cell", (M,), _options_of(kind) | of_cell | own)
         for M, kind in zip(layer.cells, layer.kinds, strict=True)
     ]
     return Part("layers.RNN", (cells if isinstance(layer.units, tuple) else cells[0],), of_layer | own)
@@ -231,6 +241,16 @@ def _cell_name(cell: Cell) -> str:
     if type(cell) not in KERAS_CELLS:
         raise NotImplementedError(f"Keras is run with {', '.join(CELLS)} only, not with the cell {cell!r}")
     return cell.name
+
+
+def _options_of(cell: Cell) -> dict[str, Any]:
+    """The options of a cell that Keras has; it may have no others."""
+    if cell.beyond:
+        raise NotImplementedError(
+            f"Keras's {cell.name} has no {' and no '.join(sorted(cell.beyond))}: build the model of the cell {cell!r} "
+            "with a runtime that has it, such as onnxruntime"
+        )
+    return {name: value for name, value in vars(cell).items() if name not in BEYOND_KERAS}
 
 
 def _head(head: Dense, own: dict[str, Any]) -> Part:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..arithmetic.activations import ACTIVATIONS
+from ..arithmetic.parametrised import EXAMPLES
 from ..cells import CELLS
 from ..model.case import Case
 from ..model.forward import reference
-from ..model.spec import OPTIONS
+from ..model.spec import BEYOND_KERAS, OPTIONS
 from ..model.trajectory import Trajectory
 from .supports import Supports
 
@@ -20,7 +21,10 @@ class NumpyLoop:
 
     name = "numpy"
     supports = Supports(
-        cells=tuple(CELLS), activations=tuple(ACTIVATIONS), dtypes=("float32", "float64"), options=OPTIONS
+        cells=tuple(CELLS),
+        activations=(*ACTIVATIONS, *EXAMPLES),
+        dtypes=("float32", "float64"),
+        options=(*OPTIONS, *BEYOND_KERAS),
     )
 
     def versions(self) -> dict[str, str]:

@@ -20,7 +20,7 @@ from ..model.call import Call
 from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
 from ..model.layouts import to_onnx
-from ..model.layouts.onnx import ONNX_ACTIVATIONS
+from ..model.layouts.onnx import ONNX_ACTIVATIONS, of_node, onnx_activation
 from ..model.spec import SIDES, Layer, Spec
 from ..model.trajectory import ShownLayer, Trajectory
 from ..model.wiring import RIGHT, held
@@ -117,13 +117,7 @@ def _nodes(layer: Layer) -> list[tuple[int, ...]]:
     if isinstance(layer, RNN):
         return [(0,)]
     one, other = layer.directions
-    return [(0, 1)] if one.units == other.units and _kind(one) == _kind(other) else [(0,), (1,)]
-
-
-def _kind(layer: RNN) -> tuple[str, bool]:
-    """What both directions of a node share of a cell, beside its units."""
-    (cell,) = layer.kinds
-    return cell.name, getattr(cell, "reset_after", False)
+    return [(0, 1)] if one.units == other.units and of_node(one.kinds[0]) == of_node(other.kinds[0]) else [(0,), (1,)]
 
 
 def _layer(graph: _Graph, case: Case, i: int, x: str, sizes: tuple[Any, Any]) -> str:
@@ -139,6 +133,7 @@ def _layer(graph: _Graph, case: Case, i: int, x: str, sizes: tuple[Any, Any]) ->
             graph.constant(f"{name}.B", node.B) if node.B is not None else "",
             "lengths" if case.spec.masked else "",
             *(graph.input(f"{name}.{s}", (len(members), N, M)) if first.initial_state else "" for s in states),
+            *([graph.constant(f"{name}.P", node.P)] if node.P is not None else []),
         ]
         while optional and not optional[-1]:
             optional.pop()
@@ -202,7 +197,7 @@ def _head(graph: _Graph, case: Case, x: str, sizes: tuple[Any, Any]) -> None:
     x = graph.add("MatMul", x, graph.constant("Wo", Wo))
     x = graph.add("Add", x, graph.constant("bo", bo)) if head.use_bias else x
     if head.activation.name != "linear":
-        operator, *parameters = ONNX_ACTIVATIONS[head.activation.name]
+        operator, *parameters = onnx_activation(head.activation.name)
         named: Any = zip(("alpha", "beta"), parameters, strict=True)
         x = graph.add(operator, x, **{name: value for name, value in named if value is not None})
     graph.add("Identity", x, name="y")

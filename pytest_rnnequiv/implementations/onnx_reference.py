@@ -20,9 +20,12 @@ class OnnxReference(OnnxImplementation):
 
     name = "onnx-reference"
     supports = Supports(
-        cells=("SimpleRNN", GRUCell(), GRUCell(reset_after=False), LSTMCell()),
+        cells=("SimpleRNN", GRUCell(), GRUCell(reset_after=False), LSTMCell(), LSTMCell(peepholes=True)),
         dtypes=("float32", "float64"),
-        options=tuple(option for option in OPTIONS if option not in ("mask", "zero_output_for_mask", "embedding")),
+        options=(
+            *(option for option in OPTIONS if option not in ("mask", "zero_output_for_mask", "embedding")),
+            "peepholes",
+        ),
     )
 
     def versions(self) -> dict[str, str]:

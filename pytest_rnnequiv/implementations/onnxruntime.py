@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..arithmetic.parametrised import EXAMPLES
 from ..arithmetic.precision import Precision
 from .onnx_model import ONNX_ACTIVATIONS, OPTIONS, Array, OnnxImplementation
 from .supports import Supports
@@ -46,8 +47,8 @@ class OnnxRuntime(OnnxImplementation):
     supports = Supports(
         cells=("SimpleRNN", "GRU", "LSTM"),
         # its softplus overflows above 88: a known divergence
-        activations=tuple(name for name in ONNX_ACTIVATIONS if name != "softplus"),
-        options=OPTIONS,
+        activations=(*(name for name in ONNX_ACTIVATIONS if name != "softplus"), *EXAMPLES),
+        options=(*OPTIONS, "clip", "peepholes"),
         lengths=1,
         N=(1, MOST_SAMPLES),
     )

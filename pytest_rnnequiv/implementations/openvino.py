@@ -21,7 +21,10 @@ class OpenVino(OnnxImplementation):
     name = "openvino"
     timeout = 60.0  # each case may be a model to compile
     supports = Supports(
-        cells=("SimpleRNN", "GRU", "LSTM"), activations=("tanh", "relu", "sigmoid"), options=OPTIONS, lengths=1
+        cells=("SimpleRNN", "GRU", "LSTM"),
+        activations=("tanh", "relu", "sigmoid"),
+        options=(*OPTIONS, "clip"),
+        lengths=1,
     )
     precision = Precision.float32
 

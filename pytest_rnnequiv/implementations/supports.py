@@ -15,7 +15,7 @@ from ..cells.cell import Cell
 from ..model.call import Call
 from ..model.case import Case
 from ..model.layers import RNN
-from ..model.spec import OPTIONS, POLICIES, Spec
+from ..model.spec import BEYOND_KERAS, OPTIONS, POLICIES, Spec
 from ..wording import described, told
 from .errors import ImplementationError
 
@@ -31,7 +31,7 @@ class Supports:
     D, M, K, N, T : int or (int, int), optional
         A fixed size, or the smallest and the largest one; None for any.
     activations : tuple of str
-        Names of the activations that it knows.
+        Names of the activations that it knows, with parameters where they are not Keras's: ``"leaky_relu(0.01)"``.
     cells : tuple of str or Cell
         Of ``"SimpleRNN"``, ``"GRU"`` and ``"LSTM"``, each with any options, and a sigmoid or what `activations` names
         for its gates; or a cell with the options that it knows, such as ``GRUCell(reset_after=False)``.
@@ -39,8 +39,9 @@ class Supports:
         Of ``"float32"`` and ``"float64"``; beside one of these also Keras's other dtype policies.
     options : tuple of str
         What it heeds beyond plain layers and heads, of :data:`~..spec.OPTIONS`: ``"mask"`` for ``case.mask``,
-        ``"initial_state"`` for ``case.h0``, ``"layers"`` for stacks, and so on. It is asked about models that have any
-        of them.
+        ``"initial_state"`` for ``case.h0``, ``"layers"`` for stacks, and so on; and of
+        :data:`~..spec.BEYOND_KERAS`: ``"clip"`` for cells with a ``clip``. It is asked about models that have any of
+        them.
     largest : float, optional
         The largest absolute value of inputs and weights; None for any. Fixed-point numbers have one.
     nan : bool
@@ -95,15 +96,17 @@ class Supports:
             "activations": tuple(ACTIVATIONS),
             "cells": tuple(CELLS),
             "dtypes": policies,
-            "options": OPTIONS,
+            "options": (*OPTIONS, *BEYOND_KERAS),
         }
         for what, known in known_names.items():
             unknown = [name for name in getattr(self, what) if name not in known and not isinstance(name, Cell)]
+            if what == "activations":  # a name may say parameters
+                unknown = [name for name in unknown if not _is_activation(name)]
             if unknown or (what != "options" and not getattr(self, what)):
                 found = ", ".join(map(described, unknown)) or "none"
                 raise ImplementationError(f"supports.{what} must be some of {', '.join(known)}, not {found}")
         # an alias such as swish is known to specs by its first name
-        named = tuple(dict.fromkeys(ACTIVATIONS[name].name for name in self.activations))
+        named = tuple(dict.fromkeys(activation(name).name for name in self.activations))
         object.__setattr__(self, "activations", named)
         object.__setattr__(self, "activations_of", _of_cells(self.activations_of))
         if self.lengths is not None and (type(self.lengths) is not int or self.lengths < 0):
@@ -116,13 +119,15 @@ class Supports:
     @property
     def kinds(self) -> tuple[Cell, ...]:
         """The cells that it is asked about; the first one wherever a check does not say which."""
-        return tuple(cell for kind in self.cells for cell in variants((kind,)) if self.knows(cell))
+        return tuple(cell for kind in self.cells for cell in variants((kind,), self.options) if self.knows(cell))
 
     def knows(self, cell: Cell) -> bool:
         """Whether a cell is among those that it is asked about."""
         gates = [(value, usual) for name, value, usual in cell.said() if name == "recurrent_activation"]
         return cell in self.cells or (
-            cell.name in self.cells and all(f == usual or f in self.activations for f, usual in gates)
+            cell.name in self.cells
+            and cell.beyond <= {*self.options}
+            and all(f == usual or f in self.activations for f, usual in gates)
         )
 
     @property
@@ -181,7 +186,7 @@ class Supports:
         return replace(
             self,
             cells=(*self.cells, *(kind for kind in kinds if not self.knows(kind))),
-            activations=(*self.activations, *(name for name in functions if name in ACTIVATIONS)),
+            activations=(*self.activations, *(name for name in functions if _is_activation(name))),
             dtypes=tuple(dict.fromkeys((*self.dtypes, spec.dtype))),
             options=tuple(dict.fromkeys((*self.options, *sorted(spec.options)))),
         )
@@ -247,6 +252,15 @@ class Supports:
         if self.largest is not None:
             parts.append(f"numbers up to {self.largest:g}")
         return ("only " + ", ".join(parts)) if parts else ""
+
+
+def _is_activation(name: str) -> bool:
+    """Whether an activation is known by its name."""
+    try:
+        activation(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_cells(given: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -31,7 +31,7 @@ class Tract(OnnxImplementation):
     fixed_sizes = True
     supports = Supports(
         cells=("SimpleRNN", "GRU", "LSTM"),
-        options=tuple(option for option in OPTIONS if option not in UNKNOWN),
+        options=(*(option for option in OPTIONS if option not in UNKNOWN), "peepholes"),
         nan=False,
         N=(1, 2**20),  # it refuses a batch of none
     )

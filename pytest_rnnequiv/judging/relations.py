@@ -403,7 +403,7 @@ def _bias_is_a_constant_feature(case: Case, random: Rng, facts: Facts) -> Relati
 def _powers_of_two_go_through(case: Case, random: Rng, facts: Facts) -> Relation | None:
     a, b, c = (2.0 ** int(k) for k in random.integers(-3, 4, size=3))
     a = 2.0 if a == 1 else a
-    if case.spec.activation.name not in HOMOGENEOUS or case.spec.cell.gated:
+    if case.spec.activation.name not in HOMOGENEOUS or case.spec.cell.gated or case.spec.cell.clip is not None:
         c = 1.0
     # the argument of another head must stay as it is
     last = b if case.spec.head_activation.name == "linear" else 1.0

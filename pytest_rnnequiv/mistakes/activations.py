@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..arithmetic.activations import HARD_SIGMOID_OF_KERAS_2, Activation, activation
 from ..arithmetic.functions import sigmoid, softplus
+from ..arithmetic.parametrised import parameters
 from ..cells.cell import Cell, CellWeights
 from .mistake import Mistake, Recurrence, cell_like, family, in_recurrence
 
@@ -118,6 +119,21 @@ NAMESAKES["softplus-overflows"] = (
     Activation("log(1 + exp(a)), which overflows from 88.72 on", _unguarded_softplus),
     "`log(1 + exp(a))` without a guard: three runtimes have it",
 )
+
+
+@in_recurrence(
+    "activation",
+    "activation-parameters-ignored",
+    "with the parameters that Keras has in its activation, and not its own",
+    "`alpha` and `beta` of ONNX, or PyTorch's slope, not read: Keras's leaky_relu, elu and hard_sigmoid have others",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    def usual(f: Activation) -> Activation:
+        said = parameters(f.name)
+        return f if said is None else activation(said[0])
+
+    found = with_functions(r, usual)
+    return None if (found.activation, found.cell) == (r.activation, r.cell) else found
 
 
 def _register_activations() -> None:

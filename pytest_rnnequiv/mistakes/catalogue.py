@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from . import activations, directions, fixed_point, gates, head, layers, masks, options, rounding, steps, time, weights  # noqa: F401  # they register
+from . import (  # noqa: F401  # they register
+    activations,
+    clipping,
+    directions,
+    fixed_point,
+    gates,
+    head,
+    layers,
+    masks,
+    options,
+    peepholes,
+    rounding,
+    steps,
+    time,
+    weights,
+)
 from .mistake import CATALOGUE, Mistake
 
 __all__ = ["CATALOGUE", "EVERY", "GROUPS", "Mistake", "by_name"]

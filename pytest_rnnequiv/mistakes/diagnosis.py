@@ -317,7 +317,7 @@ def _telling_plain(like: Case, number: int, rng: Any, any_weights: bool, any_len
     if any_weights:
         D, M, K = ((3, 4, 2), (4, 4, 4), (2, 5, 3))[number]
         spec = spec.replace(D=D, M=M, K=K)
-    scale = {"Wx": 0.8, "Wh": 0.9, "bh": 0.7, "Wo": 1.0, "bo": 0.6}
+    scale = {"Wx": 0.8, "Wh": 0.9, "bh": 0.7, "Wp": 0.8, "Wo": 1.0, "bo": 0.6}
     weights = [scale[letter] * rng.standard_normal(spec.weight_shapes[full]) for letter, full in spec.letters.items()]
     # in one of them large inputs, which show what a function does far from 0
     x = (1.3, 4.0, 1.3)[number] * rng.standard_normal((N, T, spec.D))

@@ -21,6 +21,7 @@ from .mistake import Recurrence, in_case, in_recurrence
 __all__ = ["GATES"]
 
 Array = npt.NDArray[Any]
+Act = Callable[[Any], Any]
 
 #: What the gates are called.
 GATES = {
@@ -189,73 +190,73 @@ _register_functions()
 class OutputNotActivated(LSTMCell):
     """``h = o c``: the activation of the cell state left out."""
 
-    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
-        gate = self.recurrent_activation
-        c = gate(f) * c + gate(i) * activation(g)
-        return gate(o) * c, c
+    def update(self, act: Act, c: Any, i: Any, f: Any, g: Any, out: Act) -> tuple[Any, ...]:
+        gate = self.gate
+        c = gate(f) * c + gate(i) * act(g)
+        return out(c) * c, c
 
 
 class CandidateNotActivated(LSTMCell):
     """``c = f c + i g`` with the candidate as it is."""
 
-    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
-        gate = self.recurrent_activation
+    def update(self, act: Act, c: Any, i: Any, f: Any, g: Any, out: Act) -> tuple[Any, ...]:
+        gate = self.gate
         c = gate(f) * c + gate(i) * g
-        return gate(o) * activation(c), c
+        return out(c) * act(c), c
 
 
 class OldCellState(LSTMCell):
     """``h_t = o_t act(c_{t-1})``: the output is made before the cell state is updated."""
 
-    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
-        gate = self.recurrent_activation
-        return gate(o) * activation(c), gate(f) * c + gate(i) * activation(g)
+    def update(self, act: Act, c: Any, i: Any, f: Any, g: Any, out: Act) -> tuple[Any, ...]:
+        gate = self.gate
+        return out(c) * act(c), gate(f) * c + gate(i) * act(g)
 
 
 class CoupledGates(LSTMCell):
     """``i = 1 - f``: the input gate coupled to the forget gate."""
 
-    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
-        gate = self.recurrent_activation
+    def update(self, act: Act, c: Any, i: Any, f: Any, g: Any, out: Act) -> tuple[Any, ...]:
+        gate = self.gate
         kept = gate(f)
-        c = kept * c + (1 - kept) * activation(g)
-        return gate(o) * activation(c), c
+        c = kept * c + (1 - kept) * act(g)
+        return out(c) * act(c), c
 
 
 class ForgetsNothing(LSTMCell):
     """``c = c + i g``: the first LSTM of 1997, without a forget gate."""
 
-    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
-        gate = self.recurrent_activation
-        c = c + gate(i) * activation(g)
-        return gate(o) * activation(c), c
+    def update(self, act: Act, c: Any, i: Any, f: Any, g: Any, out: Act) -> tuple[Any, ...]:
+        gate = self.gate
+        c = c + gate(i) * act(g)
+        return out(c) * act(c), c
 
 
 class CellStateForgotten(LSTMCell):
     """The cell state is zeros before every step."""
 
-    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
-        gate = self.recurrent_activation
-        c = gate(i) * activation(g)
-        return gate(o) * activation(c), c
+    def update(self, act: Act, c: Any, i: Any, f: Any, g: Any, out: Act) -> tuple[Any, ...]:
+        gate = self.gate
+        c = gate(i) * act(g)
+        return out(c) * act(c), c
 
 
 class CellStateOut(LSTMCell):
     """The cell state is put out, and goes into the next step, in the place of the state."""
 
-    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
-        gate = self.recurrent_activation
-        c = gate(f) * c + gate(i) * activation(g)
+    def update(self, act: Act, c: Any, i: Any, f: Any, g: Any, out: Act) -> tuple[Any, ...]:
+        gate = self.gate
+        c = gate(f) * c + gate(i) * act(g)
         return c, c
 
 
-class Clipped(LSTMCell):
+class CellStateClipped(LSTMCell):
     """The cell state clipped to [-1, 1]."""
 
-    def update(self, activation: Activation, c: Any, i: Any, f: Any, g: Any, o: Any) -> tuple[Any, ...]:
-        gate = self.recurrent_activation
-        c = CLIP(gate(f) * c + gate(i) * activation(g))
-        return gate(o) * activation(c), c
+    def update(self, act: Act, c: Any, i: Any, f: Any, g: Any, out: Act) -> tuple[Any, ...]:
+        gate = self.gate
+        c = CLIP(gate(f) * c + gate(i) * act(g))
+        return out(c) * act(c), c
 
 
 CLIP = activation("hard_tanh")
@@ -276,11 +277,11 @@ class ResetBefore(GRUCell):
 
     def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
         (h,) = states
-        gate = self.recurrent_activation
+        gate = self.gate
         (Wz, Wr, Wh), (bz, br, bh) = self.split(w.Wh), self.split(w.bh[1])
         xz, xr, xh = self.split(x @ w.Wx + w.bh[0])
         z, r = gate(xz + h @ Wz + bz), gate(xr + h @ Wr + br)
-        return (z * h + (1 - z) * activation(xh + (r * h) @ Wh + bh),)
+        return (z * h + (1 - z) * self.applied(activation)(xh + (r * h) @ Wh + bh),)
 
 
 class ResetAfter(GRUCell):
@@ -288,10 +289,10 @@ class ResetAfter(GRUCell):
 
     def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
         (h,) = states
-        gate = self.recurrent_activation
+        gate = self.gate
         (xz, xr, xh), (hz, hr, hh) = self.split(x @ w.Wx + w.bh), self.split(h @ w.Wh)
         z = gate(xz + hz)
-        return (z * h + (1 - z) * activation(xh + gate(xr + hr) * hh),)
+        return (z * h + (1 - z) * self.applied(activation)(xh + gate(xr + hr) * hh),)
 
 
 class NoReset(GRUCell):
@@ -304,8 +305,8 @@ class NoReset(GRUCell):
         if two:
             bz, _, bh = self.split(w.bh[1])
             hz, hh = hz + bz, hh + bh
-        z = self.recurrent_activation(xz + hz)
-        return (z * h + (1 - z) * activation(xh + hh),)
+        z = self.gate(xz + hz)
+        return (z * h + (1 - z) * self.applied(activation)(xh + hh),)
 
 
 class ResetOutside(GRUCell):
@@ -313,11 +314,11 @@ class ResetOutside(GRUCell):
 
     def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
         (h,) = states
-        gate, two = self.recurrent_activation, self.reset_after
+        gate, two = self.gate, self.reset_after
         a, b = x @ w.Wx + (w.bh[0] if two else w.bh), h @ w.Wh
         (xz, xr, xh), (hz, hr, hh) = self.split(a), self.split(b + w.bh[1] if two else b)
         z = gate(xz + hz)
-        return (z * h + (1 - z) * (gate(xr + hr) * activation(xh + hh)),)
+        return (z * h + (1 - z) * (gate(xr + hr) * self.applied(activation)(xh + hh)),)
 
 
 def _register_cells() -> None:
@@ -336,7 +337,7 @@ def _register_cells() -> None:
          "`c` declared inside the loop over the steps"),
         (CellStateOut, both, "cell-state-put-out", "with its cell state in the place of the state",
          "`c` returned for `h`"),
-        (Clipped, both, "cell-state-clipped", "with its cell state clipped to [-1, 1]",
+        (CellStateClipped, both, "cell-state-clipped", "with its cell state clipped to [-1, 1]",
          "`cell_clip`, or a fixed-point format without integer bits"),
         (UpdateTurned, both, "update-gate-turned", "with `1 - z` in the place of `z`",
          "papers and libraries differ in which part the update gate keeps"),

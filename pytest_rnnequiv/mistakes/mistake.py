@@ -62,6 +62,8 @@ class Recurrence:
         Its weights; a bias that is not there is zeros.
     activation : Activation
     cell : Cell
+    Wp : array, optional
+        Of a cell with peepholes.
     """
 
     Wx: Array
@@ -69,6 +71,7 @@ class Recurrence:
     bh: Array
     activation: Activation
     cell: Cell
+    Wp: Array | None = None
 
     @property
     def D(self) -> int:
@@ -85,7 +88,7 @@ class Recurrence:
         return replace(self, **changes)
 
     def map(self, change: Callable[[Array], Array]) -> Recurrence:
-        """Return a copy of whose weights each is changed."""
+        """Return a copy of whose kernels and biases each is changed."""
         return self.replace(Wx=change(self.Wx), Wh=change(self.Wh), bh=change(self.bh))
 
     def by_gate(self, kernel: Array, change: Callable[[Array], Array]) -> Array:
@@ -127,6 +130,8 @@ class Mistake:
         The recurrence that it is made in; None is all.
     only : Only, optional
         The option of the layers that it is made in; None is all.
+    option : str
+        What the mistake is about that Keras lacks, of :data:`~..cells.cell.BEYOND_KERAS`; without, it changes nothing.
     siblings : tuple of Mistake
         The same with another number (of bits, of a clamp). The catalogue lists one of them, the diagnosis tries all.
     """
@@ -143,11 +148,12 @@ class Mistake:
     needs: Need = anywhere
     where: Place | None = None
     only: Only | None = None
+    option: str = ""
     siblings: tuple[Mistake, ...] = ()
 
     def __call__(self, case: Case) -> Case | None:
         """Return the case as the mistaken implementation takes it, or None where that changes nothing."""
-        if not self.needs(case):
+        if not self.needs(case) or (self.option and self.option not in case.spec.options):
             return None
         with np.errstate(all="ignore"):  # what overflows is as wrong as it should be
             changed = self._changed(case)
@@ -250,7 +256,7 @@ def made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
         case = case.under(spec.with_direction(place, **options))
     weights = {
         f"{prefix}{name}": getattr(changed, name)
-        for name in ("Wx", "Wh", "bh")
+        for name in ("Wx", "Wh", "bh", "Wp")
         if getattr(changed, name) is not getattr(own, name)
     }
     return case.with_weights(**weights) if weights else case

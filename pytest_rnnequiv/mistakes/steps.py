@@ -28,7 +28,7 @@ class BiasAfterActivation(WrongCell):
 
     def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
         (h,) = states
-        return (activation(x @ w.Wx + h @ w.Wh) + w.bh,)
+        return (self.applied(activation)(x @ w.Wx + h @ w.Wh) + w.bh,)
 
 
 class Multiplied(WrongCell):
@@ -48,7 +48,7 @@ class InputNotActivated(WrongCell):
 
     def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
         (h,) = states
-        return (x @ w.Wx + activation(h @ w.Wh + w.bh),)
+        return (x @ w.Wx + self.applied(activation)(h @ w.Wh + w.bh),)
 
 
 class RecurrenceNotActivated(WrongCell):
@@ -58,7 +58,7 @@ class RecurrenceNotActivated(WrongCell):
 
     def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
         (h,) = states
-        return (activation(x @ w.Wx + w.bh) + h @ w.Wh,)
+        return (self.applied(activation)(x @ w.Wx + w.bh) + h @ w.Wh,)
 
 
 class Unactivated(WrongCell):
@@ -71,7 +71,7 @@ class Unactivated(WrongCell):
         return (self.preactivation(x, h, w),)
 
     def readout(self, h: Any, activation: Activation) -> Any:
-        return activation(h)
+        return self.applied(activation)(h)
 
 
 def _register_cells() -> None:
@@ -109,7 +109,7 @@ def _register_cells() -> None:
     ):
 
         def change(r: Recurrence, cell: type[WrongCell] = cell) -> Recurrence | None:
-            return r.replace(cell=cell()) if isinstance(r.cell, SimpleRNNCell) else None
+            return r.replace(cell=cell(**vars(r.cell))) if isinstance(r.cell, SimpleRNNCell) else None
 
         in_recurrence("recurrence", name, says, cause)(change)
 

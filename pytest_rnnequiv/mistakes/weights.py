@@ -308,7 +308,7 @@ def _by_sample(kind: type[Cell]) -> dict[str, Any]:
     def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
         first = (np.arange(x.shape[0]) == 0).reshape(-1, *(1 for _ in x.shape[1:]))
         bh = [choose(first, row, 0.0) for row in ([w.bh] if w.bh.ndim == 1 else [w.bh[0], w.bh[1]])]
-        own = CellWeights(Wx=w.Wx, Wh=w.Wh, bh=bh[0] if w.bh.ndim == 1 else bh)
+        own = CellWeights(**vars(w) | {"bh": bh[0] if w.bh.ndim == 1 else bh})
         return kind.step(self, x, states, own, activation)
 
     return {"step": step}

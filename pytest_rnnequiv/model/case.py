@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 Number = Callable[[str, Array], Any]
 
 
-_WEIGHT_LETTERS = ("Wx", "Wh", "bh", "Wo", "bo")
+_WEIGHT_LETTERS = ("Wx", "Wh", "bh", "Wp", "Wo", "bo")
 _CALL_LETTERS = ("x", "h0", "mask")
 
 
@@ -42,6 +42,8 @@ class Case:
     Wx, Wh, bh, Wo, bo : arrays
         Weights of a model of one recurrence, by letter, in Keras's layout: for ``SimpleRNN -> Dense`` of shapes
         ``(D, M), (M, M), (M,), (M, K), (K,)``.
+    Wp : (3, M) array, optional
+        Peepholes of an LSTM that has them, of the gates i, f, o.
     h0 : (N, M) array, optional
         State before the first step; zeros where it is left out. Then the spec's layer has an ``initial_state``.
     mask : (N, T) bool array, optional
@@ -70,6 +72,7 @@ class Case:
         bh: Array
         Wo: Array
         bo: Array
+        Wp: Array
         h0: Array | None
         mask: Array | None
 
@@ -85,10 +88,11 @@ class Case:
         h0: Any = None,
         mask: Any = None,
         *,
+        Wp: Any = None,
         weights: Sequence[Any] | None = None,
         calls: Sequence[Call] | None = None,
     ) -> None:
-        letters = {"Wx": Wx, "Wh": Wh, "bh": bh, "Wo": Wo, "bo": bo}
+        letters = {"Wx": Wx, "Wh": Wh, "bh": bh, "Wp": Wp, "Wo": Wo, "bo": bo}
         said = [name for name, array in letters.items() if array is not None]
         if weights is not None and said:
             raise TypeError(f"weights already says what {', '.join(said)} are: leave one of them out")

@@ -8,7 +8,7 @@ layer, on ``F`` features               parameters, with ``b = 1`` if ``use_bias`
 =====================================  =============================================================================
 ``SimpleRNN(M)``                       ``M*(F + M + b)``
 ``GRU(M)``                             ``3*M*(F + M + 2*b)``; ``3*M*(F + M + b)`` with ``reset_after=False``
-``LSTM(M)``                            ``4*M*(F + M + b)``
+``LSTM(M)``                            ``4*M*(F + M + b)``; ``3*M`` more with ``peepholes``
 ``RNN([cell, cell, ...])``             the sum over the cells, each on the units of the one before
 ``Bidirectional``                      that of the forward layer and that of the backward layer
 ``Dense(K)``, also in TimeDistributed  ``K*(F + b)``

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..arithmetic.activations import Activation
 from ..arithmetic.precision import Precision
-from ..cells.cell import Cell
+from ..cells.cell import BEYOND_KERAS, Cell
 from .layers import LAYERS, RNN, Bidirectional, Dense, SimpleRNN
 from .sizes import size
 
-__all__ = ["OPTIONS", "POLICIES", "Place", "Spec"]
+__all__ = ["BEYOND_KERAS", "OPTIONS", "POLICIES", "Place", "Spec"]
 
 #: Keras's dtype policies: the numbers of the weights, and those that are computed with.
 POLICIES: dict[str, tuple[str, str]] = {
@@ -32,7 +32,8 @@ POLICIES: dict[str, tuple[str, str]] = {
 #: is one without a mask.
 SOURCES = ("input", "masking", "mask", "embedding", "embedding with mask")
 
-#: What a model may have beyond a plain layer and a plain head, by the names under which a port says that it heeds it.
+#: What a model of Keras may have beyond a plain layer and a plain head, by the names under which a port says that it
+#: heeds it; what other runtimes have, :data:`~..cells.cell.BEYOND_KERAS` lists.
 #: ``bidirectional`` is also ``merge_mode`` and ``backward_layer``, ``dropout`` is also ``recurrent_dropout``; said
 #: alone, a part brings only itself. ``T`` and ``N`` are sizes that a model says beforehand; ``unroll`` and
 #: ``stateful`` bring the one that they need.
@@ -302,7 +303,7 @@ class Spec:
 
     @cached_property
     def options(self) -> frozenset[str]:
-        """The options that it has beyond a plain layer and a plain head, of :data:`OPTIONS`."""
+        """The options that it has beyond plain layers and a plain head: of :data:`OPTIONS` and :data:`BEYOND_KERAS`."""
         last = self.layers[-1]
         pairs = [layer for layer in self.layers if isinstance(layer, Bidirectional)]
         found = {
@@ -326,7 +327,8 @@ class Spec:
         found["zero_output_for_mask"] = any(layer.zero_output_for_mask for layer in own)
         found["T"] = self.T is not None and not found["unroll"]
         found["N"] = self.N is not None and not found["stateful"]
-        return frozenset(name for name, there in found.items() if there)
+        beyond = (kind.beyond for layer in self.directions for kind in layer.kinds)
+        return frozenset(name for name, there in found.items() if there).union(*beyond)
 
     @property
     def embedded(self) -> bool:

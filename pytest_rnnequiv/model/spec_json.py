@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from ..arithmetic.activations import ACTIVATIONS, Activation
+from ..arithmetic.activations import Activation, known_by_name
 from ..cells import CELLS, has_name
 from ..cells.cell import Cell
 from .layers import LAYERS, RNN, Bidirectional, Dense
@@ -24,7 +24,7 @@ def plain(value: Any) -> Any:
         If it has an activation or a cell of the user's own, of which there is no name.
     """
     if isinstance(value, Activation):
-        if ACTIVATIONS.get(value.name) != value:
+        if not known_by_name(value):
             raise ValueError(f"a case with the activation {value.name!r} cannot be saved: it is not one by name")
         return value.name
     if isinstance(value, Cell):

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_rnnequiv.implementations.devices import CUDA
 from pytest_rnnequiv.implementations.registry import ALL, BUILT_IN, GROUPS, Runtime
-from pytest_rnnequiv.model.spec import OPTIONS
+from pytest_rnnequiv.model.spec import BEYOND_KERAS, OPTIONS
 
 __all__ = ["listing"]
 
@@ -59,6 +59,7 @@ def _brief(cell: Any) -> str:
 def _options(supports: Any) -> Iterator[str]:
     if set(OPTIONS) <= {*supports.options}:
         yield "all"
+        yield from (option for option in BEYOND_KERAS if option in supports.options)
         return
     for option in supports.options:
         lengths = option == "mask" and supports.lengths is not None

@@ -54,7 +54,8 @@ def architectures(
     Parameters
     ----------
     options : collection of str
-        Which of :data:`OPTIONS` may differ from their defaults: what a port heeds. All, if left out.
+        Which of :data:`OPTIONS` may differ from their defaults, and which of :data:`BEYOND_KERAS` cells may have: what
+        a port heeds. All that Keras has, if left out.
     dtypes : str or collection of str
         Dtype policies.
     activations : str, Activation or sequence of these
@@ -136,9 +137,8 @@ def _own_features(layer: RNN, F: int) -> set[str]:
     elif type(layer) is RNN:
         own.add("cell")
     kind = layer.kinds[0]
-    if kind.name != SimpleRNNCell.name:
-        own |= {kind.name} | {f"{name}={value}" for name, value, default in kind.said() if value != default}
-    return own
+    own |= {f"{name}={value}" for name, value, default in kind.said() if value != default}
+    return own if kind == SimpleRNNCell() else own | {kind.name}
 
 
 def together(specs: Iterable[Spec], strength: int = 2) -> Counter[tuple[str, ...]]:

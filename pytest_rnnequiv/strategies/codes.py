@@ -18,7 +18,7 @@ from ..arithmetic.activations import Activation, activation
 from ..cells import Cell, SimpleRNNCell, variants
 from ..model.layers import LAYERS, MERGE_MODES, RNN, Bidirectional, Dense
 from ..model.sizes import size
-from ..model.spec import OPTIONS, POLICIES, Spec
+from ..model.spec import BEYOND_KERAS, OPTIONS, POLICIES, Spec
 from .sizes import size_ladder
 
 __all__ = [
@@ -77,9 +77,10 @@ class Style:
         names = OPTIONS if options is None else options
         if isinstance(names, str) or not all(isinstance(name, str) for name in names):
             raise TypeError(f"options must be a collection of names, such as ('use_bias',), not {options!r}")
-        unknown = sorted(set(names) - set(OPTIONS))
+        known = (*OPTIONS, *BEYOND_KERAS)
+        unknown = sorted(set(names) - {*known})
         if unknown:
-            raise ValueError(f"unknown options {', '.join(unknown)}: expected some of {', '.join(OPTIONS)}")
+            raise ValueError(f"unknown options {', '.join(unknown)}: expected some of {', '.join(known)}")
         kinds = (dtypes,) if isinstance(dtypes, str) else tuple(dtypes)
         for kind in kinds:
             if kind not in POLICIES:
@@ -103,7 +104,7 @@ class Style:
             min(size("max_layers", max_layers), max_layers if "layers" in names else 1),
             size("max_units", max_units),
             _ranges(sizes or {}),
-            variants((cells,) if isinstance(cells, str) else cells),
+            variants((cells,) if isinstance(cells, str) else cells, names),
         )
 
     @property

@@ -16,7 +16,7 @@ from ..implementations.supports import Supports
 from ..judging.verdict import Verdict
 from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
-from ..model.spec import Spec
+from ..model.spec import BEYOND_KERAS, Spec
 
 __all__ = ["FEATURES", "count", "diverges", "features_of", "open_matrix"]
 
@@ -68,6 +68,8 @@ FEATURES: dict[str, Callable[[Supports], bool]] = {
     "unrolled": _option("unroll"),
     "embedding": _option("embedding"),
     "no bias": _option("use_bias"),
+    "clip": _option("clip"),
+    "peepholes": _option("peepholes"),
     "tanh": _functions("tanh"),
     "relu": _functions("relu"),
     "sigmoid": _functions("sigmoid"),
@@ -111,6 +113,7 @@ def _named(spec: Spec) -> Iterator[str]:
             yield "backwards"
     if len(spec.layers) > 1:
         yield "several layers"
+    yield from (option for option in BEYOND_KERAS if option in spec.options)
     if spec.masked:
         yield "masks or lengths"
     if spec.embedded:

@@ -137,6 +137,8 @@ def allowed(mistake: Mistake, port: Port) -> str:
     """Say why what is a mistake to others is none to this implementation; empty if it is one."""
     if not shows_in_plain(mistake) and (not port.supports.options or port.fixed is not None):
         return f"{port.name} declares no options of layers"
+    if mistake.option and mistake.option not in port.supports.options:
+        return f"{port.name} declares no {mistake.option}"
     known = OF_KERAS.get(mistake.name)
     if any(each.name == known and each.exists(port.diverges_as, installed()) for each in DIVERGENCES):
         return f"it is a known divergence of Keras, {known}"
@@ -149,6 +151,8 @@ def allowed(mistake: Mistake, port: Port) -> str:
         return f"{precision.name} is what it declares"
     if mistake.name == "activation-tanh" and set(port.supports.activations) <= {"tanh"}:
         return "tanh is all that it supports"
+    if mistake.name == "activation-parameters-ignored" and not any("(" in name for name in port.supports.activations):
+        return "it knows no activation with parameters"
     if mistake.name in NAMESAKES and NAMESAKES[mistake.name][0] not in port.supports.activations:
         return f"it does not know {NAMESAKES[mistake.name][0]}"
     return ""

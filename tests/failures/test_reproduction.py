@@ -32,7 +32,7 @@ from pytest_rnnequiv import (
 )
 from pytest_rnnequiv import strategies as rnn
 from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS, Activation
-from pytest_rnnequiv.cells import CELLS, variants
+from pytest_rnnequiv.cells import BEYOND_KERAS, CELLS, variants
 from pytest_rnnequiv.cells.cell import Cell
 from pytest_rnnequiv.cells.gru import GRUCell
 from pytest_rnnequiv.cells.lstm import LSTMCell
@@ -256,13 +256,16 @@ def printed(source: str) -> list[str]:
     return printed.getvalue().splitlines()
 
 
+#: Models that Keras has.
+OF_KERAS = {name: case for name, case in (NETWORKS | MORE).items() if not case.spec.options & {*BEYOND_KERAS}}
+
 #: Keras hands on the mask of a layer that goes backwards as it was, which is a known divergence.
 DIVERGES = {"masked backwards"}
 
 
-@pytest.mark.parametrize("name", [name for name, case in (NETWORKS | MORE).items() if not needs_numpy_only(case)])
+@pytest.mark.parametrize("name", [name for name, case in OF_KERAS.items() if not needs_numpy_only(case)])
 def test_keras_gives_what_a_networks_script_expects(name: str) -> None:
-    case = NETWORKS[name] if name in NETWORKS else MORE[name]
+    case = OF_KERAS[name]
     lines = printed(script(case))
     assert lines[-1] == ("NOT as expected" if name in DIVERGES else "as expected"), "\n".join(lines)
 
@@ -417,9 +420,9 @@ def test_what_predict_alone_has_wrong() -> None:
     assert told == {"keras-call": "as expected", "keras-predict": "NOT as expected", "keras-graph": "as expected"}
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, *MORE])
+@pytest.mark.parametrize("name", OF_KERAS)
 def test_a_model_gives_what_its_script_expects(name: str) -> None:
-    case = NETWORKS[name] if name in NETWORKS else MORE[name]
+    case = OF_KERAS[name]
     known = bool(concerning(case.spec, "keras-call"))
     assert (ran(script(case, called_as="keras-call")) == "as expected") != known
 

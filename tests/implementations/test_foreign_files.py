@@ -401,10 +401,6 @@ def another_head(made: Made) -> None:
     made.add("MatMul", made.tip, made.constant("more", np.ones((2, 2), np.float32)))
 
 
-def clipped(made: Made) -> None:
-    made.recurrent(0, clip=3.0)
-
-
 def no_recurrence(made: Made) -> None:
     made.add("MatMul", made.tip, made.constant("W", np.ones((3, 2), np.float32)))
 
@@ -424,7 +420,6 @@ def last_of_both(made: Made) -> None:
             another_head,
             "its node MatMul (n5) does what a Spec has no place for: part='recurrent'",
         ),
-        (Spec(3, GRU(4)), clipped, "its node GRU: the node clips the arguments of its activations to 3.0"),
         (Spec(3, GRU(4)), no_recurrence, "it has no node RNN, GRU or LSTM: its recurrence is unrolled, or in a Loop"),
         (Spec(3, Bidirectional(GRU(4))), last_of_both, "it takes the last step of what was read backwards"),
     ],

@@ -36,6 +36,7 @@ SPECIAL: dict[str, Callable[[], Case]] = {
         for mistake in CATALOGUE
         if mistake.group == "gates"
     },
+    "activation-parameters-ignored": lambda: generic(activation="leaky_relu(0.01)"),
     "NaN-swallowed": lambda: with_nan(generic(), 0),
     "flushed-to-zero": lambda: nearly_zero(generic(activation="linear"), 0),
 }

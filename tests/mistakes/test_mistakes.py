@@ -357,6 +357,7 @@ DRAWN: dict[str, tuple[str, dict[str, Any], Callable[[Case, int], Case] | None]]
     "head-dropped": ("square", SQUARE, None),
     "activation-tanh": ("activations", {"activation": rnn.activations()}, None),
     **{name: (activation, {"activation": activation}, None) for name, (activation, _, _) in NAMESAKES.items()},
+    "activation-parameters-ignored": ("parameters", {"activation": "leaky_relu(0.01)"}, None),
     "computed-in-float32": ("float64", {"dtype": "float64"}, None),
     "NaN-swallowed": ("NaN", {}, with_nan),
     "flushed-to-zero": ("nearly zero", {"activation": "linear"}, nearly_zero),

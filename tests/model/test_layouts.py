@@ -274,6 +274,26 @@ def test_the_lstm_of_tensorflow_1_computes_it() -> None:
 
 
 @pytest.mark.tensorflow
+def test_the_peepholes_of_tensorflow_1_compute_it() -> None:
+    import tensorflow as tf
+
+    case = rnn.generic_case(Spec(3, LSTM(4, peepholes=True, return_sequences=True)), 2, 5)
+    cell = layouts.to_tf1(case.spec, case.weights)
+    h = c = np.zeros((2, 4), np.float32)
+    steps = []
+    for t in range(5):
+        done = tf.raw_ops.LSTMBlockCell(x=case.calls[0].x[:, t], cs_prev=c, h_prev=h, w=cell["kernel"],
+                                        wci=cell["w_i_diag"], wcf=cell["w_f_diag"], wco=cell["w_o_diag"],
+                                        b=cell["bias"], forget_bias=1.0, cell_clip=-1, use_peephole=True)  # fmt: skip
+        c, h = done.cs, done.h
+        steps.append(h.numpy())
+    assert judge(case, np.stack(steps, 1)).equivalent
+    layer, weights = layouts.from_tf1("LSTM", cell)
+    assert layer == case.spec.layers[0]
+    assert all(np.allclose(a, b) for a, b in zip(weights, case.weights, strict=True))
+
+
+@pytest.mark.tensorflow
 def test_the_gru_of_tensorflow_1_computes_it() -> None:
     import tensorflow as tf
 
@@ -391,16 +411,22 @@ def test_a_state_dict_that_is_none_is_told() -> None:
 def test_a_node_that_keras_lacks_is_told() -> None:
     node = layouts.to_onnx(*made(LSTM(4)))
     for given_, message in (
-        ({"clip": 3.0}, "clips the arguments of its activations to 3.0"),
         ({"input_forget": 1}, "couples input and forget gate"),
-        ({"P": np.ones((1, 12))}, "has peepholes"),
+        ({"P": np.ones((1, 16))}, r"P has shape \(1, 16\), expected \(1, 12\) for LSTM in 1"),
         ({"hidden_size": 5}, r"hidden_size is 5, but R has shape \(1, 16, 4\)"),
         ({"direction": "backward"}, "direction must be one of forward, reverse, bidirectional, not 'backward'"),
         ({"direction": "bidirectional"}, r"W has shape \(1, 16, 3\), expected \(2, 16, 3\) for LSTM in 2"),
         ({"activations": ["Tanh"]}, "has 3 activations, not Tanh"),
         ({"activations": ["Sigmoid", "Tanh", "Relu"]}, "one activation for candidate and cell state"),
         ({"activations": ["ScaledTanh", "Tanh", "Tanh"]}, "Keras has no activation ScaledTanh"),
-        ({"activations": ["HardSigmoid", "Tanh", "Tanh"]}, "HardSigmoid with alpha=0.2 is not Keras's hard_sigmoid"),
+        (
+            {"activations": ["LeakyRelu", "Tanh", "Tanh"], "activation_alpha": [-0.5]},
+            r"'leaky_relu\(-0.5\)' needs as many positive numbers as leaky_relu has, in parentheses",
+        ),
+        (
+            {"activations": ["Affine", "Tanh", "Tanh"], "activation_alpha": [0.5]},
+            "Affine with alpha=0.5 is not Keras's linear, which has alpha=1",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             layouts.from_onnx("LSTM", *node[1:4], **given_)
@@ -424,8 +450,19 @@ def test_variables_that_are_no_cell_are_told() -> None:
         layouts.from_tf1("LSTM", {"kernel": variables["kernel"]})
     with pytest.raises(ValueError, match=r"kernel \(7, 16\) and bias \(16,\) are not those of SimpleRNN"):
         layouts.from_tf1("SimpleRNN", variables)
-    with pytest.raises(ValueError, match="peepholes or a projection, which Keras's LSTM lacks: w_f_diag"):
+    with pytest.raises(ValueError, match="there is no w_i_diag, w_o_diag beside the other peepholes"):
         layouts.from_tf1("LSTM", variables | {"w_f_diag": np.zeros(4)})
+    three = dict.fromkeys(("w_i_diag", "w_f_diag", "w_o_diag"), np.zeros(3))
+    with pytest.raises(ValueError, match=r"peepholes of 4 units must have shape \(4,\), not \(3,\), \(3,\), \(3,\)"):
+        layouts.from_tf1("LSTM", variables | three)
+    with pytest.raises(
+        ValueError, match="the cell has a projection, which no Spec has: rnn/cell_0/lstm_cell/projection/kernel"
+    ):
+        layouts.from_tf1(
+            "LSTM", two | {"rnn/cell_0/lstm_cell/projection/kernel": np.zeros((4, 2))}, "rnn/cell_0/lstm_cell"
+        )
+    with pytest.raises(ValueError, match="cell_clip of TensorFlow 1 clips the cell state"):
+        layouts.to_tf1(*made(LSTM(4, clip=2.0)))
     with pytest.raises(ValueError, match="cell must be one of SimpleRNN, GRU, LSTM, not 'BasicLSTMCell'"):
         layouts.from_tf1("BasicLSTMCell", variables)
 

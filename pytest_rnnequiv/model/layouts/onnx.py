@@ -2,7 +2,8 @@
 
 ``W (directions, gM, F)`` and ``R (directions, gM, M)`` are Keras's kernels transposed, with the gates in ONNX's order:
 of an LSTM i o f c; of a GRU z r h, which is Keras's. ``B (directions, 2gM)`` holds the biases of the inputs, then those
-of the state. ``linear_before_reset=1`` is Keras's ``reset_after=True``; ONNX's default is 0, Keras's is True.
+of the state; ``P (directions, 3M)`` the peepholes of an LSTM, i o f.
+``linear_before_reset=1`` is Keras's ``reset_after=True``; ONNX's default is 0, Keras's is True.
 Source: https://onnx.ai/onnx/operators/onnx__LSTM.html, and ``onnx__GRU`` and ``onnx__RNN``.
 """
 
@@ -14,12 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...arithmetic.activations import Activation
-from ...cells.cell import CellWeights
+from ...arithmetic.parametrised import FAMILIES, parameters, spelled
+from ...cells.cell import Cell, CellWeights
 from ..layers import RNN, Bidirectional
 from ..spec import Spec
 from .common import Array, Layer, joined, made, numbers, one_bias, only_layer, reorder, two_biases
 
-__all__ = ["OnnxNode", "from_onnx", "to_onnx"]
+__all__ = ["OnnxNode", "from_onnx", "of_node", "to_onnx"]
 
 #: The operators by Keras's names of the layers.
 OPERATORS = {"SimpleRNN": "RNN", "GRU": "GRU", "LSTM": "LSTM"}
@@ -45,6 +47,10 @@ DEFAULTS: dict[str, tuple[float | None, float | None]] = {
 BY_ONNX_NAME = {name.lower(): (keras, alpha, beta) for keras, (name, alpha, beta) in ONNX_ACTIVATIONS.items()}
 
 
+#: Where ONNX's order of peepholes, i o f, has those of Keras's order of gates, i f o; and the other way round.
+IOF = [0, 2, 1]
+
+
 class OnnxNode(NamedTuple):
     """A recurrent node: ``onnx.helper.make_node(node.op, ["X", "W", "R", "B"], ["Y"], **node.attributes)``.
 
@@ -56,8 +62,10 @@ class OnnxNode(NamedTuple):
     B : (directions, 2gM) array, or None
         None without biases: then the ONNX node has no such input.
     attributes : dict
-        Those that are needed: ``hidden_size``, ``direction``, ``activations`` and their parameters, and
+        Those that are needed: ``hidden_size``, ``direction``, ``activations`` and their parameters, ``clip``, and
         ``linear_before_reset`` of a GRU.
+    P : (directions, 3M) array, or None
+        Peepholes: the eighth input of an LSTM.
     """
 
     op: str
@@ -65,6 +73,7 @@ class OnnxNode(NamedTuple):
     R: Array
     B: Array | None
     attributes: dict[str, Any]
+    P: Array | None = None
 
 
 def to_onnx(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> OnnxNode:
@@ -82,7 +91,8 @@ def to_onnx(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> On
     Raises
     ------
     TypeError, ValueError
-        If ONNX lacks an activation of it, or both directions differ in their number of units or in ``reset_after``.
+        If ONNX lacks an activation of it, or both directions differ in their number of units or in an option of their
+        cells.
 
     >>> from pytest_rnnequiv import GRU
     >>> node = to_onnx(GRU(5), map(np.zeros, GRU(5).weight_shapes(3).values()))
@@ -93,13 +103,15 @@ def to_onnx(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> On
     directions = only.directions
     for name in ("units", "kinds"):
         first, last = (getattr(direction, name) for direction in (directions[0], directions[-1]))
-        if first != last and (name == "units" or _kept(first[0]) != _kept(last[0])):
+        if first != last and (name == "units" or of_node(first[0]) != of_node(last[0])):
             raise ValueError(f"a node of ONNX has the same cell and units in both directions, unlike {only}: make two")
     cell = directions[0].kinds[0]
     attributes: dict[str, Any] = {"hidden_size": directions[0].features, "direction": _direction(only)}
     attributes |= _activations(directions)
     if hasattr(cell, "reset_after"):
         attributes["linear_before_reset"] = int(cell.reset_after)
+    if cell.clip is not None:
+        attributes["clip"] = cell.clip
 
     def each(arrays: Iterable[Sequence[Array]]) -> Array:
         return np.stack(
@@ -113,12 +125,14 @@ def to_onnx(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> On
         each([w.Wh.T] for w in own),
         each(two_biases(w.bh) for w in own) if biased else None,
         attributes,
+        np.stack([w.Wp[IOF].ravel() for w in own]) if "peepholes" in cell.beyond else None,
     )
 
 
-def _kept(cell: Any) -> Any:
-    """What the cells of both directions must have in common: all but the activations."""
-    return cell.name, getattr(cell, "reset_after", None)
+def of_node(cell: Cell) -> tuple[Any, ...]:
+    """What the cells of both directions of a node must have in common: all but the activations."""
+    options = {name: value for name, value in vars(cell).items() if not isinstance(value, Activation)}
+    return cell.name, *options.items()
 
 
 def _direction(layer: Layer) -> str:
@@ -134,14 +148,25 @@ def _functions(layer: RNN) -> list[Activation]:
     return [*gates, layer.activation, *([layer.activation] if cell.name == "LSTM" else [])]
 
 
+def onnx_activation(name: str) -> tuple[str, float | None, float | None]:
+    """Return ONNX's name of an activation, and its ``alpha`` and ``beta``.
+
+    Raises
+    ------
+    ValueError
+        If ONNX lacks it.
+    """
+    if name in ONNX_ACTIVATIONS:
+        return ONNX_ACTIVATIONS[name]
+    if (said := parameters(name)) is None:
+        raise ValueError(f"ONNX has no activation {name!r} for a recurrent node; it has {', '.join(ONNX_ACTIVATIONS)}")
+    family, (alpha, *others) = said
+    return ONNX_ACTIVATIONS[family][0], alpha, others[0] if others else None
+
+
 def _activations(directions: Iterable[RNN]) -> dict[str, Any]:
     functions = [str(function) for direction in directions for function in _functions(direction)]
-    for function in functions:
-        if function not in ONNX_ACTIVATIONS:
-            raise ValueError(
-                f"ONNX has no activation {function!r} for a recurrent node; it has {', '.join(ONNX_ACTIVATIONS)}"
-            )
-    names, alphas, betas = zip(*(ONNX_ACTIVATIONS[function] for function in functions), strict=True)
+    names, alphas, betas = zip(*map(onnx_activation, functions), strict=True)
     given: dict[str, Any] = {"activations": list(names)}
     # only functions that have a parameter take one from the list
     for name, values in (("activation_alpha", alphas), ("activation_beta", betas)):
@@ -161,7 +186,7 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
     W, R, B : arrays
         As the node has them; B is None where it has none.
     P : array, optional
-        Peepholes, which Keras lacks: only zeros pass.
+        Peepholes of an LSTM.
     **attributes
         Those of the node: ``direction``, ``activations``, ``activation_alpha``, ``activation_beta``,
         ``linear_before_reset``, ``clip``, ``input_forget``, ``hidden_size``, ``layout``.
@@ -169,8 +194,7 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
     Raises
     ------
     TypeError, ValueError
-        If the shapes do not fit, or Keras has no such layer: with peepholes, clipping, coupled gates, or other
-        activations.
+        If the shapes do not fit, or no Spec has such a layer: with coupled gates, or other activations.
     """
     cell = next((keras for keras, name in OPERATORS.items() if name == op), None)
     if cell is None:
@@ -180,10 +204,6 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
         raise TypeError(f"a node of ONNX has no attribute {', '.join(sorted(unknown))}; it has {', '.join(_KNOWN)}")
     W, R = numbers("W", W), numbers("R", R)
     B = None if B is None else numbers("B", B)
-    if P is not None and np.any(numbers("P", P)):
-        raise ValueError("the node has peepholes (P), which Keras's LSTM lacks")
-    if attributes.get("clip"):
-        raise ValueError(f"the node clips the arguments of its activations to {attributes['clip']}, and Keras does not")
     if attributes.get("input_forget"):
         raise ValueError("the node couples input and forget gate (input_forget=1), and Keras does not")
     directions = _sides(attributes)
@@ -193,12 +213,19 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
     expected: dict[str, tuple[Any, tuple[int, ...]]] = {"W": (W, (n, gates * M, F)), "R": (R, (n, gates * M, M))}
     if B is not None:
         expected["B"] = (B, (n, 2 * gates * M))
+    if P is not None:
+        if cell != "LSTM":
+            raise ValueError(f"{op} has no peepholes (P), which only LSTM has")
+        P = numbers("P", P)
+        expected["P"] = (P, (n, 3 * M))
     for name, (array, shape) in expected.items():
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}, expected {shape} for {op} in {n} direction(s)")
     if attributes.get("hidden_size", M) != M:
         raise ValueError(f"hidden_size is {attributes['hidden_size']}, but R has shape {R.shape}")
-    options: dict[str, Any] = {"use_bias": B is not None}
+    options: dict[str, Any] = {"use_bias": B is not None, "clip": attributes.get("clip") or None}
+    if P is not None and np.any(P):
+        options["peepholes"] = True
     if cell == "GRU":
         options["reset_after"] = bool(attributes.get("linear_before_reset", 0))
     layers = [made(cell, M, **options, **functions) for functions in _read_activations(cell, n, attributes)]
@@ -213,7 +240,8 @@ def from_onnx(op: str, W: Any, R: Any, B: Any = None, P: Any = None, **attribute
         bh = None
         if B is not None:
             bh = one_bias(layers[k].kinds[0], *(reorder(half, cell, "ONNX") for half in np.split(B[k], 2)))
-        own.append(CellWeights(Wx=Wx, Wh=Wh, bh=bh))
+        peepholes = {"Wp": P[k].reshape(3, M)[IOF]} if "peepholes" in options and P is not None else {}
+        own.append(CellWeights(Wx=Wx, Wh=Wh, bh=bh, **peepholes))
     return layer, joined(layer, own)
 
 
@@ -262,6 +290,11 @@ def _read_activations(cell: str, n: int, attributes: dict[str, Any]) -> list[dic
     return found
 
 
+def _shortest(value: float) -> float:
+    """Return a number of float32, as attributes are, as it was most likely written."""
+    return float(str(np.float32(value)))
+
+
 def _keras_name(name: str, alphas: Any, betas: Any) -> str:
     lower = name.lower()  # names are not case-sensitive
     alpha, beta = DEFAULTS.get(lower, (None, None))
@@ -270,6 +303,8 @@ def _keras_name(name: str, alphas: Any, betas: Any) -> str:
     if lower not in BY_ONNX_NAME:
         raise ValueError(f"Keras has no activation {name}; those that both have are {', '.join(BY_ONNX_NAME)}")
     keras, *wanted = BY_ONNX_NAME[lower]
+    if keras in FAMILIES:
+        return spelled(keras, tuple(_shortest(value) for value in (alpha, beta) if value is not None))
     for letter, has, wants in zip(("alpha", "beta"), (alpha, beta), wanted, strict=True):
         if (
             has is not None and wants is not None and not np.isclose(has, wants, rtol=1e-6, atol=1e-9)

@@ -82,6 +82,8 @@ def _check_alike(layers: Sequence[Layer]) -> None:
 
 def _check_step(layer: RNN) -> None:
     (cell,) = layer.kinds
+    if cell.beyond:
+        raise ValueError(f"PyTorch's {cell.name} has no {' and no '.join(sorted(cell.beyond))}; ONNX's has")
     if not getattr(cell, "reset_after", True):
         raise ValueError(
             "PyTorch's GRU applies the reset gate after the product with Wh, so it cannot compute reset_after=False "

@@ -22,6 +22,8 @@ from .common import Array, Layer, joined, made, numbers, only_layer, reorder
 
 __all__ = ["from_tf1", "to_tf1"]
 
+#: Names of the peepholes of an ``LSTMCell``, in Keras's order of gates.
+PEEPHOLES = ("w_i_diag", "w_f_diag", "w_o_diag")
 GATES = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
 
 
@@ -68,7 +70,12 @@ def to_tf1(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any], forget
         }
     if cell.name == "LSTM":
         bias = _forgetting(bias, M, -forget_bias)
-    return {"kernel": kernel, "bias": bias}
+    if cell.clip is not None:
+        raise ValueError(
+            f"{only} clips the arguments of its activations; cell_clip of TensorFlow 1 clips the cell state"
+        )
+    peepholes = dict(zip(PEEPHOLES, w.Wp, strict=True)) if "peepholes" in cell.beyond else {}
+    return {"kernel": kernel, "bias": bias, **peepholes}
 
 
 def _forgetting(bias: Array, M: int, more: float) -> Array:
@@ -105,17 +112,16 @@ def from_tf1(
     Raises
     ------
     ValueError
-        If there is no such cell in the variables, or more than one, or it has peepholes or a projection.
+        If there is no such cell in the variables, or more than one, or it has a projection.
     """
     if cell not in GATES:
         raise ValueError(f"cell must be one of {', '.join(GATES)}, not {cell!r}")
     named = {name.partition(":")[0]: value for name, value in variables.items()}
     kernels = ("gates/kernel", "candidate/kernel") if cell == "GRU" else ("kernel",)
     where = _scope(named, scope, kernels)
-    extra = [name for name in named if name.startswith(f"{where}w_") and name.endswith("_diag")]
-    extra += [name for name in named if name.startswith(f"{where}projection/")]
+    extra = [name for name in named if name.startswith(f"{where}projection/")]
     if extra:
-        raise ValueError(f"the cell has peepholes or a projection, which Keras's LSTM lacks: {', '.join(extra)}")
+        raise ValueError(f"the cell has a projection, which no Spec has: {', '.join(extra)}")
     parts = []
     for kernel in kernels:
         pair = kernel, kernel.removesuffix("kernel") + "bias"
@@ -134,16 +140,31 @@ def from_tf1(
     if cell == "LSTM":
         bias = _forgetting(bias, M, forget_bias)
     kernel_, bias = (reorder(array, cell, "TensorFlow 1", "Keras") for array in (kernel_, bias))
-    options = {"reset_after": False} if cell == "GRU" else {}
+    options: dict[str, bool] = {"reset_after": False} if cell == "GRU" else {}
+    own = {}
+    if cell == "LSTM" and any(where + name in named for name in PEEPHOLES):
+        own["Wp"] = _peepholes(named, where, M)
+        options["peepholes"] = True
     layer = made(cell, M, activation=activation, **options)
-    return layer, joined(layer, [CellWeights(Wx=kernel_[:F], Wh=kernel_[F:], bh=bias)])
+    return layer, joined(layer, [CellWeights(Wx=kernel_[:F], Wh=kernel_[F:], bh=bias, **own)])
+
+
+def _peepholes(named: Mapping[str, Any], where: str, M: int) -> Array:
+    """Return the peepholes of a cell, ``(3, M)``."""
+    missing = [where + name for name in PEEPHOLES if where + name not in named]
+    if missing:
+        raise ValueError(f"there is no {', '.join(missing)} beside the other peepholes")
+    found = [numbers(where + name, named[where + name]) for name in PEEPHOLES]
+    if any(each.shape != (M,) for each in found):
+        raise ValueError(f"peepholes of {M} units must have shape ({M},), not {', '.join(str(a.shape) for a in found)}")
+    return np.stack(found)
 
 
 def _scope(named: Mapping[str, Any], scope: str, kernels: Sequence[str]) -> str:
     """Return the only scope below `scope` in which there is such a cell."""
     below = f"{scope.strip('/')}/" if scope.strip("/") else ""
     found = [name.removesuffix(kernels[0]) for name in named if f"/{name}".endswith(f"/{kernels[0]}")]
-    found = [own for own in found if own.startswith(below)]
+    found = [own for own in found if own.startswith(below) and not own.endswith("projection/")]
     # what is called a cell, if anything is: a dense layer has a kernel too
     found = [own for own in found if "cell" in own] or found
     if len(found) != 1:
