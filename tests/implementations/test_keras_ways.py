@@ -91,6 +91,7 @@ def test_what_was_exported_is_exported_once() -> None:
 
 def test_a_backend_needs_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")  # and put back what it sets
+    keras_ways.load()  # on TensorFlow, also where this test runs alone
     with pytest.raises(ImportError, match="keras-jax needs a process of its own: Keras runs on tensorflow here"):
         made("keras-jax")
 
