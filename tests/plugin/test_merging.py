@@ -92,8 +92,8 @@ def test_too_few_conclusive_cases_of_all_shards_together_are_too_little() -> Non
         assert verdict["status"] == status
     assert verdict["sentence"] == (
         "too little was shown of my_rnn: 20 of 80 cases are conclusive, and at least 90% have to be "
-        "(--rnn-equiv-least). What helps: give the states of every step (return Trajectory(outputs=y, states=h)): then 80 of 80 cases are "
-        "conclusive"
+        "(--rnn-equiv-least). What helps: give the states of every step (return Trajectory(outputs=y, states=h)): "
+        "then 80 of 80 cases are conclusive"
     )
     (alone,) = parts[:1]
     assert merging.merged([alone])["implementations"]["my_rnn"]["verdict"]["status"] == "equivalent"
