@@ -1,17 +1,23 @@
 """How many cases are verified in a second: the plugin's graph path against the notebook's way.
 
-    python benchmarks/throughput.py [--seconds 30] [--pack 16]
+    python benchmarks/throughput.py [--seconds 30] [--pack 16] [--cell SimpleRNN GRU LSTM]
 
 The notebook's way, for each case: build the model, ``predict``, compute the recurrence in a NumPy loop, ``allclose``.
 The plugin's way, for each pack of cases: draw it with Hypothesis, run Keras on it, judge every step of every case. Both
 get cases from the same strategy and build their models with the same function; both start with TensorFlow loaded.
+
+With ``--cell``, the plugin's way alone, cell by cell in turns: how long a case of each takes beside one of the first,
+as seconds of the processor, since a machine that is busy with something else would tell of that.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
+import statistics
 import time
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from clock import Clock
@@ -50,14 +56,14 @@ def notebook_way(cases: list[Case]) -> Clock:
     return clock
 
 
-def plugin_way(seconds: float, pack: int) -> tuple[int, int, float, Clock]:
+def plugin_way(seconds: float, pack: int, cell: str = "SimpleRNN") -> tuple[int, int, float, Clock]:
     """Verify cases for so many seconds; returns cases, conclusive ones, seconds, and where they went."""
     clock, keras = Clock(), KerasGraph()
     traced: dict[object, int] = {}
     count = conclusive = 0
 
     @QUIET
-    @given(strategies.packs(max_size=pack, spec=strategies.pool()))
+    @given(strategies.packs(max_size=pack, spec=strategies.pool(cell=cell)))
     def verify(cases: list[Case]) -> None:
         nonlocal count, conclusive
         started = time.perf_counter()
@@ -98,15 +104,36 @@ def sample(count: int) -> list[Case]:
     return [cases[i] for i in np.linspace(0, len(cases) - 1, count).astype(int)]
 
 
+def by_cell(cells: Sequence[str], seconds: float, pack: int, turns: int = 3) -> None:
+    """Print how long a case of each cell takes, and how many times that of the first."""
+    each: dict[str, list[float]] = {cell: [] for cell in cells}
+    counted: Counter[str] = Counter()
+    for _ in range(turns):
+        for cell in cells:
+            began = time.process_time()
+            count, conclusive, _, _ = plugin_way(seconds / turns, pack, cell)
+            each[cell].append((time.process_time() - began) / count)
+            counted.update({cell: count, f"{cell}, conclusive": conclusive})
+    print(f"{'graph, packs of ' + str(pack):24}{'cases':>8}{'conclusive':>12}{'CPU ms/case':>13}{'ratio':>8}")
+    for cell, spent in each.items():
+        ratio = statistics.median(own / first for own, first in zip(spent, each[cells[0]], strict=True))
+        row = f"{counted[cell]:>8}{counted[f'{cell}, conclusive']:>12}"
+        print(f"{cell:24}{row}{statistics.median(spent) * 1e3:>13.3f}{ratio:>8.2f}")
+
+
 def main() -> None:
     """Measure both ways and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=30, help="how long the plugin's way runs")
     parser.add_argument("--pack", type=int, default=16, help="cases in a pack")
     parser.add_argument("--notebook-cases", type=int, default=40)
+    parser.add_argument("--cell", nargs="+", default=[], help="the plugin's way for each of these cells, and no other")
     options = parser.parse_args()
 
     load()
+    if options.cell:
+        by_cell(options.cell, options.seconds, options.pack)
+        return
     notebook_way(sample(3))  # what TensorFlow does once in a process
     sampled = sample(options.notebook_cases)
     slow = notebook_way(sampled)

@@ -10,7 +10,7 @@ from .. import tally
 from ..arithmetic.precision import Precision
 from ..cells.cell import Cell
 from ..divergences.table import ON_CARD
-from ..judging.observing import Asking, Observation, observe
+from ..judging.observing import Asking, Observation, observe, settle
 from ..model.case import Case
 from ..model.spec import Spec
 from ..model.trajectory import Trajectory
@@ -160,13 +160,28 @@ class Port:
         """What it can be asked to make it show its states."""
         return Asking(self.any_weights, self.any_length, self.supports.accepts)
 
-    def observe(self, case: Case, first: Any = None) -> Observation:
-        """Ask about a case in the strongest way it allows; `first` is what it has already shown of it, if anything."""
+    def observe(self, case: Case, first: Any = None, *, settled: bool = True) -> Observation:
+        """Ask about a case in the strongest way it allows.
+
+        Parameters
+        ----------
+        first : optional
+            What it has already shown of the case itself.
+        settled : bool
+            As for :func:`~.observing.observe`.
+        """
         first = self.run(case) if first is None else first
         try:
-            return observe(self.run, case, self.asking, first=first, precision=self.precision)
+            return observe(self.run, case, self.asking, first=first, precision=self.precision, settled=settled)
         except Declined:  # it takes the case, but not those in which it would show its states
             return Observation.of(case, first)
+
+    def settle(self, seen: Observation) -> Observation:
+        """Have it show the states again, by heads of the case's own shape, where it takes those."""
+        try:
+            return settle(self.run, seen)
+        except Declined:
+            return Observation.of(*seen.runs[0])
 
     def run_supported(self, case: Case) -> Trajectory:
         """Compute a case if it is supported.

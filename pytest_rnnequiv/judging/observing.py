@@ -23,7 +23,7 @@ from .nominal import nominal
 from .oracle import judge, judge_all
 from .verdict import Verdict
 
-__all__ = ["PREFIXES", "Asking", "Observation", "judge_observations", "observe", "would_help"]
+__all__ = ["PREFIXES", "Asking", "Observation", "judge_observations", "observe", "settle", "would_help"]
 
 #: The way of an implementation that shows outputs only and was run on every prefix.
 PREFIXES = "prefixes"
@@ -61,17 +61,23 @@ class Observation:
         for asked, verdict in self._judged:
             if asked is precision:
                 return verdict
-        verdict = self.told(judge(self.case, self.trajectory, precision), precision)
-        self._judged.append((precision, verdict))
-        return verdict
+        return self.told(judge(self.case, self.trajectory, precision), precision)
 
     def told(self, verdict: Verdict, precision: Precision | None = None) -> Verdict:
         """Return the verdict on its trajectory, with the way in which the trajectory was obtained."""
-        if not self.way or verdict.way not in (INDUCTION, LAYER_BY_LAYER):
-            return verdict
-        if verdict.different and not self.case.spec.plain:
-            verdict = self._unless_in_no_run(verdict, precision)
-        return replace(verdict, way=self.way)
+        if self.way and verdict.way in (INDUCTION, LAYER_BY_LAYER):
+            if verdict.different and not self.case.spec.plain:
+                verdict = self._unless_in_no_run(verdict, precision)
+            verdict = replace(verdict, way=self.way)
+        self._judged.append((precision, verdict))
+        return verdict
+
+    def leaves_head_open(self, verdict: Verdict) -> bool:
+        """Whether the outputs do not follow from states that were shown by another head: see :func:`settle`."""
+        case, place = self.case, verdict.place
+        if self.way != PREFIXES or not case.spec.plain or place is None or place.what != "output":
+            return False
+        return bool(case.K != case.M)
 
     def _unless_in_no_run(self, verdict: Verdict, precision: Precision | None) -> Verdict:
         """Keep a verdict that is different only if one of the runs is different by itself.
@@ -156,6 +162,7 @@ def observe(
     *,
     first: Trajectory | None = None,
     precision: Precision | None = None,
+    settled: bool = True,
 ) -> Observation:
     """Run an implementation on a case, and on more where that makes it show its states.
 
@@ -169,6 +176,8 @@ def observe(
         What it showed of the case itself, if it has already been run.
     precision : Precision, optional
         The arithmetic that it declares.
+    settled : bool
+        Whether to judge what is seen, and to :func:`settle` it where need be; otherwise the caller does that.
 
     Returns
     -------
@@ -190,7 +199,8 @@ def observe(
         if not _fits(shown, bare, 3):
             return Observation.of(bare, shown)
         states = Assembled(first.outputs, shown.outputs)
-        return _under_own_head(run, Observation(case, states, PREFIXES, (*plain.runs, (bare, shown))), precision)
+        seen = Observation(case, states, PREFIXES, (*plain.runs, (bare, shown)))
+        return _settled(run, seen, precision) if settled else seen
     if not asking.any_length or case.T > MOST_PREFIXES:
         return plain
     runs = [(case, first)]
@@ -203,20 +213,21 @@ def observe(
             return Observation.of(prefix, shown)
         last.append(np.asarray(shown.outputs))
     shown = Assembled(first.outputs, np.stack(last, axis=1), separate_runs=True)
-    return _under_own_head(run, Observation(case, shown, PREFIXES, tuple(runs)), precision)
+    seen = Observation(case, shown, PREFIXES, tuple(runs))
+    return _settled(run, seen, precision) if settled else seen
 
 
-def _under_own_head(run: Callable[[Case], Any], seen: Observation, precision: Precision | None) -> Observation:
+def _settled(run: Callable[[Case], Any], seen: Observation, precision: Precision | None) -> Observation:
+    return settle(run, seen) if seen.leaves_head_open(seen.judge(precision)) else seen
+
+
+def settle(run: Callable[[Case], Any], seen: Observation) -> Observation:
     """Where the outputs do not follow from the states, obtain the states again, by a head of the case's own shape.
 
     A compiler that takes recurrence and head as a whole may round the states differently where there are other outputs.
     So the states behind the outputs are seen only with as many outputs: K units at a time.
     """
-    case = seen.case
-    verdict = seen.judge(precision)
-    if verdict.place is None or verdict.place.what != "output" or case.K == case.M:
-        return seen
-    outputs = seen.trajectory.outputs
+    case, outputs = seen.case, seen.trajectory.outputs
     runs, units = list(seen.runs), []
     for unit in range(0, case.M, case.K):
         asked = case.with_units_for_outputs(unit)

@@ -26,8 +26,9 @@ from ..model.spec import POLICIES, Spec
 from ..strategies import architecture_pool, generic_case, packs
 from ..strategies.architectures import features, pool_members
 from .budget import budget
-from .drawing import choose, heeding, near, need, opening_shape, steer
+from .drawing import choose, near, need, opening_shape, steer
 from .features import diverges
+from .heeding import heeding
 from .registry import PROFILES, Data, Opening, check, running
 from .verification import introduce, verify
 

@@ -68,7 +68,14 @@ def remember(port: Port, case: Case, right: bool) -> None:
         memory.right = case
 
 
-def prepare(failure: EquivalenceError, port: Port, cases: Sequence[Case], number: int, in_batch: bool = False) -> None:
+def prepare(
+    failure: EquivalenceError,
+    port: Port,
+    cases: Sequence[Case],
+    number: int,
+    in_batch: bool = False,
+    at_first: bool = False,
+) -> None:
     """Give a failure what it needs to ask its port again when somebody reads it; nothing is asked yet.
 
     Parameters
@@ -79,8 +86,12 @@ def prepare(failure: EquivalenceError, port: Port, cases: Sequence[Case], number
         Which of them failed.
     in_batch : bool
         Whether the port was given all of them in one call.
+    at_first : bool
+        Whether the port was wrong in its very first call: then a fresh process is wrong as well.
     """
     memory = _memory(port)
+    if at_first and memory.fresh is None:
+        memory.fresh = False
     failed = _Failed(port, tuple(cases), number, in_batch, memory.last, port.calls)
     memory.last = failed.case
     failure.called_as = port.called_as

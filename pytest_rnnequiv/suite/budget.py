@@ -60,6 +60,7 @@ class Budget:
     smallest: AssertionError | None = None
     of_each_kind: dict[tuple[str, ...], EquivalenceError] = field(default_factory=dict)
     opening: bool = False
+    keeping: bool = True
     content: bool = False
     examples: int = 0
 

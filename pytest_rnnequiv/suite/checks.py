@@ -33,12 +33,12 @@ from .drawing import (
     draw_place,
     few_sizes,
     fewer_models,
-    heeding,
     known_of_plain,
     near,
     need,
     opening_shape,
 )
+from .heeding import heeding
 from .registry import CHECKS, Data, Opening, check, running
 from .verification import each_in_turn, expect, verify
 

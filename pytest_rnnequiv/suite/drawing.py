@@ -15,10 +15,10 @@ from .. import tally
 from ..cells.cell import Cell
 from ..divergences.known import concerning
 from ..implementations.port import Port
-from ..implementations.supports import Supports
 from ..model.case import Case
 from ..model.spec import Spec
 from ..strategies import Shape, generic_case, pooled_sizes
+from .heeding import heeding
 from .registry import Data, NotThisOne, Opening, running
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "draw_place",
     "few_sizes",
     "fewer_models",
-    "heeding",
     "known_of_plain",
     "near",
     "need",
@@ -228,24 +227,6 @@ def _pool_of(port: Port, wanted: dict[str, Any]) -> dict[str, Any]:
 
 def _apart(one: Sequence[int], two: Sequence[int]) -> float:
     return float(np.abs(np.log(one) - np.log(two)).sum())
-
-
-def heeding(case: Case, supports: Supports) -> Case:
-    """Keep the numbers of a case, and its masks, to those that a port takes."""
-    case = supports.padded(case)
-    largest = supports.largest
-    if largest is None and supports.nan:
-        return case
-
-    def taken(array: Any) -> Any:
-        if array.dtype.kind in "bi":
-            return array
-        if not supports.nan:
-            array = np.where(np.isnan(array), 0.0, array)
-        return array if largest is None else np.clip(array, -largest, largest)
-
-    within = case.map_calls(lambda call: call.replace(x=taken(call.x), states=tuple(map(taken, call.states))))
-    return within.replace(weights=tuple(map(taken, case.weights)))
 
 
 #: ``D, M, K`` of models that are built anew for every activation; those of the notebook first.

@@ -26,8 +26,9 @@ from ..model.trajectory import BadAnswer
 from . import asking_again
 from .asking import answer
 from .budget import budget
-from .drawing import SIZES, choose, draw_pack, heeding, known_of_plain, near, need, opening_shape, steer
+from .drawing import SIZES, choose, draw_pack, known_of_plain, near, need, opening_shape, steer
 from .failing import fail, no_answer, without_answer
+from .heeding import heeding
 from .registry import PROFILES, Data, Opening, check, running
 
 __all__ = ["LawBroken", "examine", "hold"]

@@ -8,7 +8,8 @@ A check looks at an implementation in this order:
    little time there is, and the same for most checks, so that a slow port is asked once for all of them;
 3. what Hypothesis draws, until enough was seen, or the time is over.
 
-What fails is shrunk by Hypothesis; where it does not find a failure that an opening has shown, that one is told.
+An opening that fails is made small by trying smaller sizes and simple numbers. What fails otherwise is shrunk by
+Hypothesis; where it does not find a failure that an opening has shown, that one is told.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from . import told_before
 from .allotment import allotted
 from .asking import not_again, worth_shrinking
 from .budget import LEAST, Budget, ShrinkingIsOver, TimeIsOver, budget, open_budget
+from .making_small import made_small, small_enough
 from .verification import introduce
 
 __all__ = [
@@ -275,6 +277,8 @@ class Check:
         if not opened:
             kept = self._opened(port, spent)
         if kept is not None and (Phase.shrink not in runs.phases or not worth_shrinking(port)):
+            _tell(kept)
+        if isinstance(kept, EquivalenceError) and small_enough(kept := made_small(port, kept)):
             _tell(kept)
         if kept is not None:
             spent.only(REPEAT_SECONDS)

@@ -77,11 +77,19 @@ def _follows(port: Port, earlier: EquivalenceError, failure: EquivalenceError) -
     mistakes = [explanation.mistakes for explanation in earlier.diagnosis.explanations]
     if not mistakes:
         return _both_unexplained(earlier, failure)
-    evidence = Evidence([_of_few_runs(each) for each in seen], port.precision)
-    found = [explained for each in mistakes if (explained := evidence.try_out(each)) is not None]
-    if found:
-        failure.known = Diagnosis(tuple(found), "")
-    return bool(found)
+    # What was put together of several runs has all numbers of all of them. Where that is not explained, as where each
+    # run is reversed in time by itself, the runs may be.
+    for few in (_put_together, _of_few_runs):
+        evidence = Evidence([few(each) for each in seen], port.precision)
+        if found := [explained for each in mistakes if (explained := evidence.try_out(each)) is not None]:
+            failure.known = Diagnosis(tuple(found), "")
+            return True
+    return False
+
+
+def _put_together(seen: Observation) -> Observation:
+    """Leave what all runs have shown together, as if it were one run."""
+    return replace(seen, runs=((seen.case, seen.trajectory),))
 
 
 def _of_few_runs(seen: Observation) -> Observation:

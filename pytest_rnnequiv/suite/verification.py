@@ -63,6 +63,7 @@ def verify(port: Port, cases: Sequence[Case]) -> None:
     if key in spent.failures:  # Hypothesis asks again; a hanging port would hang again
         fail(spent.failures[key])
     cases = as_many_as_fit(port, cases)
+    never_asked = not port.calls
     answers = ask_together(port, cases)
     judged = _judged(port, cases, answers, at_once=spent.failed_at is None and not spent.content)
     for number, (case, (observation, verdict)) in enumerate(zip(cases, judged, strict=True)):
@@ -81,10 +82,18 @@ def verify(port: Port, cases: Sequence[Case]) -> None:
             sight.look(port, observation, spent)
         if verdict.different:
             failure = _failure(port, observation, case, verdict, spent)
-            asking_again.prepare(failure, port, cases, number, in_batch=answers[number] is not None)
+            at_first = never_asked and not number and observation is not None and _wrong_by_itself(port, observation)
+            in_batch = answers[number] is not None
+            asking_again.prepare(failure, port, cases, number, in_batch=in_batch, at_first=at_first)
             spent.failures[key] = failure
             fail(failure)
         asking_again.remember(port, case, right=verdict.equivalent)
+
+
+def _wrong_by_itself(port: Port, seen: Observation) -> bool:
+    """Whether the first of several runs is wrong, whatever the others show."""
+    case, shown = seen.runs[0]
+    return case is seen.case and Observation.of(case, shown).judge(port.precision).different
 
 
 def _note_what_would_help(seen: Observation, port: Port) -> None:
@@ -113,7 +122,19 @@ def _judged(
         with tally.spending("judge"):
             verdicts = iter(judge_observations([one for one in seen if isinstance(one, Observation)], port.precision))
         for one in seen:
-            yield (one, next(verdicts)) if isinstance(one, Observation) else (None, one)
+            yield _settled(port, one, next(verdicts)) if isinstance(one, Observation) else (None, one)
+
+
+def _settled(port: Port, seen: Observation, verdict: Verdict) -> tuple[Observation | None, Verdict]:
+    """Have the states shown again, where the outputs do not follow from them: they may have been rounded otherwise."""
+    if not seen.leaves_head_open(verdict):
+        return seen, verdict
+    try:
+        with patience(port):
+            settled = port.settle(seen)
+    except (PortFailure, BadAnswer) as problem:
+        return None, without_answer(problem)
+    return (seen, verdict) if settled is seen else (settled, settled.judge(port.precision))
 
 
 def _looked_at(port: Port, cases: Sequence[Case], answers: Sequence[Any]) -> Iterator[Observation | Verdict | None]:
@@ -135,7 +156,7 @@ def _observe(port: Port, case: Case, first: Any) -> Observation:
     if runs * pace(port) > budget().seconds:  # no time for a run on every prefix
         return Observation.of(case, first)
     with patience(port), tally.spending("judge"):  # what it shows decides what is asked next
-        return port.observe(case, first)
+        return port.observe(case, first, settled=False)
 
 
 def _failure(
@@ -148,7 +169,7 @@ def _failure(
     # What is smaller says less: the first failures, which look for trouble, tell mistakes apart.
     # One mistake explains what is of one kind; the activations of a port may be wrong in a way of their own each.
     seen = [observation, *(each for each in spent.seen if told_before.about(each.case) == told_before.about(case))]
-    if len(seen) <= FAILURES_KEPT and size(case)[0] <= SIZE_KEPT:
+    if spent.keeping and len(seen) <= FAILURES_KEPT and size(case)[0] <= SIZE_KEPT:
         spent.seen.append(observation)
     if not worth_shrinking(port) and asked_once(port):  # a first call may be slow
         with suppress(PortFailure, BadAnswer, Declined):

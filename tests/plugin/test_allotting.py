@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -95,6 +96,38 @@ def test_a_budget_leaves_to_the_end_what_has_most_to_show(project: pytest.Pytest
     result.stdout.fnmatch_lines(["rnn-equiv: *profile quick, budget 4.0s", "*test_recurrence*100%*"])
     result.stdout.fnmatch_lines(["seconds *draw *build *trace *run *judge *report *other *all", "  recurrence *"])
     result.stdout.fnmatch_lines(["recurrence[[]right:run]: the last new size after * of * conclusive cases"])
+
+
+def test_a_budget_is_shared_by_the_processes_of_xdist(project: pytest.Pytester) -> None:
+    pytest.importorskip("xdist")
+    arguments = ("--rnn-equiv-impl", "right:run", "-n2", "--rnn-equiv-budget", "6", "-v")
+    result = project.runpytest_subprocess(*arguments, "-k", "equal_sizes or nan")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["rnn-equiv: *profile quick, budget 6.0s", "*conclusive*", "right:run *"])
+
+
+def test_a_run_with_a_budget_that_is_interrupted_tells_what_was_done(project: pytest.Pytester) -> None:
+    project.makeconftest(
+        """
+        from pytest_rnnequiv.suite import checks
+
+        verify, calls = checks.verify, []
+
+        def interrupted(port, cases):
+            for case in cases:
+                verify(port, [case])
+                calls.append(case)
+                if len(calls) == 7:
+                    raise KeyboardInterrupt  # as Ctrl-C does
+
+        checks.verify = interrupted
+        """
+    )
+    arguments = ("--rnn-equiv-impl", "right:run", "--rnn-equiv-budget", "600", "-k", "recurrence")
+    result = project.runpytest_subprocess(*arguments, "--rnn-equiv-report", "report")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["interrupted after 7 cases of one more"])
+    assert json.loads((project.path / "report" / "summary.json").read_text(encoding="utf-8"))["interrupted"] is True
 
 
 @pytest.mark.parametrize("workers", [0, 2])

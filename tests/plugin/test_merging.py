@@ -82,6 +82,23 @@ def test_what_was_counted_is_added_up() -> None:
     assert mine["verdict"]["sentence"] == "my_rnn is the recurrence in 15 conclusive cases"
 
 
+def test_too_few_conclusive_cases_of_all_shards_together_are_too_little() -> None:
+    """Each shard by itself says nothing of that: the others may have shown more."""
+    ways = {"judged_by": {"last output": 40}, "would_help": {"states": 30}}
+    of_one = [check("rnn_equiv.py::test_recurrence", cases=40, undecided={"last output": 30}, conclusive=10, **ways)]
+    for least, status in ((0.25, "equivalent"), (0.9, "inconclusive")):
+        parts = [summary(shard, of_one) | {"least": least} for shard in ("1/2", "2/2")]
+        verdict = merging.merged(parts)["implementations"]["my_rnn"]["verdict"]
+        assert verdict["status"] == status
+    assert verdict["sentence"] == (
+        "too little was shown of my_rnn: 20 of 80 cases are conclusive, and at least 90% have to be "
+        "(--rnn-equiv-least). What helps: give the states of every step (return Trajectory(outputs=y, states=h)): "
+        "then 80 of 80 cases are conclusive"
+    )
+    (alone,) = parts[:1]
+    assert merging.merged([alone])["implementations"]["my_rnn"]["verdict"]["status"] == "equivalent"
+
+
 def test_it_is_a_summary_again() -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema, which is not installed")
     schema = json.loads(Path(summary_json.__file__).with_name("summary.schema.json").read_text(encoding="utf-8"))
@@ -128,6 +145,7 @@ def test_a_part_that_is_missing_or_was_interrupted(tmp_path: Path, capsys: pytes
     [
         (ONE, "there are two of shard 1/2"),
         (TWO | {"profile": "thorough"}, "they differ in profile: quick and thorough"),
+        (TWO | {"least": 0.9}, "they differ in least: null and 0.9"),
         (TWO | {"shards": ["2/3"]}, "they are shards of different runs: 1/2, 2/3"),
         ({"format": 1}, "is no summary.json of this version"),
     ],

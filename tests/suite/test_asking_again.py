@@ -132,7 +132,10 @@ def test_a_mistake_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     assert error.brief == "with `Wh` transposed"
 
 
-def test_a_fresh_process_is_started_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("asked_before", [True, False], ids=["asked before", "wrong in its first call"])
+def test_a_fresh_process_is_started_once_and_not_for_what_was_wrong_at_first(
+    monkeypatch: pytest.MonkeyPatch, asked_before: bool
+) -> None:
     monkeypatch.syspath_prepend(str(PORTS.parent))
     port = Port.from_path("unsteady:off")
     started = []
@@ -144,9 +147,11 @@ def test_a_fresh_process_is_started_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(port.runner, "_start", counted)
     try:
+        if asked_before:
+            port.run(pack(1)[0])
         for cases in packs(3):
             assert failing(port, cases).again == ""
-        assert len(started) == 1
+        assert len(started) == asked_before
     finally:
         port.close()
 

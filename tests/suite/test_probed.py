@@ -115,7 +115,16 @@ def test_a_port_that_never_answers_is_told_by_what_it_does(answer: Callable[[Cas
     assert told in probed(Port(answer), generic())
 
 
-def test_a_known_mistake_is_tried_on_a_few_runs_of_a_new_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        ("Wh-transposed", [1]),  # what all runs have shown together is explained
+        ("time-reversed", [1, 1 + told_before.OTHERS]),  # each run is reversed by itself
+    ],
+)
+def test_a_known_mistake_is_tried_on_a_few_runs_of_a_new_failure(
+    monkeypatch: pytest.MonkeyPatch, name: str, runs: list[int]
+) -> None:
     tried: list[int] = []
 
     class Counting(Evidence):
@@ -124,7 +133,7 @@ def test_a_known_mistake_is_tried_on_a_few_runs_of_a_new_failure(monkeypatch: py
             super().__init__(observations, precision)
 
     monkeypatch.setattr(told_before, "Evidence", Counting)
-    mistake = by_name("Wh-transposed")
+    mistake = by_name(name)
     port = Port(lambda case: np.asarray(mistake.run(case).outputs, np.float32)[:, -1])
     known, failures = Diagnosis((Explanation((mistake,), 1, 1, 0),), ""), []
     for T in (3, 12):
@@ -136,4 +145,4 @@ def test_a_known_mistake_is_tried_on_a_few_runs_of_a_new_failure(monkeypatch: py
     assert told_before.follows(port, failures[1])
     assert failures[1].diagnosis.name == mistake.name
     assert len(failures[1].seen[0].runs) == 13
-    assert tried == [1 + told_before.OTHERS]
+    assert tried == runs

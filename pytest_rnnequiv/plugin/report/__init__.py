@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_rnnequiv.tally import Tally
 
-__all__ = ["ACCOUNTS", "LEDGER", "OWN_TESTS", "Entry", "Ledger", "summed"]
+__all__ = ["ACCOUNTS", "LEDGER", "OWN_TESTS", "Entry", "Ledger", "summed", "too_little"]
 
 _PREFIX = "rnn_equiv."  # `tally.PREFIX`, without importing it in runs that have nothing to tell
 
@@ -207,7 +207,7 @@ class Ledger:
         checks = self.by_implementation([entry for entry in self.entries if entry.check])
         quiet = {label: each for label, each in checks.items() if not any(entry.outcome == "failed" for entry in each)}
         counted = {label: summed(entries) for label, entries in quiet.items()}
-        return {label: why for label, each in counted.items() if (why := _too_little(each, self.least))}
+        return {label: why for label, each in counted.items() if (why := too_little(each, self.least))}
 
     def passed_without_an_answer(self) -> list[Entry]:
         """Return the items that passed, and had no conclusive case."""
@@ -230,7 +230,7 @@ def summed(entries: Iterable[Entry]) -> Tally:
     return whole
 
 
-def _too_little(counted: Tally, least: float) -> str:
+def too_little(counted: Tally, least: float) -> str:
     """Say what was shown and what would help; empty where enough was shown."""
     from pytest_rnnequiv.tally import shows_enough, what_helps
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ...tally import Tally
-from . import badge, matrix, summary_json
+from . import badge, matrix, summary_json, too_little
 
 __all__ = ["main", "merged"]
 
@@ -39,9 +39,9 @@ def merged(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """
     first = summaries[0]
     for each in summaries[1:]:
-        for key in ("format", "profile", "versions"):
-            if each[key] != first[key]:
-                raise Unfit(f"they differ in {key}: {_said(first[key])} and {_said(each[key])}")
+        for key in ("format", "profile", "versions", "least"):
+            if each.get(key) != first.get(key):
+                raise Unfit(f"they differ in {key}: {_said(first.get(key))} and {_said(each.get(key))}")
     shards = [shard for each in summaries for shard in each["shards"]]
     if twice := sorted({shard for shard in shards if shards.count(shard) > 1}):
         raise Unfit(f"there are two of shard {', '.join(twice)}")
@@ -54,7 +54,7 @@ def merged(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "platform": ", ".join(dict.fromkeys(each["platform"] for each in summaries)),
     }
     whole["implementations"] = {
-        label: _implementation(label, [one for each in summaries if (one := each["implementations"].get(label))])
+        label: _implementation(label, [one for each in summaries if (one := each["implementations"].get(label))], whole)
         for label in labels
     }
     return whole
@@ -71,7 +71,7 @@ def _said(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _implementation(label: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
+def _implementation(label: str, parts: list[dict[str, Any]], run: dict[str, Any]) -> dict[str, Any]:
     checks: dict[str, Any] = {}
     for part in parts:
         for name, check in part["checks"].items():
@@ -79,9 +79,14 @@ def _implementation(label: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
     counted = Tally()
     for part in parts:
         counted.add(_counted(part))
+    for check in checks.values():
+        if "cases" in check:
+            counted.add(summary_json.from_numbers(check))
+    # of a part nobody knows what the others have shown
+    little = "" if missing(run) or run["interrupted"] else too_little(counted, run.get("least", 0.0))
     whole = {
         "identity": parts[0]["identity"],
-        "verdict": _verdict(label, [part["verdict"] for part in parts], checks),
+        "verdict": _verdict(label, [part["verdict"] for part in parts], checks, little),
         "versions": counted.versions,
         "checks": checks,
         "coverage": summary_json.coverage(counted.covered),
@@ -115,7 +120,7 @@ def _check(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def _verdict(label: str, verdicts: list[dict[str, Any]], checks: dict[str, Any]) -> dict[str, Any]:
+def _verdict(label: str, verdicts: list[dict[str, Any]], checks: dict[str, Any], little: str) -> dict[str, Any]:
     """Make a verdict of those of the shards."""
     wrong = [verdict for verdict in verdicts if verdict["status"] == "different"]
     if wrong:
@@ -134,7 +139,7 @@ def _verdict(label: str, verdicts: list[dict[str, Any]], checks: dict[str, Any])
     if failed:
         return {"status": "failed", "sentence": f"{label} failed: {failed} of {len(checks)}", "reasons": []}
     conclusive = sum(check.get("conclusive", 0) for check in checks.values())
-    return summary_json.favourable(label, conclusive)
+    return summary_json.favourable(label, conclusive, little)
 
 
 # ---- the command ----

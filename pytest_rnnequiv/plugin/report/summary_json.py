@@ -58,6 +58,7 @@ def summary(ledger: Ledger, profile: str, shard: str = "") -> dict[str, Any]:
         "format": FORMAT,
         "interrupted": ledger.interrupted,
         "profile": profile,
+        "least": ledger.least,
         "shards": [shard] if shard else [],
         "versions": {"pytest-rnnequiv": __version__, "python": platform.python_version()},
         "platform": platform.platform(),
@@ -112,13 +113,19 @@ def _verdict(label: str, entries: list[Entry], found: list[Story], too_little: s
         return {"status": "different", "sentence": summed_up(label, found), "reasons": reasons}
     if failed:
         return {"status": "failed", "sentence": f"{label} failed: {len(failed)} of {len(entries)}", "reasons": []}
+    return favourable(label, conclusive, too_little)
+
+
+def favourable(label: str, conclusive: int, too_little: str = "") -> dict[str, Any]:
+    """Return the verdict of an implementation of which nothing failed, by the number of its conclusive cases.
+
+    Parameters
+    ----------
+    too_little : str
+        Why that is not enough; empty where it is.
+    """
     if too_little:
         return {"status": "inconclusive", "sentence": f"too little was shown of {label}: {too_little}", "reasons": []}
-    return favourable(label, conclusive)
-
-
-def favourable(label: str, conclusive: int) -> dict[str, Any]:
-    """Return the verdict of an implementation of which nothing failed, by the number of its conclusive cases."""
     cases = plural(conclusive, "conclusive case")
     if not conclusive:
         return {"status": "inconclusive", "sentence": f"nothing was shown of {label}", "reasons": []}
@@ -146,6 +153,8 @@ def to_numbers(tally: Tally) -> dict[str, Any]:
         "news": dict(tally.news),
         "spent": {part: round(seconds, 3) for part, seconds in tally.spent.items()},
         "judged_by": dict(tally.way),
+        "undecided": dict(tally.undecided),
+        "would_help": dict(tally.would),
     }
 
 
@@ -157,6 +166,8 @@ def from_numbers(numbers: Mapping[str, Any]) -> Tally:
         **{name: numbers[name] for name in same},
         worst_error_over_bound=math.inf if worst == "infinite" else worst,
         way=dict(numbers["judged_by"]),
+        undecided=dict(numbers.get("undecided", {})),
+        would=dict(numbers.get("would_help", {})),
         news=dict(numbers["news"]),
         spent=dict(numbers["spent"]),
     )
