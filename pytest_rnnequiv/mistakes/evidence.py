@@ -25,7 +25,7 @@ from .conditions import Only, conditions_of
 from .made import Made
 from .seen import NOTHING, Seen
 
-__all__ = ["COMMON", "Evidence", "Explanation"]
+__all__ = ["COMMON", "Evidence", "Explanation", "on_rounded_weights"]
 
 
 @dataclass(frozen=True)
@@ -178,8 +178,8 @@ class Evidence:
             return None
         again = []
         for one in self._observations:
-            runs = tuple((_on_rounded_weights(case, self.precision), shown) for case, shown in one.runs)
-            again.append(replace(one, case=_on_rounded_weights(one.case, self.precision), runs=runs))
+            runs = tuple((on_rounded_weights(case, self.precision), shown) for case, shown in one.runs)
+            again.append(replace(one, case=on_rounded_weights(one.case, self.precision), runs=runs))
         return Evidence(again, p)
 
     def of_wirings(self) -> list[Explanation]:
@@ -350,7 +350,7 @@ def _together(a: Mistake, b: Mistake) -> bool:
     return a.group != b.group or a.group not in ("activation", "numbers")
 
 
-def _on_rounded_weights(case: Case, p: Precision | None) -> Case:
+def on_rounded_weights(case: Case, p: Precision | None) -> Case:
     """Return the case with its weights rounded as they are declared to be."""
     assert p is not None
     weights = (Inexact.weight(name, array, p).value for name, array in case.named_weights.items())
