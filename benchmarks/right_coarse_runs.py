@@ -312,21 +312,26 @@ def main(runs: int, processes: int, minutes: float, seed: int, wanted: str | Non
     began = told = time.monotonic()
     done = 0
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        coming = pool.imap_unordered(sit, tasks)
         try:
-            for one in pool.imap_unordered(sit, tasks):
+            while time.monotonic() - began < 60 * minutes:
+                if time.monotonic() - told > 15:
+                    told = time.monotonic()
+                    print(f"{done:,} runs in {(told - began) / 60:.1f} minutes", flush=True)
+                try:
+                    one = coming.next(timeout=1.0)
+                except multiprocessing.TimeoutError:
+                    continue
+                except StopIteration:
+                    break
                 row = rows.setdefault(one.kind, Sitting(one.kind, ""))
                 row.counts.update(one.counts)
                 row.worst, row.odds = max(row.worst, one.worst), max(row.odds, one.odds)
                 row.far += one.far
                 done += one.counts.total()
                 print("".join(f"{line}\n" for line in one.told), end="", flush=True)
-                now = time.monotonic()
-                if now - told > 15:
-                    told = now
-                    print(f"{done:,} runs in {(now - began) / 60:.1f} minutes", flush=True)
-                if now - began > 60 * minutes:
-                    print(f"the time is over: {minutes:g} minutes", flush=True)
-                    break
+            else:
+                print(f"the time is over: {minutes:g} minutes", flush=True)
         except KeyboardInterrupt:
             print("stopped", flush=True)
         pool.terminate()
