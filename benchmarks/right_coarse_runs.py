@@ -35,7 +35,8 @@ from pytest_rnnequiv import Case, Precision, Spec, Trajectory
 from pytest_rnnequiv.judging.inspection import Inspection, inspection
 from pytest_rnnequiv.judging.observing import Observation
 from pytest_rnnequiv.judging.verdict import Verdict
-from pytest_rnnequiv.mistakes.weighing import EVIDENCE, Balance, Weighed, weigh
+from pytest_rnnequiv.mistakes.weighing import Balance, Weighed, weigh
+from pytest_rnnequiv.tally import EVIDENCE
 
 Array = Any
 
@@ -281,7 +282,7 @@ def sit(asked: tuple[int, str]) -> Sitting:
         if not verdict.inconclusive:
             found.counts["proved" if verdict.equivalent else "different"] += 1
             continue
-        one = weigh(Observation.of(case, shown), port.precision)
+        one = weigh(Observation.of(case, shown), port.precision, balance.asked)
         if one is None:
             found.counts["inconclusive"] += 1
             continue

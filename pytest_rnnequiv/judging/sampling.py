@@ -22,7 +22,8 @@ import numpy.typing as npt
 from ..arithmetic.inexact import Inexact, choose
 from ..arithmetic.precision import Precision
 from ..cells.cell import Cell, CellWeights
-from ..model.case import Call, Case
+from ..model.call import Call
+from ..model.case import Case
 from ..model.layers import RNN
 from ..model.spec import Place
 from ..model.trajectory import Trajectory

@@ -41,6 +41,8 @@ class Explanation:
         How many are without it.
     few : bool
         Whether it rests on so few numbers that many mistakes may come to them.
+    near : str
+        By what it is told, where no steps are within bounds: how near what was shown is to what comes of it.
     """
 
     mistakes: tuple[Mistake, ...]
@@ -48,6 +50,7 @@ class Explanation:
     steps: int
     within_before: int
     few: bool = False
+    near: str = ""
 
     @property
     def name(self) -> str:
@@ -60,6 +63,8 @@ class Explanation:
         return " and ".join(m.says for m in self.mistakes)
 
     def __str__(self) -> str:
+        if self.near:
+            return f"it is the recurrence {self.says}: {self.near}"
         return (
             f"it is the recurrence {self.says}: so, {self.within} of {self.steps} steps are within their bound; "
             f"without, {self.within_before} of {self.steps}"

@@ -25,16 +25,14 @@ from ..judging.verdict import Verdict
 from ..model.case import Case
 from ..model.forward import reference
 from ..model.wiring import Unmade
+from ..tally import EVIDENCE
 from .catalogue import CATALOGUE, Mistake
-from .evidence import on_rounded_weights
+from .evidence import Explanation, on_rounded_weights
 from .excluding import LEAST_EXCLUDED, SAME, usual
 
-__all__ = ["EVIDENCE", "Balance", "Weighed", "named", "weigh"]
+__all__ = ["Balance", "Weighed", "named", "weigh"]
 
 Array = npt.NDArray[np.float64]
-
-#: The way of a verdict that many cases gave together.
-EVIDENCE = "evidence"
 
 #: Cases by which a mistake is named, and how many of those that come nearest are looked at closely.
 KEPT, CLOSELY = 6, 8
@@ -42,6 +40,9 @@ KEPT, CLOSELY = 6, 8
 #: In how many cases a mistake has to move the outputs, to be asked about: in fewer it could not be excluded. And how
 #: many mistakes have to be asked about at least.
 LEAST_CASES, LEAST_MADE = 6, 12
+
+#: After how many cases, and to which part, less is asked.
+MANY, SOME = 100, 5
 
 #: How many times nearer than the right run a mistake has to be, to be named.
 NEARER = 4.0
@@ -80,10 +81,14 @@ class Weighed:
         return bool(self.mistakes) and 2 * far >= len(self.mistakes)
 
 
-def weigh(seen: Observation, precision: Precision) -> Weighed | None:
+def weigh(seen: Observation, precision: Precision, mistakes: Iterable[Mistake] | None = None) -> Weighed | None:
     """Weigh what was shown of a case.
 
-    What the usual mistakes come to is computed without roundings, and set off from the right run.
+    Parameters
+    ----------
+    mistakes : iterable of Mistake, optional
+        Those that are made in it, by default the usual ones. What they come to is computed without roundings, and set
+        off from the right run.
 
     Returns
     -------
@@ -100,7 +105,7 @@ def weigh(seen: Observation, precision: Precision) -> Weighed | None:
     moved = {}
     with np.errstate(all="ignore"):
         exact = flat(reference(case), shown)
-        for mistake in usual():
+        for mistake in usual() if mistakes is None else mistakes:
             if (by := _moved(mistake, seen, exact)) is not None:
                 far = right.distance(right.value + by)
                 moved[mistake.name] = _together(far), right.distance(numbers - by)
@@ -192,6 +197,13 @@ class Balance:
         near = self.right.log < 0 and self.right.distance <= NEAR
         return near and made >= LEAST_MADE and excluded >= LEAST_EXCLUDED * made
 
+    @property
+    def asked(self) -> list[Mistake]:
+        """The mistakes that are to be made in the next case: fewer, once they have told enough."""
+        if self.different:
+            return []
+        return usual()[:: SOME if self.equivalent or self.right.cases >= MANY else 1]
+
     def verdict(self, weighed: Weighed, proved: Verdict) -> Verdict:
         """Return the verdict on a case which is inconclusive by itself, once its run says enough."""
         if self.different and not weighed.near:
@@ -209,14 +221,21 @@ class Balance:
         )
 
 
-def named(kept: Sequence[Weighed], precision: Precision) -> list[Mistake]:
+def named(kept: Sequence[Weighed], precision: Precision) -> list[Explanation]:
     """Find the mistakes under which what was shown is where it is expected, the nearest first."""
     right = _mean(_together(each.right) for each in kept)
     rough = [(_rough(m, kept), m) for m in CATALOGUE if m.precision is None]
     close = sorted(((distance, m) for distance, m in rough if distance < right), key=itemgetter(0))[:CLOSELY]
     found = [(_closely(m, kept, precision), m) for _, m in close]
     near = sorted(((off, m) for off, m in found if off <= NEAR and NEARER * off <= right), key=itemgetter(0))
-    return [m for _, m in near]
+    return [Explanation((m,), 0, 0, 0, near=_beside(off, right, len(kept))) for off, m in near]
+
+
+def _beside(off: float, right: float, cases: int) -> str:
+    return (
+        f"what is shown of {cases} cases lies {off:.2g} times as far from that as a right port's rounding is expected "
+        f"to take it, and {right:.2g} times as far from the recurrence itself"
+    )
 
 
 def _rough(mistake: Mistake, kept: Sequence[Weighed]) -> float:
