@@ -34,8 +34,9 @@ __all__ = ["Balance", "Weighed", "named", "weigh"]
 
 Array = npt.NDArray[np.float64]
 
-#: Cases by which a mistake is named, and how many of those that come nearest are looked at closely.
-KEPT, CLOSELY = 6, 8
+#: Cases by which a mistake is named; how many of them are enough for a first look at all mistakes; and how many of
+#: those that come nearest are looked at closely.
+KEPT, FIRST_LOOK, CLOSELY = 4, 2, 5
 
 #: In how many cases a mistake has to move the outputs, to be asked about: in fewer it could not be excluded. And how
 #: many mistakes have to be asked about at least.
@@ -224,7 +225,8 @@ class Balance:
 def named(kept: Sequence[Weighed], precision: Precision) -> list[Explanation]:
     """Find the mistakes under which what was shown is where it is expected, the nearest first."""
     right = _mean(_together(each.right) for each in kept)
-    rough = [(_rough(m, kept), m) for m in CATALOGUE if m.precision is None]
+    first = [(each, flat(reference(each.seen.case), each.seen.trajectory)) for each in kept[:FIRST_LOOK]]
+    rough = [(_rough(m, first), m) for m in CATALOGUE if m.precision is None]
     close = sorted(((distance, m) for distance, m in rough if distance < right), key=itemgetter(0))[:CLOSELY]
     found = [(_closely(m, kept, precision), m) for _, m in close]
     near = sorted(((off, m) for off, m in found if off <= NEAR and NEARER * off <= right), key=itemgetter(0))
@@ -238,13 +240,17 @@ def _beside(off: float, right: float, cases: int) -> str:
     )
 
 
-def _rough(mistake: Mistake, kept: Sequence[Weighed]) -> float:
-    """How far what was shown is from what comes of a mistake, as it is computed without roundings."""
+def _rough(mistake: Mistake, kept: Sequence[tuple[Weighed, Array]]) -> float:
+    """How far what was shown is from what comes of a mistake, as it is computed without roundings.
+
+    Parameters
+    ----------
+    kept : sequence of (Weighed, array)
+        With the right run in exact numbers.
+    """
     off = []
-    for each in kept:
-        shown = each.seen.trajectory
-        by = _moved(mistake, each.seen, flat(reference(each.seen.case), shown))
-        numbers = flat(shown, shown)
+    for each, exact in kept:
+        by, numbers = _moved(mistake, each.seen, exact), flat(each.seen.trajectory, each.seen.trajectory)
         off.append(_together(each.right if by is None else each.expected.distance(numbers - by)))
     return _mean(off)
 
