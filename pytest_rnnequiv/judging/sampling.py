@@ -106,7 +106,6 @@ def expected(case: Case, shown: Trajectory, p: Precision, wiring: Wiring = RIGHT
         If the parts do not fit together in the way of the wiring.
     """
     case = as_shown(case, shown)
-    case = case.under(replace(case.spec, N=None)) if case.spec.N is not None else case
     rng = np.random.default_rng(seed)
     runs = [(manner, k) for manner, (count, _) in MANNERS.items() for k in range(count)]
     # what one sample has to do with the others, and weights, are as in a run of its own
@@ -146,7 +145,9 @@ def _run(
 ) -> Array:
     """Compute a run for each manner, ``(runs, N, numbers)``."""
     N = case.calls[0].N
-    many = case if len(manners) == 1 else case.samples(np.tile(np.arange(N), len(manners)))
+    own = case.spec.N
+    many = case if own is None else case.under(replace(case.spec, N=own * len(manners)))
+    many = many.samples(np.tile(np.arange(N), len(manners)))
     made = flat(_Sampled(many, p, wiring, manners, rng).calls(), shown)
     return made.reshape(len(manners), N, -1)
 

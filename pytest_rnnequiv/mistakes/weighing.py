@@ -94,10 +94,13 @@ def weigh(seen: Observation, precision: Precision, mistakes: Iterable[Mistake] |
     Returns
     -------
     Weighed or None
-        None where states were shown, which are judged step by step, and where nothing is known of the outputs.
+        None where states were shown, which are judged step by step, where the samples of several calls are not the
+        same ones, and where nothing is known of the outputs.
     """
     case, shown = seen.case, seen.trajectory
     if case.spec.two_outputs or any(layer is not None for call in shown.each_call for layer in call.shown_layers):
+        return None
+    if len({call.N for call in case.calls}) > 1 or not case.calls[0].N:
         return None
     right = expected(case, shown, precision)
     if not np.isfinite(right.error).any():

@@ -8,11 +8,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from samples import generic
+import pytest
+from samples import NETWORKS, generic
 
-from pytest_rnnequiv import Case, Precision, Trajectory, judge
+from pytest_rnnequiv import Case, Precision, Trajectory, judge, reference
 from pytest_rnnequiv.judging.observing import Observation
 from pytest_rnnequiv.judging.verdict import Verdict
+from pytest_rnnequiv.mistakes.excluding import usual
 from pytest_rnnequiv.mistakes.weighing import Balance, Weighed, named, weigh
 from pytest_rnnequiv.tally import EVIDENCE
 
@@ -149,3 +151,17 @@ def test_states_are_judged_and_not_weighed() -> None:
     case = case_of(0)
     shown: Any = run(case)
     assert weigh(Observation.of(case, Trajectory(shown.outputs, np.zeros((1, 8, 6)))), UNTOLD) is None
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_any_architecture_is_weighed(name: str) -> None:
+    case = NETWORKS[name]
+    alone = Trajectory.of_calls([Trajectory(call.outputs) for call in reference(case).each_call])
+    few = [m for m in usual() if m.name in ("Wh-transposed", "time-reversed")]
+    for p in (Precision.bfloat16, Precision.float16_accumulated_in_float32, Precision.dynamic_range_int8(at_least=1)):
+        one = weigh(Observation.of(case, alone), p, few)
+        if case.spec.two_outputs:
+            assert one is None
+        else:
+            assert one is not None
+            assert one.mistakes, p.name
