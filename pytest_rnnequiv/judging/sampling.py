@@ -28,8 +28,8 @@ from ..model.layers import RNN
 from ..model.spec import Place
 from ..model.trajectory import Trajectory
 from ..model.wiring import RIGHT, Wiring
-from .enclosure import Enclosure, _kept
-from .inspection import as_shown
+from .enclosure import Enclosure, kept_states
+from .reading import as_shown
 
 __all__ = ["MANNERS", "Expected", "expected", "flat"]
 
@@ -236,10 +236,10 @@ class _Sampled(Enclosure):
     ) -> tuple[Any, list[Any]]:
         """Run one recurrence, step by step; what each step is off by goes on."""
         x, on_at = self.settled(self.wiring.cell_input(x.closed(), mask)), self.wiring.state_mask(mask)
-        states = [self.settled(state) for state in _kept(start)]
+        states = [self.settled(state) for state in kept_states(start)]
         shown = []
         for t in range(mask.shape[1]):
-            new = [self.settled(h) for h in _kept(cell.step(x[:, t], tuple(states), w, direction.activation))]
+            new = [self.settled(h) for h in kept_states(cell.step(x[:, t], tuple(states), w, direction.activation))]
             on = on_at[:, t, None]
             if not on.all():
                 pairs = zip(new, states, strict=True)
