@@ -7,11 +7,17 @@ The first columns are of right runs: how many are conclusive, and how many are c
 "Before" is what could be declared without formats: half a step of room for every weight, and a coarser unit round-off.
 
     python benchmarks/coarse_ports.py [--runs 40] [--kind q15]
+
+Whether a right port is ever called different, by proof or by evidence, over any number of runs
+(``right_coarse_runs.py`` says of what kinds); it takes NumPy only:
+
+    python benchmarks/coarse_ports.py --right-runs 100000 [--processes 14] [--minutes 20] [--seed 0]
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections import Counter
@@ -20,8 +26,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
+
+try:
+    import ml_dtypes
+except ImportError:  # which comes with TensorFlow
+    ml_dtypes = None
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -56,11 +66,14 @@ KINDS: dict[str, tuple[Callable[[], Any], str, Any]] = {
     "float16, sums in float32": (
         lambda: Half(np.float16, "float16_accumulated_in_float32"), "SimpleRNN", "float16",
     ),
-    "bfloat16, sums in float32": (
-        lambda: Half(ml_dtypes.bfloat16, "bfloat16_accumulated_in_float32"), "SimpleRNN", "bfloat16",
-    ),
-    "fp8 E4M3": (lambda: Fp8(ml_dtypes.float8_e4m3fn, "fp8_e4m3"), "SimpleRNN", (2.0**-4, 2.0**-4)),
 }  # fmt: skip
+if ml_dtypes is not None:
+    KINDS["bfloat16, sums in float32"] = (
+        lambda: Half(ml_dtypes.bfloat16, "bfloat16_accumulated_in_float32"),
+        "SimpleRNN",
+        "bfloat16",
+    )
+    KINDS["fp8 E4M3"] = (lambda: Fp8(ml_dtypes.float8_e4m3fn, "fp8_e4m3"), "SimpleRNN", (2.0**-4, 2.0**-4))
 
 
 def blocks(w: Any, M: int) -> Any:
@@ -110,7 +123,16 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=32)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--named", type=int, default=1, help="of how many runs each mistake has to be named")
+    parser.add_argument("--right-runs", type=int, help="make so many right runs, of all kinds, and nothing else")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after which right runs end in order")
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if arguments.right_runs:
+        import right_coarse_runs
+
+        a = arguments
+        sys.exit(right_coarse_runs.main(a.right_runs, a.processes, a.minutes, a.seed, a.kind) > 0)
     print(f"{arguments.runs} runs of each kind, M = {arguments.units}, T = {arguments.steps}, D = 8, N = 1")
     print(f"{'':27}{'shown':8}{'conclusive':>11}{'before':>8}{'alarms':>8}{'caught':>9}{'named':>8}{'seconds':>9}")
     for name, (make, cell, declared) in KINDS.items():

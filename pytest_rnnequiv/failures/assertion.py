@@ -100,6 +100,11 @@ class EquivalenceError(AssertionError):
             self._diagnosis = Diagnosis((), "") if self._explained is None else self._explained()
         return self._diagnosis
 
+    @property
+    def without_answer(self) -> bool:
+        """Whether there is no answer that can be judged."""
+        return self.verdict.place is None and self.verdict.way != tally.EVIDENCE
+
     def leave_unexplained(self) -> None:
         """Make no diagnosis and leave no evidence of an expected failure: that takes time, and nobody reads it."""
         self._explained = self._diagnosis = None
@@ -113,12 +118,14 @@ class EquivalenceError(AssertionError):
     def _brief(self) -> str:
         if self.again:
             return self.again
-        if self.verdict.place is None:
+        if self.without_answer:
             return self.verdict.problem or "not the recurrence"
         diagnosis = self.diagnosis
         if diagnosis.explanations:
             return diagnosis.explanations[0].says
-        return next(iter(diagnosis.facts), diagnosis.picture) or f"first broken at {self.verdict.place}"
+        place = self.verdict.place
+        first = f"first broken at {place}" if place is not None else self.verdict.problem or ""
+        return next(iter(diagnosis.facts), diagnosis.picture) or first
 
     def __str__(self) -> str:
         if self._text is None:
@@ -141,7 +148,7 @@ class EquivalenceError(AssertionError):
 
         if self.again:
             row("asked again", self.again)
-        if v.place is None:
+        if self.without_answer:
             row("problem", v.problem or "")
             for number, fact in enumerate(() if self.again else self.diagnosis.facts):
                 row("" if number else "probed", fact)
@@ -159,6 +166,9 @@ class EquivalenceError(AssertionError):
             for number, fact in enumerate(diagnosis.facts):
                 row("" if number else "probed", fact)
             p = v.place
+            if p is None:
+                row("by evidence", v.problem or "")
+                return rows
             if v.way == PREFIXES:
                 row("asked", "with an identity head (K = M, Wo = I, bo = 0), so that its outputs are its states")
             row("first broken", str(p) + (", in the order of processing" if _backwards(case, p.what) else ""))

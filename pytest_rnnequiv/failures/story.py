@@ -80,7 +80,7 @@ class Account:
 def account(failure: EquivalenceError) -> Account:
     """Return what a failure says of itself. Its diagnosis, which was put off, is made now."""
     keys, says, causes = reason(failure)
-    found = [] if failure.again or failure.verdict.place is None else failure.diagnosis.explanations
+    found = [] if failure.again or failure.without_answer else failure.diagnosis.explanations
     best = found[0] if found else None
     rows = [*failure.rows(), ("the script", failure.note)]
     return Account(
@@ -115,10 +115,10 @@ def size(case: Case) -> tuple[int, int]:
 
 def reason(failure: EquivalenceError) -> tuple[list[str], list[str], list[str]]:
     """Return the keys of what a failure may come from, for each a sentence, and for each its usual cause."""
-    place, problem = failure.verdict.place, failure.verdict.problem or ""
+    problem = failure.verdict.problem or ""
     if failure.again or _differs(problem):
         return [UNSTEADY], [f"does not give one answer to one case: {failure.again or problem}"], [""]
-    if place is None:
+    if failure.without_answer:
         return [failure.verdict.reason or _key(problem)], [_no_answer(problem)], [""]
     diagnosis = failure.diagnosis
     if diagnosis.explanations:

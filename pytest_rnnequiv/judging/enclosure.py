@@ -41,6 +41,7 @@ __all__ = [
     "free_run",
     "induction",
     "keeping_nan",
+    "kept_states",
     "lost_when_shown",
     "run_that_shows",
     "zero_of_nan",
@@ -108,7 +109,7 @@ def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[In
     previous = np.concatenate([h0.value[:, None], shown[:, :-1]], axis=1)
     before = Inexact(previous, x.precision, _before(h0, lost_when_shown(shown[:, :-1], x.precision), previous))
     if len(chain.cell.states) == 1:
-        (h,) = _kept(chain.cell.step(x, (before,), chain.w, chain.activation))
+        (h,) = kept_states(chain.cell.step(x, (before,), chain.w, chain.activation))
         unseen = tuple[Inexact, ...]()
     else:
         h, unseen = _enclosed(chain, x, before)
@@ -136,14 +137,14 @@ def _enclosed(chain: Chain, x: Inexact, before: Inexact) -> tuple[Inexact, tuple
     others = tuple(state.closed() for state in chain.start[1:])
     value, radius = np.empty(before.shape), np.empty(before.shape)
     for t in range(chain.mask.shape[1]):
-        h, *new = _kept(chain.cell.step(x[:, t], (before[:, t], *others), chain.w, chain.activation))
+        h, *new = kept_states(chain.cell.step(x[:, t], (before[:, t], *others), chain.w, chain.activation))
         value[:, t], radius[:, t] = h.value, h.bound
         on = chain.mask[:, t, None]
         others = tuple(choose(on, one, old) for one, old in zip(new, others, strict=True))
     return Inexact(value, chain.precision, radius), others
 
 
-def _kept(states: Sequence[Any]) -> list[Any]:
+def kept_states(states: Sequence[Any]) -> list[Any]:
     """States as they are kept: the first one in its own format, an LSTM's cell state as a sum."""
     first, *others = (state.closed() for state in states)
     return [first.kept_as("states"), *(other.kept_as("sums") for other in others)]
@@ -235,7 +236,7 @@ def free_run(chain: Chain, head: HeadWeights | None = None, first: int = 0, ties
     for t in range(on_at.shape[1]):
         on = on_at[:, t, None]
         before = _with_errors(states, errors, p)
-        after = tuple(_kept(cell.step(Affine(x[:, t].closed()), before, chain.w, chain.activation)))
+        after = tuple(kept_states(cell.step(Affine(x[:, t].closed()), before, chain.w, chain.activation)))
         if not on.all():
             pairs = zip(after, before, strict=True)
             after = tuple(choose(on, new, wiring.held_state(old)) for new, old in pairs)
@@ -395,7 +396,7 @@ class Enclosure(Walk):
         return free_run(chain, head, first)
 
     def _chain(self, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights) -> Chain:
-        kept = tuple(_kept(start))
+        kept = tuple(kept_states(start))
         return Chain(x.closed(), w, kept, mask, direction.activation, cell, self.wiring, self.case.cases)
 
     def _head_behind(self, place: Place, direction: RNN, mask: Bools) -> Any:

@@ -25,7 +25,7 @@ from .conditions import Only, conditions_of
 from .made import Made
 from .seen import NOTHING, Seen
 
-__all__ = ["COMMON", "Evidence", "Explanation"]
+__all__ = ["COMMON", "Evidence", "Explanation", "on_rounded_weights"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Explanation:
         How many are without it.
     few : bool
         Whether it rests on so few numbers that many mistakes may come to them.
+    near : str
+        By what it is told, where no steps are within bounds: how near what was shown is to what comes of it.
     """
 
     mistakes: tuple[Mistake, ...]
@@ -48,6 +50,7 @@ class Explanation:
     steps: int
     within_before: int
     few: bool = False
+    near: str = ""
 
     @property
     def name(self) -> str:
@@ -60,6 +63,8 @@ class Explanation:
         return " and ".join(m.says for m in self.mistakes)
 
     def __str__(self) -> str:
+        if self.near:
+            return f"it is the recurrence {self.says}: {self.near}"
         return (
             f"it is the recurrence {self.says}: so, {self.within} of {self.steps} steps are within their bound; "
             f"without, {self.within_before} of {self.steps}"
@@ -178,8 +183,8 @@ class Evidence:
             return None
         again = []
         for one in self._observations:
-            runs = tuple((_on_rounded_weights(case, self.precision), shown) for case, shown in one.runs)
-            again.append(replace(one, case=_on_rounded_weights(one.case, self.precision), runs=runs))
+            runs = tuple((on_rounded_weights(case, self.precision), shown) for case, shown in one.runs)
+            again.append(replace(one, case=on_rounded_weights(one.case, self.precision), runs=runs))
         return Evidence(again, p)
 
     def of_wirings(self) -> list[Explanation]:
@@ -350,7 +355,7 @@ def _together(a: Mistake, b: Mistake) -> bool:
     return a.group != b.group or a.group not in ("activation", "numbers")
 
 
-def _on_rounded_weights(case: Case, p: Precision | None) -> Case:
+def on_rounded_weights(case: Case, p: Precision | None) -> Case:
     """Return the case with its weights rounded as they are declared to be."""
     assert p is not None
     weights = (Inexact.weight(name, array, p).value for name, array in case.named_weights.items())

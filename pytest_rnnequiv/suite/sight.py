@@ -15,6 +15,7 @@ from ..judging.verdict import Verdict
 from ..mistakes.catalogue import CATALOGUE
 from ..mistakes.excluding import by_exclusion, excluded, is_coarse, usual
 from ..run_state import state
+from .balance import by_evidence
 from .budget import Budget
 
 __all__ = ["decided", "look"]
@@ -32,10 +33,14 @@ class _Sight:
 
 
 def decided(port: Port, seen: Observation, verdict: Verdict) -> Verdict:
-    """Return the verdict, with an answer where a coarse port is known well enough to exclude what could be wrong."""
+    """Return the verdict, with an answer where a coarse port is known well enough to exclude what could be wrong.
+
+    By the case itself, or by evidence: by what all such cases of the run say together.
+    """
     if port.precision is None or not verdict.inconclusive or not is_coarse(port.precision):
         return verdict
-    return by_exclusion(seen, verdict, port.precision)
+    verdict = by_exclusion(seen, verdict, port.precision)
+    return by_evidence(port, seen, verdict) if verdict.inconclusive else verdict
 
 
 def look(port: Port, seen: Observation, spent: Budget) -> None:

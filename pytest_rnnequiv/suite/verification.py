@@ -21,7 +21,7 @@ from ..mistakes.describing import describe
 from ..mistakes.diagnosis import Diagnosis, explain
 from ..model.case import Case
 from ..model.trajectory import BadAnswer, Trajectory
-from . import asking_again, features, sight, told_before
+from . import asking_again, balance, features, sight, told_before
 from .asking import as_many_as_fit, ask, ask_together, asked_once, heard, pace, patience, worth_shrinking
 from .budget import Budget, budget
 from .failing import fail, without_answer
@@ -77,14 +77,15 @@ def verify(port: Port, cases: Sequence[Case]) -> None:
         counted.meet(**_sizes(case))
         features.count(case, verdict)
         if observation is not None and verdict.inconclusive:
-            _note_what_would_help(observation, port)
+            balance.left_open(port, verdict, _note_what_would_help(observation, port))
         elif observation is not None and verdict.equivalent:
             sight.look(port, observation, spent)
         if verdict.different:
             failure = _failure(port, observation, case, verdict, spent)
             at_first = never_asked and not number and observation is not None and _wrong_by_itself(port, observation)
             in_batch = answers[number] is not None
-            asking_again.prepare(failure, port, cases, number, in_batch=in_batch, at_first=at_first)
+            if verdict.way != tally.EVIDENCE:  # a case by itself says nothing there
+                asking_again.prepare(failure, port, cases, number, in_batch=in_batch, at_first=at_first)
             spent.failures[key] = failure
             fail(failure)
         asking_again.remember(port, case, right=verdict.equivalent)
@@ -96,11 +97,12 @@ def _wrong_by_itself(port: Port, seen: Observation) -> bool:
     return case is seen.case and Observation.of(case, shown).judge(port.precision).different
 
 
-def _note_what_would_help(seen: Observation, port: Port) -> None:
-    """Count for a case without an answer what would have given it one, if that were shown."""
-    would = tally.current().would
-    for what in would_help(seen, port.precision):
+def _note_what_would_help(seen: Observation, port: Port) -> list[str]:
+    """Count for a case without an answer what would have given it one, if that were shown, and return that."""
+    would, helps = tally.current().would, would_help(seen, port.precision)
+    for what in helps:
         would[what] = would.get(what, 0) + 1
+    return helps
 
 
 def _sizes(case: Case) -> dict[str, int]:
@@ -162,6 +164,8 @@ def _observe(port: Port, case: Case, first: Any) -> Observation:
 def _failure(
     port: Port, observation: Observation | None, case: Case, verdict: Verdict, spent: Budget
 ) -> EquivalenceError:
+    if observation is not None and verdict.way == tally.EVIDENCE:
+        return balance.failure(port, observation, verdict)
     if observation is None or verdict.place is None:
         asked = case if observation is None else observation.case
         told_of = Diagnosis((), verdict.problem or "", probed=lambda: probed(port, asked))

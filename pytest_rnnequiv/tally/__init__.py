@@ -11,7 +11,7 @@ that anything may import it. Outside of pytest the counting works too, and nobod
 """
 
 from .clock import PARTS, charge_report, spending
-from .counts import LAW, Feature, Tally, VerdictLike
+from .counts import EVIDENCE, LAW, Feature, Tally, VerdictLike
 from .enough import shows_enough, what_helps
 from .item import close, current, take
 from .properties import CHECK, IDENTITY, PREFIX, from_properties, to_properties
@@ -19,6 +19,7 @@ from .watching import busy, watch
 
 __all__ = [
     "CHECK",
+    "EVIDENCE",
     "IDENTITY",
     "LAW",
     "PARTS",

@@ -10,10 +10,13 @@ from typing import Protocol
 
 from .watching import busy
 
-__all__ = ["LAW", "Feature", "Tally", "VerdictLike"]
+__all__ = ["EVIDENCE", "LAW", "Feature", "Tally", "VerdictLike"]
 
 LAW = "law"
 """The way of a verdict that two answers of one implementation gave, and not the recurrence."""
+
+EVIDENCE = "evidence"
+"""The way of a verdict that many cases gave together, of which none proves anything by itself."""
 
 
 class VerdictLike(Protocol):
@@ -173,6 +176,26 @@ class Tally:
         self.cases += 1
         self.way[verdict.way] = self.way.get(verdict.way, 0) + 1
         _notify(self)
+
+    def settle(self, way: str, helps: Iterable[str] = ()) -> None:
+        """Count a case that was inconclusive in some way as equivalent by evidence: what came later decides it.
+
+        Parameters
+        ----------
+        helps : iterable of str
+            What was said to help it, as in `would`.
+        """
+        for counted, key in ((self.undecided, way), (self.way, way), *((self.would, what) for what in helps)):
+            counted[key] -= 1
+            if not counted[key]:
+                del counted[key]
+        self.way[EVIDENCE] = self.way.get(EVIDENCE, 0) + 1
+        self.conclusive += 1
+
+    @property
+    def by_evidence(self) -> int:
+        """How many cases have an answer by evidence, and not by proof."""
+        return self.way.get(EVIDENCE, 0)
 
     def count(self, passed: bool = True, *, way: str = "") -> None:
         """Count one case that was decided without a bound, such as a shape or a number of parameters."""

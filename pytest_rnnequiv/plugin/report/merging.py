@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...tally import Tally
+from ...tally import EVIDENCE, Tally
 from . import badge, matrix, summary_json, too_little
 
 __all__ = ["main", "merged"]
@@ -139,7 +139,8 @@ def _verdict(label: str, verdicts: list[dict[str, Any]], checks: dict[str, Any],
     if failed:
         return {"status": "failed", "sentence": f"{label} failed: {failed} of {len(checks)}", "reasons": []}
     conclusive = sum(check.get("conclusive", 0) for check in checks.values())
-    return summary_json.favourable(label, conclusive, little)
+    by_evidence = sum(check.get("judged_by", {}).get(EVIDENCE, 0) for check in checks.values())
+    return summary_json.favourable(label, conclusive, by_evidence, little)
 
 
 # ---- the command ----

@@ -56,6 +56,8 @@ def remarks(ledger: Ledger, settings: Settings, deselected: Iterable[pytest.Item
     for label, entries in ledger.by_implementation(ledger.counted).items():
         if not any(entry.outcome == "failed" for entry in entries) and (mistakes := summed(entries).mistakes):
             yield Remark(f"{label}: {_what_it_saw(mistakes)}", {})
+        if (counted := summed(entries)).by_evidence and not counted.failures:
+            yield Remark(f"{label}: {_by_evidence(counted.by_evidence, counted.decided)}", {})
     for entry in ledger.passed_without_an_answer():
         cases = plural(entry.cases, "case")
         text = f"PASSED, BUT NOTHING WAS SHOWN: {entry.nodeid}: {cases}, none conclusive"
@@ -103,6 +105,14 @@ def _skips(ledger: Ledger) -> Iterator[Remark]:
 
 #: Names of mistakes that are told in the terminal; all of them are in ``summary.json``.
 _FEW_NAMES = 6
+
+
+def _by_evidence(cases: int, of: int) -> str:
+    """Say how many cases are not proved."""
+    return (
+        f"{cases} of {plural(of, 'conclusive case')} {'is' if cases == 1 else 'are'} equivalent by evidence, not by "
+        "proof (a right implementation is called different by evidence in at most one of 1e9 runs)"
+    )
 
 
 def _what_it_saw(mistakes: dict[str, bool]) -> str:

@@ -95,7 +95,7 @@ def _wrong(ledger: Ledger) -> dict[str, list[Story]]:
 def _verdict(label: str, entries: list[Entry], found: list[Story], too_little: str) -> dict[str, Any]:
     """Return the verdict of an implementation: one word, one sentence, and each reason for which it is wrong."""
     failed = [entry for entry in entries if entry.outcome == "failed"]
-    conclusive = sum(entry.conclusive for entry in entries)
+    conclusive, by_evidence = sum(entry.conclusive for entry in entries), summed(entries).by_evidence
     reasons = [
         {
             "names": story.keys,
@@ -113,20 +113,23 @@ def _verdict(label: str, entries: list[Entry], found: list[Story], too_little: s
         return {"status": "different", "sentence": summed_up(label, found), "reasons": reasons}
     if failed:
         return {"status": "failed", "sentence": f"{label} failed: {len(failed)} of {len(entries)}", "reasons": []}
-    return favourable(label, conclusive, too_little)
+    return favourable(label, conclusive, by_evidence, too_little)
 
 
-def favourable(label: str, conclusive: int, too_little: str = "") -> dict[str, Any]:
+def favourable(label: str, conclusive: int, by_evidence: int, too_little: str = "") -> dict[str, Any]:
     """Return the verdict of an implementation of which nothing failed, by the number of its conclusive cases.
 
     Parameters
     ----------
+    by_evidence : int
+        How many of them are so by evidence.
     too_little : str
         Why that is not enough; empty where it is.
     """
     if too_little:
         return {"status": "inconclusive", "sentence": f"too little was shown of {label}: {too_little}", "reasons": []}
     cases = plural(conclusive, "conclusive case")
+    cases += f", in {by_evidence} of them by evidence" if by_evidence else ""
     if not conclusive:
         return {"status": "inconclusive", "sentence": f"nothing was shown of {label}", "reasons": []}
     return {"status": "equivalent", "sentence": f"{label} is the recurrence in {cases}", "reasons": []}
