@@ -42,6 +42,9 @@ Kind = str | Cell | SearchStrategy[Any]
 class _Default(str):
     """A default value, which can be distinguished from the same word given by the user."""
 
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)  # cases that hold one are sent to ports as they would be with the plain word
+
 
 TANH, LINEAR, FLOAT32 = _Default("tanh"), _Default("linear"), _Default("float32")
 SIMPLE_RNN = _Default(SimpleRNNCell.name)
