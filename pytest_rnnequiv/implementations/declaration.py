@@ -1,12 +1,14 @@
 """What an implementation declares, and how the forms that it may have become one.
 
 A port is a plain function ``run(case)``, an object with a method ``run(case)``, or an object with a method
-``step(x_t, state) -> state, y`` that takes one time step of one sample. It may also declare what it is, with the
+``step(x_t, state) -> state, y`` that takes one time step of one sample. In the place of the case, ``run`` may take
+letters of it by their names, as ``run(x, Wx, Wh, bh, Wo, bo)`` does. It may also declare what it is, with the
 attributes that :func:`declare` reads.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -17,7 +19,7 @@ import numpy as np
 
 from ..arithmetic.precision import Precision
 from ..model.call import Call
-from ..model.case import Case
+from ..model.case import LETTERS, Case
 from ..model.spec import BEYOND_KERAS, OPTIONS, Spec
 from ..model.trajectory import Trajectory
 from ..wording import cleaned, described, told
@@ -93,15 +95,38 @@ def normalize(implementation: Any) -> tuple[Callable[[Case], Any], Callable[[lis
     run = getattr(implementation, "run", None)
     if callable(run):
         many = getattr(implementation, "run_many", None)
-        return run, many if callable(many) else None
+        return _by_letters(run), many if callable(many) else None
     if callable(getattr(implementation, "step", None)):
         return _by_steps(implementation), None
     if callable(implementation):
-        return implementation, None
+        return _by_letters(implementation), None
     raise ImplementationError(
         f"{described(implementation)} is no implementation: expected a function run(case), or an object with a method "
         "run(case) or step(x_t, state)"
     )
+
+
+def _by_letters(run: Callable[..., Any]) -> Callable[[Case], Any]:
+    """Hand the letters of a case to a function that asks for several by name: ``run(x, Wx, Wh, bh, Wo, bo)``."""
+    try:
+        parameters = inspect.signature(run).parameters.values()
+    except (TypeError, ValueError):
+        return run  # some that are not written in Python do not tell
+    needed = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if len(needed) < 2:
+        return run
+    if not {p.name for p in needed} <= {*LETTERS}:
+        name = cleaned(getattr(run, "__name__", "run"), NAME)
+        raise ImplementationError(
+            f"{name}({', '.join(p.name for p in needed)}) takes {len(needed)} arguments: a port takes one, the case, "
+            f"or some of these by their names: {', '.join(LETTERS)}"
+        )
+
+    def run_letters(case: Case) -> Any:
+        by_place = [getattr(case, p.name) for p in needed if p.kind is not p.KEYWORD_ONLY]
+        return run(*by_place, **{p.name: getattr(case, p.name) for p in needed if p.kind is p.KEYWORD_ONLY})
+
+    return run_letters
 
 
 def _by_steps(port: Any) -> Callable[[Case], Trajectory]:

@@ -17,7 +17,7 @@ from .call import Call, array_of, read_only, stored
 from .layers import Dense
 from .spec import Place, Spec
 
-__all__ = ["Case"]
+__all__ = ["LETTERS", "Case"]
 
 Array = npt.NDArray[Any]
 #: Makes of a weight, by full name and array, what is to be computed with.
@@ -26,6 +26,9 @@ Number = Callable[[str, Array], Any]
 
 _WEIGHT_LETTERS = ("Wx", "Wh", "bh", "Wp", "Wo", "bo")
 _CALL_LETTERS = ("x", "h0", "mask")
+_SIZE_LETTERS = ("N", "T", "D", "M", "K")
+#: The attributes of a case of one recurrence and one call.
+LETTERS = ("x", *_WEIGHT_LETTERS, "h0", "mask", *_SIZE_LETTERS)
 
 
 class Case:

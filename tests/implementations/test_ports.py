@@ -157,6 +157,30 @@ def test_a_class_that_needs_arguments_is_an_error() -> None:
     assert Port(Needy("x")).run(generic()) is not None
 
 
+def by_letters(x: Any, Wx: Any, Wh: Any, bh: Any, Wo: Any, bo: Any, scale: float = 1.0) -> Any:
+    """The notebook's loop as a function of arrays."""
+    h = np.zeros((len(x), len(Wh)), np.float32)
+    for t in range(x.shape[1]):
+        h = np.tanh(x[:, t] @ Wx + h @ Wh + bh)
+    return scale * (h @ Wo + bo)
+
+
+def test_a_function_takes_letters_of_a_case_by_their_names() -> None:
+    class Sizes:
+        def run(self, x: Any, *, M: int, T: int) -> Any:
+            return np.full((len(x), M), T)
+
+    case = generic()
+    assert np.array_equal(Port(by_letters).run(case).outputs, forward(case))
+    assert np.array_equal(Port(Sizes()).run(case).outputs, np.full((case.N, case.M), case.T))
+
+
+@pytest.mark.parametrize("run", [lambda x, weights: x, lambda case, Wx: case.x], ids=["no letter", "case and letter"])
+def test_a_function_of_other_arguments_is_told_which_there_are(run: Any) -> None:
+    with pytest.raises(ImplementationError, match=r"takes 2 arguments: a port takes one, the case, or some .* x, Wx,"):
+        Port(run)
+
+
 def test_many_cases_at_once_where_it_can() -> None:
     class Packed:
         def run(self, case: Case) -> Any:
