@@ -188,8 +188,8 @@ class FullInt8:
     scale, zero : float, int
         Of the inputs.
     wrong : str
-        What is wrong with it: ``"zero point"``, ``"channel"``, ``"transposed"`` or ``"cut"`` (states, in the place of
-        rounding).
+        What is wrong with it: ``"zero point"``, ``"channel"``, ``"transposed"``; or ``"cut"`` or ``"floor"`` (states,
+        in the place of rounding).
     """
 
     #: What the states' integers stand for.
@@ -222,7 +222,8 @@ class FullInt8:
             a = (x[:, t] @ qx) * (self.scale * sx) + (h @ qh) * (self.STATES * sh) + bh
             a = np.clip(np.rint(a * 2**12), -(2**15), 2**15 - 1) / 2**12
             units = np.tanh(a) / self.STATES
-            h = np.clip(np.trunc(units) if self.wrong == "cut" else np.rint(units), -128, 127).astype(np.int64)
+            whole_units = {"cut": np.trunc, "floor": np.floor}.get(self.wrong, np.rint)(units)
+            h = np.clip(whole_units, -128, 127).astype(np.int64)
             states.append(h)
         whole = np.stack(states, 1)
         y = np.rint(((whole @ qo) * (self.STATES * so) + bo) / self.OUTPUTS) + self.BESIDE

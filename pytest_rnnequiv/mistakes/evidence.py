@@ -22,6 +22,7 @@ from .activations import NAMESAKES
 from .arithmetic import KEPT_IN, has_marks
 from .catalogue import CATALOGUE, EVERY, Mistake
 from .conditions import Only, conditions_of
+from .declared import of_declared
 from .made import Made
 from .seen import NOTHING, Seen
 
@@ -281,6 +282,8 @@ class Evidence:
 
         yield ((m,) for m in CATALOGUE if m.precision is None)
         yield ((sibling,) for m in CATALOGUE for sibling in m.siblings)
+        if self.precision is not None:
+            yield ((m,) for m in of_declared(self.precision, spec))
         placed = [one for m in CATALOGUE if m.precision is None for one in m.placed(spec)]
         yield ((m,) for m in placed if here(m.where))
         yield ((m,) for m in placed if not here(m.where))

@@ -122,6 +122,8 @@ class Mistake:
         How the parts are put together, where that is the mistake.
     precision : Precision, optional
         The arithmetic, where that is the mistake.
+    computed : bool
+        Whether that arithmetic is known to the last rounding, so that it is told by its bounds, and not by its digits.
     head_only : bool
         The states are right, though those of the changed case are not: only the outputs can show it.
     needs : callable
@@ -144,6 +146,7 @@ class Mistake:
     recurrence: ChangeOfRecurrence | None = None
     wiring: Wiring = RIGHT
     precision: Precision | None = None
+    computed: bool = False
     head_only: bool = False
     needs: Need = anywhere
     where: Place | None = None
@@ -209,7 +212,7 @@ class Mistake:
     def made(self, case: Case) -> Made | None:
         """Return what an implementation with this mistake makes of a case; None where it changes nothing."""
         changed = self(case)
-        return None if changed is None else Made(changed, self.wiring, self.precision, self.head_only)
+        return None if changed is None else Made(changed, self.wiring, self.precision, self.head_only, self.computed)
 
     def placed(self, spec: Spec) -> Iterator[Mistake]:
         """Yield the same mistake made in one recurrence, for each of several that a model has."""

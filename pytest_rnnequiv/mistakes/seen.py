@@ -192,7 +192,7 @@ class Seen:
         Where it leaves numbers undetermined, it must give, at each number that is broken, what was seen, and exclude
         what is right.
         """
-        if made.precision is not None:
+        if made.by_digits and made.precision is not None:
             # Its bounds are so wide that they tell nothing: it is known by its digits.
             bits, numbers = bits_of_marks(made.precision, self.case, self.shown)
             return Told(bits, frozenset((number, number) for number in numbers))
