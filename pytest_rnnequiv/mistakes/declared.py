@@ -1,4 +1,4 @@
-"""Mistakes in the very roundings that a port declares: numbers that are cut where they should be rounded.
+"""Mistakes in the very roundings that a port declares: numbers that are cut, and wrong zero points.
 
 What can go wrong here depends on what is declared, so these are not in the catalogue: they are made of a declaration.
 A port that cuts is the right recurrence in another arithmetic, which is as well known as the declared one. So it is
@@ -8,10 +8,12 @@ computed and judged by its own bounds, and needs no marks in its digits.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..arithmetic.formats import Fixed, Format, Scaled
+import numpy as np
+
+from ..arithmetic.formats import Choose, Ends, Fixed, Format, Scaled
 from ..arithmetic.precision import LETTERS, ROLES, Precision
 from ..model.spec import Spec
 from .mistake import Mistake
@@ -53,6 +55,7 @@ _OPEN = ("unknown", "stochastic")
 def of_declared(p: Precision, spec: Spec) -> Iterator[Mistake]:
     """Yield the mistakes that can be made in a declared arithmetic; none where nothing is declared to be rounded."""
     yield from _other_roundings(p, spec)
+    yield from _zero_points(p)
 
 
 def _other_roundings(p: Precision, spec: Spec) -> Iterator[Mistake]:
@@ -106,3 +109,82 @@ def _in(p: Precision, formats: dict[str, Format], name: str, says: str, cause: s
     """A mistake that is another arithmetic."""
     other = replace(p, name=f"{p.name}, {name}", formats={**p.formats, **formats})
     return Mistake(name, says, cause, "numbers", precision=other, computed=True)
+
+
+# ---- zero points ----
+
+#: By how much a zero point is taken too high, or too low, where it is near.
+FEW = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Displaced(Format):
+    """Integers which are read with another zero point than they were made with."""
+
+    kind: Scaled
+    by: float
+
+    integers = True
+    roundings = Scaled.roundings
+
+    @property
+    def grain(self) -> float:
+        """Half a step, beside numbers of the size of 1."""
+        return self.kind.grain
+
+    def applies(self, size: int) -> bool:
+        """Whether an array of that many numbers is rounded at all."""
+        return self.kind.applies(size)
+
+    def holds_one(self) -> bool:
+        """Whether 0 and 1 are numbers of the format: 0 is read as another number."""
+        return False
+
+    def ends(self, value: Any, radius: Any, own: float, choose: Choose | None = None) -> Ends:
+        """Round, and move."""
+        ends = self.kind.ends(value, radius, own, choose)
+        return ends._replace(low=ends.low + self.by, high=ends.high + self.by)
+
+    def moved(self, value: Any) -> tuple[Any, Any]:
+        """Where rounding puts numbers of up to this size."""
+        shift, radius = self.kind.moved(value)
+        return shift + self.by, radius
+
+    def __str__(self) -> str:
+        return str(self.kind)
+
+
+def _zero_points(p: Precision) -> Iterator[Mistake]:
+    for role, whose in (("inputs", "the inputs"), ("outputs", "the outputs")):
+        kind = p.formats.get(role)
+        if (
+            not isinstance(kind, Scaled)
+            or kind.scale is None
+            or np.size(kind.scale) > 1
+            or np.size(kind.zero_point) > 1
+        ):
+            continue
+        scale, zero = float(np.ravel(kind.scale)[0]), int(np.ravel(kind.zero_point)[0])
+        met = {zero}
+        for short, wrong, says, cause in _taken_for(zero):
+            if wrong not in met:
+                met.add(wrong)
+                displaced = Displaced(kind, (zero - wrong) * scale)
+                says_so = f"with {says} as the zero point of {whose}, where {zero} is declared"
+                yield _in(p, {role: displaced}, f"zero-point-of-{role}-{short}", says_so, cause)
+
+
+def _taken_for(zero: int) -> Iterator[tuple[str, int, str, str]]:
+    """Yield what is taken for a zero point: a name, the number, what is said of it, how people come to it."""
+    yield "forgotten", 0, "0", "the zero point is not subtracted, as in symmetric quantization"
+    yield "negated", -zero, str(-zero), "the zero point is added where it should be subtracted"
+    for short, by in (("above", 128), ("below", -128)):
+        yield (
+            f"128-{short}",
+            zero + by,
+            str(zero + by),
+            "the zero point of uint8 with integers of int8, or the other way",
+        )
+    for few in FEW:
+        for short, by in (("above", few), ("below", -few)):
+            yield f"{few}-{short}", zero + by, str(zero + by), "the zero point of another calibration, or cut"

@@ -281,9 +281,9 @@ class Evidence:
             return place is not None and " ".join(spec.address(place, whole_direction=True)) in what
 
         yield ((m,) for m in CATALOGUE if m.precision is None)
-        yield ((sibling,) for m in CATALOGUE for sibling in m.siblings)
         if self.precision is not None:
             yield ((m,) for m in of_declared(self.precision, spec))
+        yield ((sibling,) for m in CATALOGUE for sibling in m.siblings)
         placed = [one for m in CATALOGUE if m.precision is None for one in m.placed(spec)]
         yield ((m,) for m in placed if here(m.where))
         yield ((m,) for m in placed if not here(m.where))

@@ -14,7 +14,7 @@ from samples import generic
 from pytest_rnnequiv import Precision, Trajectory, diagnose, judge
 from pytest_rnnequiv.mistakes.declared import of_declared
 
-SIZES: dict[str, Any] = {"N": 2, "T": 3, "M": 5, "D": 3, "scale": 0.4, "radius": 0.9}
+SIZES: dict[str, Any] = {"N": 2, "T": 3, "M": 4, "D": 3, "scale": 0.4, "radius": 0.9}
 
 
 def by_last_output(shown: Trajectory) -> Trajectory:
@@ -73,6 +73,43 @@ def test_it_is_named_and_said() -> None:
         "with states, and values of activations, cut downwards, where rounding to nearest is declared"
     )
     assert "a shift to the right" in found.cause
+
+
+@pytest.mark.parametrize(
+    ("declared", "taken", "name"),
+    [
+        (-7, -5, "zero-point-of-inputs-2-above"),
+        (-7, -8, "zero-point-of-inputs-1-below"),
+        (-7, 0, "zero-point-of-inputs-forgotten"),
+        (-7, 7, "zero-point-of-inputs-negated"),
+        (-7, 121, "zero-point-of-inputs-128-above"),
+    ],
+)
+def test_a_wrong_zero_point_of_the_inputs_is_one_of_them(declared: int, taken: int, name: str) -> None:
+    case, right, port = generic(4, **SIZES), FullInt8(zero=declared), FullInt8(zero=declared, taken=taken)
+    assert judge(case, right.run(case), right.precision).equivalent
+    shown = port.run(case)
+    assert judge(case, shown, right.precision).different
+    assert [m.name for m in of_declared(right.precision, case.spec) if fits(m, case, shown, right)] == [name]
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_wrong_zero_point_of_the_inputs_is_named(last: bool) -> None:
+    case, right = generic(4, **{**SIZES, "K": 4}), FullInt8()
+    shown = FullInt8(wrong="zero point").run(case)
+    shown = by_last_output(shown) if last else shown
+    found = diagnose(case, shown, right.precision)
+    assert found.names == ("zero-point-of-inputs-2-above",)
+    assert found.explanations[0].says == "with -5 as the zero point of the inputs, where -7 is declared"
+
+
+def test_a_wrong_zero_point_of_the_outputs_is_named() -> None:
+    case, right = generic(4, **SIZES), FullInt8()
+    shown = right.run(case)
+    assert right.BESIDE == 5
+    read_as_symmetric = shown.replace(outputs=shown.outputs + right.BESIDE * right.OUTPUTS)
+    found = diagnose(case, read_as_symmetric, right.precision)
+    assert found.names == ("zero-point-of-outputs-forgotten",)
 
 
 def test_an_lstm_that_cuts_its_sums_is_one_of_them() -> None:
