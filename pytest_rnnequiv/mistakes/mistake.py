@@ -134,6 +134,8 @@ class Mistake:
         The option of the layers that it is made in; None is all.
     option : str
         What the mistake is about that Keras lacks, of :data:`~..cells.cell.BEYOND_KERAS`; without, it changes nothing.
+    among : int
+        Of how many that are alike it is one, so that one of them may fit by chance.
     siblings : tuple of Mistake
         The same with another number (of bits, of a clamp). The catalogue lists one of them, the diagnosis tries all.
     """
@@ -152,6 +154,7 @@ class Mistake:
     where: Place | None = None
     only: Only | None = None
     option: str = ""
+    among: int = 1
     siblings: tuple[Mistake, ...] = ()
 
     def __call__(self, case: Case) -> Case | None:

@@ -49,10 +49,12 @@ class Told:
     def __add__(self, other: Told) -> Told:
         return Told(self.bits + other.bits, self.numbers | other.numbers)
 
-    @property
-    def enough(self) -> bool:
-        """Whether it is more than one number, and so much that one mistake in a thousand would fit by chance."""
-        return self.bits >= 10 and len(self.numbers) > 1
+    def enough(self, among: int = 1) -> bool:
+        """Whether it is more than one number, and so much that one mistake in a thousand would fit by chance.
+
+        Of mistakes that are so many, and alike, one in a thousand such crowds.
+        """
+        return self.bits >= 10 + np.log2(among) and len(self.numbers) > 1
 
 
 NOTHING = Told()
