@@ -295,7 +295,7 @@ class Evidence:
         yield self._one_for_each(conditions)
         # What is known by its digits comes behind all that says more. Those that round what they store are tried
         # first, the coarsest before the finer.
-        coarse = [m for m in CATALOGUE if m.precision is not None and self._bears_marks(m.precision)]
+        coarse = [m for m in CATALOGUE if m.precision is not None and self.bears_marks(m.precision)]
         yield ((m,) for m in sorted(coarse, key=_coarseness))
         # One that changes nothing here adds nothing to another.
         common = [m for m in CATALOGUE if m.name in COMMON and any(m(one.case) is not None for one in self.runs)]
@@ -352,9 +352,15 @@ class Evidence:
         judged = self._judged_under(runs, mistakes)
         return judged is not None and self._explanation(mistakes, judged) is not None
 
-    def _bears_marks(self, precision: Precision) -> bool:
+    def bears_marks(self, precision: Precision) -> bool:
+        """Whether all that was seen may bear the marks of an arithmetic that was not declared."""
+        if self.precision is not None and not _SHOWN_DIGITS.isdisjoint(self.precision.formats):
+            return False  # that the digits are few is declared
         return all(has_marks(precision, one.case, one.shown) for one in self.whole)
 
+
+#: Formats that decide which digits the numbers have that are shown.
+_SHOWN_DIGITS = frozenset(("accumulator", "sums", "activations", "states", "outputs"))
 
 #: Runs whose numbers are compared, to see whether two mistakes come to the same.
 KEPT_FOR_ORDER = 4

@@ -12,7 +12,10 @@ from coarse import ApFixed, Fixed, FixedLSTM, FixedPort, FullInt8
 from samples import generic
 
 from pytest_rnnequiv import Precision, Trajectory, diagnose, judge
+from pytest_rnnequiv.judging.observing import Observation
+from pytest_rnnequiv.mistakes.arithmetic import has_marks
 from pytest_rnnequiv.mistakes.declared import of_declared
+from pytest_rnnequiv.mistakes.evidence import Evidence
 
 SIZES: dict[str, Any] = {"N": 2, "T": 3, "M": 4, "D": 3, "scale": 0.4, "radius": 0.9}
 
@@ -110,6 +113,18 @@ def test_a_wrong_zero_point_of_the_outputs_is_named() -> None:
     read_as_symmetric = shown.replace(outputs=shown.outputs + right.BESIDE * right.OUTPUTS)
     found = diagnose(case, read_as_symmetric, right.precision)
     assert found.names == ("zero-point-of-outputs-forgotten",)
+
+
+def test_outputs_in_int8_bear_no_marks_of_bfloat16() -> None:
+    """They have few digits, as is declared: whatever else is wrong, that is no evidence of an arithmetic."""
+    case = generic(0, **SIZES)
+    Wh = case.Wh.copy()
+    Wh[:, 1] *= 3
+    seen = Observation.of(case, by_last_output(FullInt8().run(case.replace(Wh=Wh))))
+    assert has_marks(Precision.bfloat16, case, seen.trajectory)
+    for p, bears in ((FullInt8().precision, False), (Precision.float32, True)):
+        assert seen.judge(p).different
+        assert Evidence([seen], p).bears_marks(Precision.bfloat16) == bears
 
 
 def test_an_lstm_that_cuts_its_sums_is_one_of_them() -> None:
