@@ -43,16 +43,13 @@ class _Kernel:
         """How many units, or outputs, it has."""
         return self.columns // len(self.gates)
 
-    def column(self, gate: int, unit: int) -> int:
-        return gate * self.units + unit
-
     def scales(self, w: Array) -> Array:
-        """The scale of each column, but for a factor that all have in common."""
+        """The scale of each column ``(gates, units)``, but for a factor that all have in common."""
         if self.scale is None:
             largest: Array = np.abs(w.astype(np.float64)).max(0)
-            return largest
+            return np.reshape(largest, (len(self.gates), -1))
         declared: Array = np.broadcast_to(np.asarray(self.scale, np.float64), w.shape)[0]
-        return declared
+        return np.reshape(declared, (len(self.gates), -1))
 
 
 def of_channels(p: Precision, spec: Spec, units: set[int] | None, outputs: set[int] | None) -> Iterator[Mistake]:
@@ -107,7 +104,7 @@ def _of_kernel(kernel: _Kernel, broken: set[int] | None) -> Iterator[Mistake]:
                     f"scale-of-unit-{unit}{tail}-{short}",
                     f"the scale of unit {unit}{where} {says}",
                     "one entry of the array of scales that is wrong, or a shift of its own for each channel",
-                    partial(_one, column=kernel.column(gate, unit), factor=factor),
+                    partial(_one, gate=gate, unit=unit, factor=factor),
                 )
         for one, other in pairs:
             yield _made(
@@ -115,7 +112,7 @@ def _of_kernel(kernel: _Kernel, broken: set[int] | None) -> Iterator[Mistake]:
                 f"scales-of-units-{one}-and-{other}{tail}-exchanged",
                 f"the scales of units {one} and {other}{where} exchanged",
                 "channels in another order than their scales",
-                partial(_exchanged, one=kernel.column(gate, one), other=kernel.column(gate, other)),
+                partial(_exchanged, gate=gate, one=one, other=other),
             )
     if broken is None or len(looked_at) > 1:
         for short, says, cause, order in (
@@ -132,22 +129,28 @@ def _of_kernel(kernel: _Kernel, broken: set[int] | None) -> Iterator[Mistake]:
             yield _made(kernel, f"scales-{short}", says, cause, order)
 
 
-def _one(scales: Array, column: int, factor: float) -> Array:
-    return np.where(np.arange(len(scales)) == column, factor * scales, scales)
+# Each takes the scales ``(gates, units)``, which may be those of another case with other units, and returns wrong ones.
 
 
-def _exchanged(scales: Array, one: int, other: int) -> Array:
-    order = np.arange(len(scales))
-    order[[one, other]] = other, one
-    return scales[order]
+def _one(scales: Array, gate: int, unit: int, factor: float) -> Array:
+    wrong = np.array(scales)
+    wrong[gate, unit : unit + 1] *= factor
+    return wrong
+
+
+def _exchanged(scales: Array, gate: int, one: int, other: int) -> Array:
+    wrong = np.array(scales)
+    if max(one, other) < scales.shape[1]:
+        wrong[gate, [one, other]] = scales[gate, [other, one]]
+    return wrong
 
 
 def _first(scales: Array) -> Array:
-    return np.full_like(scales, scales[0])
+    return np.full_like(scales, scales[0, 0])
 
 
 def _reversed(scales: Array) -> Array:
-    return scales[::-1]
+    return np.reshape(scales.ravel()[::-1], scales.shape)
 
 
 def _rolled(scales: Array) -> Array:
@@ -161,10 +164,10 @@ def _rolled_back(scales: Array) -> Array:
 def _made(kernel: _Kernel, name: str, says: str, cause: str, wrong: Callable[[Array], Array]) -> Mistake:
     def change(case: Case) -> Case | None:
         w = case.named_weights.get(kernel.name)
-        if w is None or w.shape[-1] != kernel.columns:  # a case of another size
+        if w is None:  # a case of another model
             return None
         scales = kernel.scales(w)
         factors = np.where(scales > 0, wrong(scales) / np.where(scales > 0, scales, 1.0), 1.0)
-        return case.with_weights(**{kernel.name: (w * factors).astype(w.dtype)})
+        return case.with_weights(**{kernel.name: (w * factors.ravel()).astype(w.dtype)})
 
     return Mistake(f"{kernel.short}-{name}", f"with {says} in `{kernel.short}`", cause, "numbers", change)

@@ -51,8 +51,9 @@ CHANGED = {
 }
 
 
-@pytest.mark.parametrize("name", CHANGED)
-@pytest.mark.parametrize("kind", [Hybrid, FullInt8])
+@pytest.mark.parametrize(
+    ("kind", "name"), [*((Hybrid, name) for name in CHANGED), (FullInt8, "Wh-scale-of-unit-2-doubled")]
+)
 def test_each_fits_what_comes_of_it_and_nothing_else(kind: Any, name: str) -> None:
     case, port = generic(3, **SIZES), kind()
     right, shown = port.run(case), port.run(CHANGED[name](case))
@@ -81,6 +82,18 @@ def test_a_wrong_scale_of_one_gate_is_named() -> None:
     shown = port.run(scaled(case, "Wh", **{f"_{column}": 2}))
     gate = case.spec.cell.gates[1]
     assert diagnose(case, shown, port.precision).names == (f"Wh-scale-of-unit-1-of-{gate}-doubled",)
+
+
+def test_it_is_made_in_cases_with_other_units_too() -> None:
+    """A port that can be run is asked about such cases, to tell mistakes apart."""
+    case, port = generic(3, **SIZES), Hybrid()
+    found = diagnose(case, lambda asked: port.run(scaled(asked, "Wh", _1=2)), port.precision)
+    assert found.names == ("Wh-scale-of-unit-1-doubled",)
+    beyond = next(
+        m for m in of_channels(port.precision, case.spec, {3}, set()) if m.name == "Wh-scale-of-unit-3-halved"
+    )
+    assert beyond(case) is not None
+    assert beyond(generic(3, M=2)) is None
 
 
 def test_a_wrong_channel_on_declared_scales_is_named() -> None:
