@@ -188,8 +188,10 @@ class FullInt8:
     scale, zero : float, int
         Of the inputs.
     wrong : str
-        What is wrong with it: ``"zero point"``, ``"channel"``, ``"transposed"`` or ``"cut"`` (states, in the place of
-        rounding).
+        What is wrong with it: ``"zero point"``, ``"channel"``, ``"transposed"``; or ``"cut"`` or ``"floor"`` (states,
+        in the place of rounding).
+    taken : int, optional
+        What is taken for the zero point of the inputs where they are used.
     """
 
     #: What the states' integers stand for.
@@ -197,8 +199,9 @@ class FullInt8:
     #: And those of the outputs.
     OUTPUTS, BESIDE = 1 / 16, 5
 
-    def __init__(self, scale: float = 0.05, zero: int = -7, wrong: str = "") -> None:
+    def __init__(self, scale: float = 0.05, zero: int = -7, wrong: str = "", taken: int | None = None) -> None:
         self.scale, self.zero, self.wrong = scale, zero, wrong
+        self.taken = zero + 2 * (wrong == "zero point") if taken is None else taken
         states, sums = Scaled(self.STATES), Fixed(3, 12)
         self.precision = Precision.full_int8(
             Scaled(scale, zero), states, sums=sums, outputs=Scaled(self.OUTPUTS, self.BESIDE)
@@ -216,13 +219,14 @@ class FullInt8:
         if self.wrong == "channel":
             sh = sh * np.where(np.arange(len(sh)) == 1, 2, 1)
         x = np.clip(np.rint(case.x.astype(np.float64) / self.scale) + self.zero, -128, 127).astype(np.int64)
-        x -= self.zero + 2 * (self.wrong == "zero point")
+        x -= self.taken
         h, states = np.zeros((case.N, case.M), np.int64), []
         for t in range(case.T):
             a = (x[:, t] @ qx) * (self.scale * sx) + (h @ qh) * (self.STATES * sh) + bh
             a = np.clip(np.rint(a * 2**12), -(2**15), 2**15 - 1) / 2**12
             units = np.tanh(a) / self.STATES
-            h = np.clip(np.trunc(units) if self.wrong == "cut" else np.rint(units), -128, 127).astype(np.int64)
+            whole_units = {"cut": np.trunc, "floor": np.floor}.get(self.wrong, np.rint)(units)
+            h = np.clip(whole_units, -128, 127).astype(np.int64)
             states.append(h)
         whole = np.stack(states, 1)
         y = np.rint(((whole @ qo) * (self.STATES * so) + bo) / self.OUTPUTS) + self.BESIDE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from ..model.wiring import RIGHT
 from .activations import NAMESAKES
 from .arithmetic import KEPT_IN, has_marks
 from .catalogue import CATALOGUE, EVERY, Mistake
+from .channels import of_channels
 from .conditions import Only, conditions_of
+from .declared import of_declared
 from .made import Made
 from .seen import NOTHING, Seen
 
@@ -233,7 +236,7 @@ class Evidence:
         for one, _, verdict in judged:
             own = one.verdict if one.verdict.steps == verdict.steps else one.of_outputs
             before += own.steps - own.broken
-        return Explanation(mistakes, steps, steps, before, few=not told.enough)
+        return Explanation(mistakes, steps, steps, before, few=not told.enough(max(m.among for m in mistakes)))
 
     def _make(self, mistakes: tuple[Mistake, ...], case: Case) -> Made | None:
         """Make the mistakes one after the other, as far as each can be made; None if none can."""
@@ -280,6 +283,9 @@ class Evidence:
             return place is not None and " ".join(spec.address(place, whole_direction=True)) in what
 
         yield ((m,) for m in CATALOGUE if m.precision is None)
+        if self.precision is not None:
+            channels = of_channels(self.precision, spec, *self._broken_channels())
+            yield ((m,) for m in chain(of_declared(self.precision, spec), channels))
         yield ((sibling,) for m in CATALOGUE for sibling in m.siblings)
         placed = [one for m in CATALOGUE if m.precision is None for one in m.placed(spec)]
         yield ((m,) for m in placed if here(m.where))
@@ -289,11 +295,22 @@ class Evidence:
         yield self._one_for_each(conditions)
         # What is known by its digits comes behind all that says more. Those that round what they store are tried
         # first, the coarsest before the finer.
-        coarse = [m for m in CATALOGUE if m.precision is not None and self._bears_marks(m.precision)]
+        coarse = [m for m in CATALOGUE if m.precision is not None and self.bears_marks(m.precision)]
         yield ((m,) for m in sorted(coarse, key=_coarseness))
         # One that changes nothing here adds nothing to another.
         common = [m for m in CATALOGUE if m.name in COMMON and any(m(one.case) is not None for one in self.runs)]
         yield ((a, b) for i, a in enumerate(common) for b in common[i + 1 :] if _together(a, b))
+
+    def _broken_channels(self) -> tuple[set[int] | None, set[int] | None]:
+        """Of which units states are wrong, and which outputs; None where that is not seen step by step."""
+        found: dict[str, set[int]] = {}
+        for one in self.whole:
+            for finding in one.findings if one.verdict.different else ():
+                units = np.flatnonzero((finding.ratio()[0] > 1).any((0, 1))).tolist()
+                found.setdefault("state" if "state" in finding.what else "output", set()).update(units)
+        if "state" not in found:
+            return None, None
+        return found["state"], found.get("output")
 
     def _conditions(self) -> list[Only]:
         """Options of which something is broken only where they have some value, as far as was seen."""
@@ -335,9 +352,15 @@ class Evidence:
         judged = self._judged_under(runs, mistakes)
         return judged is not None and self._explanation(mistakes, judged) is not None
 
-    def _bears_marks(self, precision: Precision) -> bool:
+    def bears_marks(self, precision: Precision) -> bool:
+        """Whether all that was seen may bear the marks of an arithmetic that was not declared."""
+        if self.precision is not None and not _SHOWN_DIGITS.isdisjoint(self.precision.formats):
+            return False  # that the digits are few is declared
         return all(has_marks(precision, one.case, one.shown) for one in self.whole)
 
+
+#: Formats that decide which digits the numbers have that are shown.
+_SHOWN_DIGITS = frozenset(("accumulator", "sums", "activations", "states", "outputs"))
 
 #: Runs whose numbers are compared, to see whether two mistakes come to the same.
 KEPT_FOR_ORDER = 4

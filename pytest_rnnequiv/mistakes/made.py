@@ -31,19 +31,28 @@ class Made:
         The arithmetic, where that is a mistake.
     head_only : bool
         Only the outputs are those of that case.
+    computed : bool
+        The arithmetic is known to the last rounding, and not by its digits.
     """
 
     case: Case
     wiring: Wiring = RIGHT
     precision: Precision | None = None
     head_only: bool = False
+    computed: bool = False
+
+    @property
+    def by_digits(self) -> bool:
+        """Whether it is an arithmetic that is known by its digits only, as its bounds are too wide to tell."""
+        return self.precision is not None and not self.computed
 
     def then(self, after: Made | None) -> Made:
         """Return what comes of this mistake, followed by another one."""
         if after is None:
             return self
         wiring = self.wiring if after.wiring is RIGHT else after.wiring
-        return Made(after.case, wiring, after.precision or self.precision, self.head_only and after.head_only)
+        last = self if after.precision is None else after
+        return Made(after.case, wiring, last.precision, self.head_only and after.head_only, last.computed)
 
     def seen(self, shown: Trajectory) -> Trajectory:
         """What of a trajectory belongs to the case."""
@@ -57,7 +66,7 @@ class Made:
         truth : Case
             The case itself, without the mistake.
         """
-        if self.precision is not None and not has_marks(self.precision, truth, shown):
+        if self.by_digits and self.precision is not None and not has_marks(self.precision, truth, shown):
             return None
         seen, p = self.seen(shown), self.precision or precision
         try:

@@ -122,6 +122,8 @@ class Mistake:
         How the parts are put together, where that is the mistake.
     precision : Precision, optional
         The arithmetic, where that is the mistake.
+    computed : bool
+        Whether that arithmetic is known to the last rounding, so that it is told by its bounds, and not by its digits.
     head_only : bool
         The states are right, though those of the changed case are not: only the outputs can show it.
     needs : callable
@@ -132,6 +134,8 @@ class Mistake:
         The option of the layers that it is made in; None is all.
     option : str
         What the mistake is about that Keras lacks, of :data:`~..cells.cell.BEYOND_KERAS`; without, it changes nothing.
+    among : int
+        Of how many that are alike it is one, so that one of them may fit by chance.
     siblings : tuple of Mistake
         The same with another number (of bits, of a clamp). The catalogue lists one of them, the diagnosis tries all.
     """
@@ -144,11 +148,13 @@ class Mistake:
     recurrence: ChangeOfRecurrence | None = None
     wiring: Wiring = RIGHT
     precision: Precision | None = None
+    computed: bool = False
     head_only: bool = False
     needs: Need = anywhere
     where: Place | None = None
     only: Only | None = None
     option: str = ""
+    among: int = 1
     siblings: tuple[Mistake, ...] = ()
 
     def __call__(self, case: Case) -> Case | None:
@@ -209,7 +215,7 @@ class Mistake:
     def made(self, case: Case) -> Made | None:
         """Return what an implementation with this mistake makes of a case; None where it changes nothing."""
         changed = self(case)
-        return None if changed is None else Made(changed, self.wiring, self.precision, self.head_only)
+        return None if changed is None else Made(changed, self.wiring, self.precision, self.head_only, self.computed)
 
     def placed(self, spec: Spec) -> Iterator[Mistake]:
         """Yield the same mistake made in one recurrence, for each of several that a model has."""

@@ -49,10 +49,12 @@ class Told:
     def __add__(self, other: Told) -> Told:
         return Told(self.bits + other.bits, self.numbers | other.numbers)
 
-    @property
-    def enough(self) -> bool:
-        """Whether it is more than one number, and so much that one mistake in a thousand would fit by chance."""
-        return self.bits >= 10 and len(self.numbers) > 1
+    def enough(self, among: int = 1) -> bool:
+        """Whether it is more than one number, and so much that one mistake in a thousand would fit by chance.
+
+        Of mistakes that are so many, and alike, one in a thousand such crowds.
+        """
+        return self.bits >= 10 + np.log2(among) and len(self.numbers) > 1
 
 
 NOTHING = Told()
@@ -192,7 +194,7 @@ class Seen:
         Where it leaves numbers undetermined, it must give, at each number that is broken, what was seen, and exclude
         what is right.
         """
-        if made.precision is not None:
+        if made.by_digits and made.precision is not None:
             # Its bounds are so wide that they tell nothing: it is known by its digits.
             bits, numbers = bits_of_marks(made.precision, self.case, self.shown)
             return Told(bits, frozenset((number, number) for number in numbers))
