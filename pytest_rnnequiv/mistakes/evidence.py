@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,9 @@ COMMON = (
 
 #: A case as it was run, and what was shown.
 Run = tuple[Case, Trajectory]
+
+#: Seconds of the processor for pairs of mistakes, where each pair has to be judged.
+SECONDS_OF_PAIRS = 10.0
 
 #: How many of the shortest runs of an observation are judged by themselves, and how many of the others.
 SHORTEST, LONGER = 8, 4
@@ -299,7 +303,11 @@ class Evidence:
         yield ((m,) for m in sorted(coarse, key=_coarseness))
         # One that changes nothing here adds nothing to another.
         common = [m for m in CATALOGUE if m.name in COMMON and any(m(one.case) is not None for one in self.runs)]
-        yield ((a, b) for i, a in enumerate(common) for b in common[i + 1 :] if _together(a, b))
+        pairs = ((a, b) for i, a in enumerate(common) for b in common[i + 1 :] if _together(a, b))
+        # Where it is not enough to compute a run, each pair is judged, and nobody waits for all of them.
+        until = time.process_time() + SECONDS_OF_PAIRS
+        cheap = all(one.computable for one in self.runs)
+        yield pairs if cheap else takewhile(lambda _: time.process_time() < until, pairs)
 
     def _broken_channels(self) -> tuple[set[int] | None, set[int] | None]:
         """Of which units states are wrong, and which outputs; None where that is not seen step by step."""
