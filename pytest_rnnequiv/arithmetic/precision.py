@@ -410,6 +410,12 @@ class Precision:
         return replace(self, formats={**self.formats, **scaled}) if scaled else None
 
     @property
+    def in_integers(self) -> bool:
+        """Whether inputs or states are made integers, of which none is NaN."""
+        kinds = (self.formats.get(name) for name in ROLES[1:])
+        return any(each is not None and each.integers for each in kinds)
+
+    @property
     def joins_samples(self) -> bool:
         """Whether samples are rounded on one scale, so that each depends on the others of its batch."""
         kinds = (self.formats.get(name) for name in ROLES[1:])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Real
 from typing import Any
 
@@ -185,6 +185,8 @@ def declare(implementation: Any, name: str | None = None) -> Declaration:
             raise ImplementationError(f"accepts must be a method accepts(case), not {described(accepts)}")
         model, supports = getattr(implementation, "model", None), _supports(implementation)
         fixed = None if model is None else fixed_model(model)
+        if precision is not None and precision.in_integers:
+            supports = replace(supports, nan=False)  # an emulation keeps a NaN, integers make a number of it
         return Declaration(
             name,
             precision,

@@ -6,6 +6,7 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -282,6 +283,22 @@ def test_a_wrong_declaration_is_one_sentence(attributes: dict[str, Any], message
         declare(odd, "odd")
     with pytest.raises(ImplementationError, match=re.escape(message)):
         Port(odd, name="odd")
+
+
+@pytest.mark.parametrize(
+    ("precision", "nan"),
+    [
+        ("float32", True),
+        (Precision.int8_weights(), True),
+        (Precision.q15, False),
+        (Precision.ap_fixed(16, 7), False),
+        (Precision.dynamic_range_int8(), False),
+    ],
+    ids=["float32", "int8 weights", "q15", "ap_fixed", "dynamic range"],
+)
+def test_who_computes_in_integers_is_asked_for_no_nan(precision: Any, nan: bool) -> None:
+    port = Port(SimpleNamespace(run=forward, precision=precision))
+    assert port.supports.nan is nan
 
 
 def test_sizes_may_be_numpys() -> None:
