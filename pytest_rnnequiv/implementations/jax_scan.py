@@ -7,7 +7,7 @@ under ``jax.default_matmul_precision("float32")``, and ``jax-tf32`` as JAX is by
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..model.case import Case
 from ..model.layers import RNN, Bidirectional
 from ..model.spec import Layer, Place, Spec
 from ..model.trajectory import ShownLayer, Trajectory
+from ..model.wiring import merge
 from .supports import Supports
 
 __all__ = ["JaxScan", "JaxScanTf32", "function"]
@@ -122,21 +123,9 @@ class JaxScan:
                 sides[1] = sides[1][:, ::-1]
         else:
             sides = [last[0] for _, last in runs]
-        if len(sides) == 1:
+        if not isinstance(layer, Bidirectional):
             return sides[0]
-        forward, backward = sides
-        assert isinstance(layer, Bidirectional)
-        match layer.merge_mode:
-            case "concat":
-                return jnp.concatenate(sides, -1)
-            case "sum":
-                return forward + backward
-            case "ave":
-                return (forward + backward) / 2
-            case "mul":
-                return forward * backward
-            case _:
-                return forward, backward
+        return merge(layer.merge_mode, *sides, join=partial(jnp.concatenate, axis=-1))
 
     def recurrence(self, layer: RNN, weights: Mapping[str, Any], x: Any, lengths: Any, begin: Any) -> tuple[Any, Any]:
         """Run one direction: its state after every step, in the order of processing, and its states at the end.

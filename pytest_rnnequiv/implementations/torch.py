@@ -16,7 +16,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,7 +29,7 @@ from ..model.layers import RNN, Bidirectional
 from ..model.layouts import to_torch
 from ..model.spec import Layer, Spec
 from ..model.trajectory import ShownLayer, Trajectory
-from ..model.wiring import held
+from ..model.wiring import held, merge
 from .devices import CUDA, ERROR_OF_CUDNN
 from .supports import Supports
 
@@ -201,18 +201,7 @@ def _merged(layer: Layer, sides: Sequence[Any]) -> Any:
 
     if not isinstance(layer, Bidirectional):
         return sides[0]
-    forward, backward = sides
-    match layer.merge_mode:
-        case "concat":
-            return torch.cat([forward, backward], -1)
-        case "sum":
-            return forward + backward
-        case "ave":
-            return (forward + backward) / 2
-        case "mul":
-            return forward * backward
-        case _:
-            return forward, backward
+    return merge(layer.merge_mode, *sides, join=partial(torch.cat, dim=-1))
 
 
 #: A packed sequence is neither exported nor run by a loop over cells.

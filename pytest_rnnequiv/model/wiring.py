@@ -7,7 +7,7 @@ work on arrays and on inexact numbers alike: they use only indexing, :func:`~..a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..arithmetic.inexact import choose, joined
 from .layers import RNN, Bidirectional, Dense
 from .spec import Layer
 
-__all__ = ["RIGHT", "Unmade", "Wiring", "held", "layer_output"]
+__all__ = ["RIGHT", "Unmade", "Wiring", "held", "layer_output", "merge"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -99,17 +99,7 @@ class Wiring:
         forward, backward = outputs
         if layer.return_sequences:
             backward = backward[:, ::-1]
-        match layer.merge_mode:
-            case "concat":
-                return joined([forward, backward])
-            case "sum":
-                return forward + backward
-            case "ave":
-                return halved(forward + backward)
-            case "mul":
-                return forward * backward
-            case _:
-                return forward, backward
+        return merge(layer.merge_mode, forward, backward)
 
     def passed_on(self, i: int, output: Any, x: Any) -> Any:
         """What layer `i`, whose input was `x`, passes on to the next layer."""
@@ -161,6 +151,25 @@ def held(mask: Bools, numbers: Any, before: Any = 0.0) -> Any:
     return choose(last[..., None] >= 0, found, before if isinstance(before, float) else before[:, None])
 
 
-def halved(total: Any) -> Any:
-    """Divide by 2. That is exact, except where the result is subnormal."""
-    return total * 0.5
+def merge(mode: str | None, forward: Any, backward: Any, *, join: Callable[[list[Any]], Any] = joined) -> Any:
+    """What a ``Bidirectional`` makes of the outputs of its directions, both in one order of time.
+
+    Parameters
+    ----------
+    mode : {"concat", "sum", "ave", "mul", None}
+    forward, backward : (N, T, M) or (N, M)
+        Numbers of any kind that can be added and multiplied.
+    join : callable
+        How these are put side by side, along the last axis.
+    """
+    match mode:
+        case "concat":
+            return join([forward, backward])
+        case "sum":
+            return forward + backward
+        case "ave":
+            return (forward + backward) * 0.5  # exact, except where the result is subnormal
+        case "mul":
+            return forward * backward
+        case _:
+            return forward, backward
