@@ -67,8 +67,7 @@ class LiteRtFile:
                 )
         N, T = (int(size) if size > 0 else None for size in self._x["shape_signature"][:2])
         # of one sample and the last step alone, nothing but NaN is left to be seen
-        # and integers, to which hybrid kernels round their factors, have no NaN
-        nan = self.precision is None and (N != 1 or len(self._y["shape"]) > 2)
+        nan = N != 1 or len(self._y["shape"]) > 2
         self.supports = Supports(cells=tuple(CELLS), N=N, T=T, nan=nan)
 
     @staticmethod
