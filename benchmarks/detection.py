@@ -278,26 +278,26 @@ def main() -> None:
     task = partial(
         measure, cell=options.cell, seeds=options.seeds, count=options.cases, habit_trials=options.habit_trials
     )
-    with ProcessPoolExecutor(options.processes) as processes:
-        rows = list(processes.map(task, [mistake.name for mistake in mistakes_of(options.cell)]))
+    names = [mistake.name for mistake in mistakes_of(options.cell)]
     print(
-        f"Python {platform.python_version()}, NumPy {np.__version__}; {options.cell}, {len(rows)} mistakes, "
-        f"{options.seeds} seeds, at most {options.cases} cases each; {time.perf_counter() - started:.0f} s"
+        f"Python {platform.python_version()}, NumPy {np.__version__}; {options.cell}, {len(names)} mistakes, "
+        f"{options.seeds} seeds, at most {options.cases} cases each"
     )
     print()
-    print(
-        "| mistake | caught after (states shown) | caught after (last output only) | named rightly (states) ",
-        end="",
-    )
-    print("| named rightly (last output) | seen by the habit |")
+    print("| mistake | caught after (states shown) | caught after (last output only) ", end="")
+    print("| named rightly (states) | named rightly (last output) | seen by the habit |")
     print("|---|---|---|---|---|---|")
-    for row in rows:
-        print(
-            f"| {row.mistake}{_special(row.mistake, options.cell)} "
-            f"| {_cases(row.caught['states'])} | {_cases(row.caught['last'])} "
-            f"| {_share(row.named.get('states', []))} | {_share(row.named.get('last', []))} "
-            f"| {'-' if row.habit is None else f'{row.habit:.0%}'} |"
-        )
+    rows = []
+    with ProcessPoolExecutor(options.processes) as processes:
+        for row in processes.map(task, names):  # in order, each as soon as it is there: a run may be stopped
+            rows.append(row)
+            print(
+                f"| {row.mistake}{_special(row.mistake, options.cell)} "
+                f"| {_cases(row.caught['states'])} | {_cases(row.caught['last'])} "
+                f"| {_share(row.named.get('states', []))} | {_share(row.named.get('last', []))} "
+                f"| {'-' if row.habit is None else f'{row.habit:.0%}'} |",
+                flush=True,
+            )
     print()
     for way in WAYS:
         right = [r for row in rows for r in row.named.get(way, [])]
@@ -311,6 +311,7 @@ def main() -> None:
         print(f"habit: sees {np.mean(habits):.0%} of the mistakes on average, {habits.count(0)} of {len(habits)} never")
     for line in (line for row in rows for line in row.wrong):
         print(f"misnamed: {line}")
+    print(f"{time.perf_counter() - started:.0f} s")
 
 
 if __name__ == "__main__":
