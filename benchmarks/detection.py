@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -152,6 +152,9 @@ def showing_last(mistake: Mistake) -> Run:
     return run
 
 
+#: No mistake at all.
+RIGHT = Mistake("none", "none", "", "", change=lambda case: None)
+
 WAYS: dict[str, Callable[[Mistake], Run]] = {"states": showing_states, "last": showing_last}
 
 
@@ -162,6 +165,11 @@ def first_caught(run: Run, cases: list[Case], precision: Precision | None) -> tu
         if observation.judge(precision).different:
             return number, observation
     return len(cases), None
+
+
+def shows(run: Run, right: Run, cases: Iterable[Case]) -> bool:
+    """Whether an implementation shows other numbers than the right one in any of the cases."""
+    return any(numbers(run(case)) != numbers(right(case)) for case in cases)
 
 
 def same_implementation(a: str | None, b: Mistake, case: Case, made: Callable[[Mistake], Run]) -> bool:
@@ -202,7 +210,10 @@ def measure(name: str, cell: str, seeds: int, count: int, habit_trials: int) -> 
     for seed_ in range(seeds):
         for way, made in WAYS.items():
             run = made(mistake)
-            number, observation = first_caught(run, drawn_for(name, cell, seed_, count), precision)
+            cases = drawn_for(name, cell, seed_, count)
+            number, observation = first_caught(run, cases, precision)
+            if observation is None and not shows(run, WAYS[way](RIGHT), cases):
+                continue
             row.caught.setdefault(way, []).append(number if observation else None)
             if observation is None:
                 continue
@@ -254,6 +265,8 @@ def _special(name: str, cell: str) -> str:
 
 
 def _cases(numbers: list[int | None]) -> str:
+    if not numbers:
+        return "cannot show"
     caught = [n for n in numbers if n is not None]
     if len(caught) < len(numbers):
         return f"**missed {len(numbers) - len(caught)} of {len(numbers)}**"
@@ -293,7 +306,7 @@ def main() -> None:
             rows.append(row)
             print(
                 f"| {row.mistake}{_special(row.mistake, options.cell)} "
-                f"| {_cases(row.caught['states'])} | {_cases(row.caught['last'])} "
+                f"| {_cases(row.caught.get('states', []))} | {_cases(row.caught.get('last', []))} "
                 f"| {_share(row.named.get('states', []))} | {_share(row.named.get('last', []))} "
                 f"| {'-' if row.habit is None else f'{row.habit:.0%}'} |",
                 flush=True,
@@ -301,7 +314,7 @@ def main() -> None:
     print()
     for way in WAYS:
         right = [r for row in rows for r in row.named.get(way, [])]
-        caught = [n for row in rows for n in row.caught[way]]
+        caught = [n for row in rows for n in row.caught.get(way, [])]
         print(
             f"{way}: caught {sum(n is not None for n in caught)} of {len(caught)}, "
             f"named rightly {sum(right)} of {len(right)} ({sum(right) / max(len(right), 1):.1%})"
