@@ -61,9 +61,9 @@ class Observation:
         for asked, verdict in self._judged:
             if asked is precision:
                 return verdict
-        return self.told(judge(self.case, self.trajectory, precision), precision)
+        return self.noted(judge(self.case, self.trajectory, precision), precision)
 
-    def told(self, verdict: Verdict, precision: Precision | None = None) -> Verdict:
+    def noted(self, verdict: Verdict, precision: Precision | None = None) -> Verdict:
         """Return the verdict on its trajectory, with the way in which the trajectory was obtained."""
         if self.way and verdict.way in (INDUCTION, LAYER_BY_LAYER):
             if verdict.different and not self.case.spec.plain:
@@ -102,7 +102,7 @@ class Observation:
 def judge_observations(seen: Sequence[Observation], precision: Precision | None = None) -> list[Verdict]:
     """Judge each in the strongest way; those of one spec and shape at once."""
     verdicts = judge_all([each.case for each in seen], [each.trajectory for each in seen], precision)
-    return [each.told(verdict, precision) for each, verdict in zip(seen, verdicts, strict=True)]
+    return [each.noted(verdict, precision) for each, verdict in zip(seen, verdicts, strict=True)]
 
 
 def would_help(seen: Observation, precision: Precision | None = None) -> list[str]:

@@ -38,7 +38,7 @@ def chopped_to(bits: int) -> Change:
 
 
 #: How a number comes to fewer bits: part of a name, what is said of it, how people come to it, the function.
-WAYS = (
+ROUNDINGS = (
     ("", "rounded to", "", rounded_to),
     ("cut-", "cut downwards to", ", where a shift to the right, or `ap_fixed`, cuts", cut_to),
     ("chopped-", "cut towards zero to", ", by a cast to an integer", chopped_to),
@@ -85,14 +85,14 @@ def _of_everything(name: str, says: str, cause: str, change: Change, of_weights:
 
 def _register() -> None:
     shown = BITS.index(8)
-    for short, verb, how, change in WAYS:
+    for short, verb, cause, change in ROUNDINGS:
         family(
             shown,
             *(
                 _of_weights(
                     f"weights-{short}to-{bits}-fraction-bits",
                     f"with its weights {verb} multiples of 2^-{bits}",
-                    f"fixed point{how}",
+                    f"fixed point{cause}",
                     change(bits),
                 )
                 for bits in BITS
@@ -104,7 +104,7 @@ def _register() -> None:
                 _of_state(
                     f"state-{short}in-Q{bits}",
                     f"with its state {verb} multiples of 2^-{bits} at every step",
-                    f"a fixed-point state{how}",
+                    f"a fixed-point state{cause}",
                     change(bits),
                 )
                 for bits in BITS
@@ -118,7 +118,7 @@ def _register() -> None:
                     f"with weights rounded, and inputs and states {verb}, to multiples of 2^-{bits}".replace(
                         " to,", ","
                     ),
-                    f"fixed point throughout{how}",
+                    f"fixed point throughout{cause}",
                     change(bits),
                     rounded_to(bits),
                 )
@@ -152,7 +152,7 @@ def _of_integers(wraps: bool) -> list[Mistake]:
         for bits in behind:
             limit, step = 2.0 ** (total - 1 - bits), 2.0**-bits
             beyond = wrapped_at(limit) if wraps else saturated_at(limit, step)
-            for short, verb, _, way in WAYS[::2]:
+            for short, verb, _, way in ROUNDINGS[::2]:
                 to_grid = way(bits)
 
                 def change(a: Array, to_grid: Change = to_grid, beyond: Change = beyond) -> Array:
