@@ -252,7 +252,8 @@ class _Sampled(Enclosure):
         self, place: Place, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights
     ) -> tuple[Any, list[Any]]:
         """Run one recurrence, step by step; what each step is off by goes on."""
-        x, on_at = self.settled(self.wiring.cell_input(x.closed(), mask)), self.wiring.state_mask(mask)
+        x, on_at = self.wiring.cell_input(x.closed(), mask), self.wiring.state_mask(mask)
+        x = self.settled(x.met_as_a_whole(w.Wx).with_scale())
         states = [self.settled(state) for state in kept_states(start)]
         shown = []
         for t in range(mask.shape[1]):
