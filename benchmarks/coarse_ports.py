@@ -11,7 +11,7 @@ The first columns are of right runs: how many are conclusive, and how many are c
 Whether a right port is ever called different, by proof or by evidence, over any number of runs
 (``right_coarse_runs.py`` says of what kinds); it takes NumPy only:
 
-    python benchmarks/coarse_ports.py --right-runs 100000 [--processes 14] [--minutes 20] [--seed 0]
+    python benchmarks/coarse_ports.py --right-runs 100000 [--processes 14] [--minutes 20] [--seed 0] [--keep FILE]
 """
 
 from __future__ import annotations
@@ -127,12 +127,13 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=math.inf, help="after which right runs end in order")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="where each sitting of right runs is kept at once")
     arguments = parser.parse_args()
     if arguments.right_runs:
         import right_coarse_runs
 
         a = arguments
-        sys.exit(right_coarse_runs.main(a.right_runs, a.processes, a.minutes, a.seed, a.kind) > 0)
+        sys.exit(right_coarse_runs.main(a.right_runs, a.processes, a.minutes, a.seed, a.kind, a.keep) > 0)
     print(f"{arguments.runs} runs of each kind, M = {arguments.units}, T = {arguments.steps}, D = 8, N = 1")
     print(f"{'':27}{'shown':8}{'conclusive':>11}{'before':>8}{'alarms':>8}{'caught':>9}{'named':>8}{'seconds':>9}")
     for name, (make, cell, declared) in KINDS.items():

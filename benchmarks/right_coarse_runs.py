@@ -7,19 +7,24 @@ seen. What a run does not prove is weighed, and the evidence of a sitting adds u
 ordinary numbers, few different ones (multiples of a quarter), inputs that stay the same, states that saturate, one
 model for all cases, chaos. Those are where roundings are not independent of each other.
 
-It takes NumPy only. The time limit, or Ctrl-C, ends it in order: what there is by then is told.
+It takes NumPy only. The time limit, or Ctrl-C, ends it in order: what there is by then is told. With `--keep FILE` each
+sitting is written to a file as soon as it is over, so that nothing is lost however it ends; the same command then goes
+on from there.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import multiprocessing
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +41,16 @@ from pytest_rnnequiv.judging.inspection import Inspection, inspection
 from pytest_rnnequiv.judging.observing import Observation
 from pytest_rnnequiv.judging.verdict import Verdict
 from pytest_rnnequiv.mistakes.weighing import Balance, Weighed, weigh
+from pytest_rnnequiv.model.pack import Apart, Pack, together
 from pytest_rnnequiv.tally import EVIDENCE
 
 Array = Any
 
 #: Runs of a sitting.
 TOGETHER = 100
+
+#: How many of them have one shape, and are judged in one expression.
+ALIKE = 10
 
 #: Steps of a run.
 LONGEST = {"SimpleRNN": 100, "GRU": 50, "LSTM": 50}
@@ -200,6 +209,7 @@ class Sitting:
 
     kind: str
     character: str
+    seed: int = -1
     counts: Counter[str] = field(default_factory=Counter)
     worst: float = 0.0
     odds: float = 0.0
@@ -213,41 +223,78 @@ class _FewRuns(Inspection):
     most_runs = 8
 
 
-def proved(case: Case, shown: Trajectory, p: Precision) -> Verdict:
-    """Judge a case by itself."""
-    walk = inspection(case, shown, p, kind=_FewRuns)
-    walk.calls()
-    with np.errstate(all="ignore"):
-        return walk.verdict()
+def proved(cases: Sequence[Case], shown: Sequence[Trajectory], p: Precision) -> list[Verdict]:
+    """Judge cases of one shape, each by itself, in one expression where that can be."""
+    with np.errstate(all="ignore"), suppress(Apart):
+        if p.joins_samples or len(cases) == 1:
+            raise Apart
+        walk = inspection(Pack.of(cases), together(shown), p, kind=_FewRuns)
+        walk.calls()
+        return walk.verdicts()
+    found = []
+    for case, one in zip(cases, shown, strict=True):
+        walk = inspection(case, one, p, kind=_FewRuns)
+        walk.calls()
+        with np.errstate(all="ignore"):
+            found.append(walk.verdict())
+    return found
 
 
-def cases(rng: np.random.Generator, cell: str, character: str, dtype: str) -> Iterator[Case]:
-    """Draw the cases of a sitting."""
+def models(rng: np.random.Generator, cell: str, character: str, dtype: str) -> Iterator[tuple[Spec, int, int]]:
+    """Draw models, and of how many samples and steps their inputs are; in a sitting of one model it is always that."""
     most = 24 if cell == "SimpleRNN" else 8
-    sizes: Any = None
-    for _ in range(TOGETHER):
+    while True:
         D, M, K = (
             int(np.exp(rng.uniform(np.log(low), np.log(high + 0.99)))) for low, high in ((1, 9), (2, most), (1, 5))
         )
         T, N = int(np.exp(rng.uniform(np.log(3), np.log(LONGEST[cell])))), int(rng.integers(1, 4))
-        if character == "one model" and sizes is not None:
-            case = sizes
-            x = rng.standard_normal((N, T, case.D)) * np.exp(rng.uniform(-2, 1))
-            yield case.replace(x=x)
-            continue
-        spec = Spec.simple(D, M, K, cell=cell, dtype=dtype)
-        radius = rng.uniform(1.5, 4.0) if character == "chaotic" else rng.uniform(0.2, 1.3)
-        level = 6.0 if character == "saturated" else float(np.exp(rng.uniform(-2.0, 0.7)))
-        weights = []
-        for name, shape in spec.weight_shapes.items():
-            a = rng.standard_normal(shape)
-            a = a * radius / math.sqrt(M) if name.endswith("Wh") else 0.7 * a
-            weights.append(np.round(4 * a) / 4 if character == "few numbers" else a)
-        x = level * rng.standard_normal((N, T, D))
-        x = np.round(4 * x) / 4 if character == "few numbers" else x
-        x = np.repeat(x[:, :1], T, axis=1) if character == "constant inputs" else x
-        sizes = Case(spec, x=x, weights=weights)
-        yield sizes
+        one = Spec.simple(D, M, K, cell=cell, dtype=dtype), N, T
+        yield from repeat(one) if character == "one model" else [one]
+
+
+def weights_of(rng: np.random.Generator, character: str, spec: Spec) -> list[Array]:
+    """Draw weights."""
+    radius = rng.uniform(1.5, 4.0) if character == "chaotic" else rng.uniform(0.2, 1.3)
+    weights = []
+    for name, shape in spec.weight_shapes.items():
+        a = rng.standard_normal(shape)
+        a = a * radius / math.sqrt(spec.M) if name.endswith("Wh") else 0.7 * a
+        weights.append(np.round(4 * a) / 4 if character == "few numbers" else a)
+    return weights
+
+
+def inputs_of(rng: np.random.Generator, character: str, shape: tuple[int, ...]) -> Array:
+    """Draw inputs."""
+    level = 6.0 if character == "saturated" else float(np.exp(rng.uniform(-2.0, 0.7)))
+    x = level * rng.standard_normal(shape)
+    x = np.round(4 * x) / 4 if character == "few numbers" else x
+    return np.repeat(x[:, :1], shape[1], axis=1) if character == "constant inputs" else x
+
+
+def alike(rng: np.random.Generator, cell: str, character: str, dtype: str) -> Iterator[list[Case]]:
+    """Draw the cases of a sitting, some of one shape at a time."""
+    weights: list[Array] | None = None
+    for spec, N, T in islice(models(rng, cell, character, dtype), TOGETHER // ALIKE):
+        found = []
+        for _ in range(ALIKE):
+            if weights is None or character != "one model":
+                weights = weights_of(rng, character, spec)
+            found.append(Case(spec, x=inputs_of(rng, character, (N, T, spec.D)), weights=weights))
+        yield found
+
+
+def judged(port: Any, cases: Sequence[Case]) -> Iterator[tuple[Case, Trajectory, Precision, Verdict]]:
+    """Make and judge runs of one shape; those that are no finite numbers are left out."""
+    made = []
+    for case in cases:
+        shown = Trajectory(np.asarray(port.run(case).outputs)[:, -1])
+        if np.isfinite(shown.outputs).all():
+            made.append((case, shown, port.precision))
+    same = all(p is made[0][2] for *_, p in made)  # else its arithmetic is that of its weights
+    for group in [made] if made and same else [[one] for one in made]:
+        verdicts = proved([case for case, *_ in group], [shown for _, shown, _ in group], group[0][2])
+        for one, verdict in zip(group, verdicts, strict=True):
+            yield *one, verdict
 
 
 def sit(asked: tuple[int, str]) -> Sitting:
@@ -256,29 +303,26 @@ def sit(asked: tuple[int, str]) -> Sitting:
     rng = np.random.default_rng(seed)
     make, cell = KINDS[kind]
     character, port = _one_of(rng, *CHARACTERS), make(rng)
-    found, balance = Sitting(kind, character), Balance(fixed=character == "one model")
+    found, balance = Sitting(kind, character, seed), Balance(fixed=character == "one model")
     weighed: list[tuple[Weighed, Verdict]] = []
     half = isinstance(port, Throughout) and port.precision is Precision.float16
-    for case in cases(rng, cell, character, "float16" if half else "float32"):
-        shown = Trajectory(np.asarray(port.run(case).outputs)[:, -1])
-        if not np.isfinite(shown.outputs).all():
-            continue
-        verdict = proved(case, shown, port.precision)
-        if verdict.different:
-            found.told.append(f"DIFFERENT by proof: seed {seed}, {kind}, {character}: {verdict}")
-        if not verdict.inconclusive:
-            found.counts["proved" if verdict.equivalent else "different"] += 1
-            continue
-        one = weigh(Observation.of(case, shown), port.precision, balance.asked)
-        if one is None:
-            found.counts["inconclusive"] += 1
-            continue
-        balance.add(one)
-        found.odds = max(found.odds, balance.right.log)
-        found.far += not one.near
-        weighed.append((one, verdict))
-        if balance.verdict(one, verdict).different:
-            found.told.append(f"DIFFERENT by evidence: seed {seed}, {kind}, {character}: {balance.sentence}")
+    for cases in alike(rng, cell, character, "float16" if half else "float32"):
+        for case, shown, precision, verdict in judged(port, cases):
+            if verdict.different:
+                found.told.append(f"DIFFERENT by proof: seed {seed}, {kind}, {character}: {verdict}")
+            if not verdict.inconclusive:
+                found.counts["proved" if verdict.equivalent else "different"] += 1
+                continue
+            one = weigh(Observation.of(case, shown), precision, balance.asked)
+            if one is None:
+                found.counts["inconclusive"] += 1
+                continue
+            balance.add(one)
+            found.odds = max(found.odds, balance.right.log)
+            found.far += not one.near
+            weighed.append((one, verdict))
+            if balance.verdict(one, verdict).different:
+                found.told.append(f"DIFFERENT by evidence: seed {seed}, {kind}, {character}: {balance.sentence}")
     for one, verdict in weighed:
         last = balance.verdict(one, verdict)
         found.counts[EVIDENCE if last.equivalent else last.status] += 1
@@ -286,45 +330,79 @@ def sit(asked: tuple[int, str]) -> Sitting:
     return found
 
 
-def main(runs: int, processes: int, minutes: float, seed: int, wanted: str | None) -> int:
+@dataclass
+class Kept:
+    """What sittings came to, by kind; each is written to a file as soon as it is over, and read again from there.
+
+    Attributes
+    ----------
+    file : Path or None
+        One line of JSON for each sitting.
+    """
+
+    file: Path | None
+    rows: dict[str, Sitting] = field(default_factory=dict)
+    seeds: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        if self.file is not None and self.file.exists():
+            for line in self.file.read_text().splitlines():
+                with suppress(ValueError):  # the last one may have been cut off
+                    made = json.loads(line)
+                    self._add(Sitting(**{**made, "counts": Counter(made["counts"])}))
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are."""
+        return sum(row.counts.total() for row in self.rows.values())
+
+    def add(self, one: Sitting) -> None:
+        """Keep a sitting."""
+        self._add(one)
+        if self.file is not None:
+            with self.file.open("a") as lines:
+                lines.write(json.dumps({**vars(one), "counts": dict(one.counts)}) + "\n")
+
+    def _add(self, one: Sitting) -> None:
+        self.seeds.add(one.seed)
+        row = self.rows.setdefault(one.kind, Sitting(one.kind, ""))
+        row.counts.update(one.counts)
+        row.worst, row.odds = max(row.worst, one.worst), max(row.odds, one.odds)
+        row.far += one.far
+        print("".join(f"{line}\n" for line in one.told), end="", flush=True)
+
+
+def main(
+    runs: int, processes: int, minutes: float, seed: int, wanted: str | None = None, file: Path | None = None
+) -> int:
     """Make the runs, and print the table; return how many were called different."""
     kinds = [kind for kind in KINDS if wanted is None or wanted in kind]
     if not kinds:
         raise SystemExit(f"no kind has {wanted!r} in its name; there are {', '.join(KINDS)}")
-    sittings = -(-runs // TOGETHER)
+    sittings, kept = -(-runs // TOGETHER), Kept(file)
     tasks = [(1_000_000 * seed + k, kinds[k % len(kinds)]) for k in range(sittings)]
+    tasks = [(own, kind) for own, kind in tasks if own not in kept.seeds]
     print(f"{sittings} sittings of {TOGETHER} runs, {len(kinds)} kinds, {processes} processes, seed {seed}", flush=True)
     for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(threads, "1")  # of each process: they share the machine
-    rows: dict[str, Sitting] = {}
     began = told = time.monotonic()
-    done = 0
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         coming = pool.imap_unordered(sit, tasks)
         try:
             while time.monotonic() - began < 60 * minutes:
                 if time.monotonic() - told > 15:
                     told = time.monotonic()
-                    print(f"{done:,} runs in {(told - began) / 60:.1f} minutes", flush=True)
-                try:
-                    one = coming.next(timeout=1.0)
-                except multiprocessing.TimeoutError:
-                    continue
-                except StopIteration:
-                    break
-                row = rows.setdefault(one.kind, Sitting(one.kind, ""))
-                row.counts.update(one.counts)
-                row.worst, row.odds = max(row.worst, one.worst), max(row.odds, one.odds)
-                row.far += one.far
-                done += one.counts.total()
-                print("".join(f"{line}\n" for line in one.told), end="", flush=True)
-            else:
-                print(f"the time is over: {minutes:g} minutes", flush=True)
+                    print(f"{kept.runs:,} runs in {(told - began) / 60:.1f} minutes", flush=True)
+                with suppress(multiprocessing.TimeoutError):
+                    kept.add(coming.next(timeout=1.0))
+            print(f"the time is over: {minutes:g} minutes", flush=True)
+        except StopIteration:
+            pass
         except KeyboardInterrupt:
             print("stopped", flush=True)
         pool.terminate()
-    _write(rows, kinds, done, time.monotonic() - began)
-    return sum(row.counts["different"] for row in rows.values())
+    _write(kept.rows, kinds, kept.runs, time.monotonic() - began)
+    return sum(row.counts["different"] for row in kept.rows.values())
 
 
 def _write(rows: dict[str, Sitting], kinds: list[str], done: int, seconds: float) -> None:

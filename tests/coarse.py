@@ -47,7 +47,10 @@ def to_fixed(a: Array, kind: Fixed) -> Array:
         "floor": np.floor, "zero": np.trunc, "nearest-even": np.rint, "nearest-up": lambda u: np.floor(u + 0.5),
         "nearest-away": lambda u: np.copysign(np.floor(np.abs(u) + 0.5), u),
     }[kind.rounding]  # fmt: skip
-    return fitted(how(units).astype(np.int64), kind)
+    if kind.overflow == "wrap":  # no float is too large for that, and some are for an integer
+        turn = 2.0 ** (kind.integer + kind.fraction + 1)
+        return fitted(np.mod(how(units), turn).astype(np.int64), kind)
+    return fitted(np.clip(how(units), -(2.0**62), 2.0**62).astype(np.int64), kind)
 
 
 class FixedPort:
@@ -291,6 +294,55 @@ class HybridGated(Hybrid):
             states.append(h)
             outputs.append(self.times(h, Wo, kernels[2]) + bo)
         return Trajectory(outputs=np.stack(outputs, 1), states=np.stack(states, 1))
+
+
+class WholeSequence:
+    """Int8 kernels and factors on one scale each: what goes into a layer, or a head, over all samples and time steps.
+
+    States come one step at a time, and are rounded so. This is what PyTorch's ``quantize_dynamic`` makes of layers, and
+    ONNX Runtime's ``DynamicQuantizeLSTM``.
+    """
+
+    def __init__(self) -> None:
+        factors = Scaled(per="sequence", symmetric=False)
+        kernels = dict.fromkeys(("Wx", "Wh", "Wo"), Scaled())
+        self.precision = Precision.float32.rounded(**kernels, factors=factors).named("int8 by sequence")
+
+    @staticmethod
+    def kernel(w: Array) -> tuple[Array, Any]:
+        scale = np.float32(np.abs(w).max() / 127)
+        return np.clip(np.rint(w / (scale or 1)), -127, 127).astype(np.int64), scale
+
+    @staticmethod
+    def times(a: Array, kernel: tuple[Array, Any]) -> Array:
+        q, scale = kernel
+        low, high = np.minimum(a.min(), np.float32(0)), np.maximum(a.max(), np.float32(0))
+        own = np.float32((np.float64(high) - low) / 255) or np.float32(1)
+        zero = int(np.clip(np.rint(-low / own), 0, 255))
+        qa = np.clip(np.rint(a / own) + zero, 0, 255).astype(np.int64) - zero
+        return (qa @ q).astype(np.float32) * (own * scale)
+
+    def last(self, case: Any) -> Array:
+        """Outputs of a model whose head gets the last state only."""
+        return self.times(self.run(case).states[:, -1], self.kernel(case.Wo)) + case.bo
+
+    def run(self, case: Any) -> Trajectory:
+        Wx, Wh, bh, Wo, bo = case.weights
+        qx, qh, qo = map(self.kernel, (Wx, Wh, Wo))
+        whole = self.times(case.x, qx) + bh  # of all time steps at once
+        h, c = np.zeros((2, case.N, case.M), np.float32)
+        states = []
+        for t in range(case.T):
+            a = whole[:, t] + self.times(h, qh)
+            if case.spec.cell.name == "LSTM":
+                i, f, g, o = np.split(a, 4, -1)
+                c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+                h = sigmoid(o) * np.tanh(c)
+            else:
+                h = np.tanh(a)
+            states.append(h)
+        h = np.stack(states, 1)
+        return Trajectory(outputs=self.times(h, qo) + bo, states=h)
 
 
 class Half:

@@ -115,11 +115,11 @@ class Affine:
 
     def __matmul__(self, weight: Inexact) -> Affine:
         own = self.used()
-        kind = own.centre.precision.formats.get("factors")
-        if kind is not None and weight.format is not None:
-            own = own.rounded_to(kind)
-            centre = own.centre if kind.integers and weight.format.integers else own.centre.with_scale()
-            centre.format = kind
+        kind = own.centre.factor_format(weight)
+        if kind is not None:
+            own = own.rounded_to(kind.by_step())
+            own.centre.format = kind
+            centre = own.centre if own.centre.in_integers_with(weight) else own.centre.with_scale()
             own = Affine(centre, own.generators)
         own = own._unless_on_grid()
         product = own.centre._times_weight(weight)

@@ -10,7 +10,7 @@ for Efficient Integer-Arithmetic-Only Inference*, 2018, equation 1, for scales a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,10 +87,17 @@ class Format:
         Whether products of such numbers are made of integers, and summed exactly.
     roundings : int
         By how many roundings a number that is used may differ from an exact multiple of its scale.
+    whole : bool
+        Whether a factor that is there as a whole has one scale for all of its time steps.
     """
 
     integers: bool = False
     roundings: int = 0
+    whole: bool = False
+
+    def by_step(self) -> Format:
+        """Return how factors are rounded which come one time step after the other."""
+        return self
 
     def applies(self, size: int) -> bool:
         """Whether an array of that many numbers is rounded at all."""
@@ -305,9 +312,10 @@ class Scaled(Format):
         Of a given scale. For unsigned integers, less ``2^(bits - 1)``.
     bits : int or None
         None for a range that is never reached.
-    per : {"tensor", "channel", "row"}
+    per : {"tensor", "channel", "row", "sequence"}
         Over what a scale is made: all of the numbers (of a factor, those of all samples at one time step), those of one
-        output unit (of a weight), or those of one sample and time step (of a factor).
+        output unit (of a weight), those of one sample and time step (of a factor), or those of all samples and all time
+        steps (of a factor: what goes into a layer or a head as a whole; states come step by step, as with "tensor").
     symmetric : bool
         ``max|v| / (2^(bits-1) - 1)`` and no zero point; or ``(max - min) / (2^bits - 1)`` over a range that holds 0,
         with the zero point rounded to nearest.
@@ -331,8 +339,8 @@ class Scaled(Format):
 
     def __post_init__(self) -> None:
         _known(self.rounding)
-        if self.per not in ("tensor", "channel", "row"):
-            raise ValueError(f"per must be 'tensor', 'channel' or 'row', not {self.per!r}")
+        if self.per not in ("tensor", "channel", "row", "sequence"):
+            raise ValueError(f"per must be 'tensor', 'channel', 'row' or 'sequence', not {self.per!r}")
         if self.scale is not None:
             scale = np.asarray(self.scale, np.float64)
             if not (np.isfinite(scale).all() and (scale >= 0).all()):
@@ -373,7 +381,16 @@ class Scaled(Format):
             return -1
         if self.per == "channel":
             return tuple(range(ndim - 1))
-        return (0, 2) if ndim == 3 else None
+        return (0, 2) if ndim == 3 and self.per == "tensor" else None
+
+    @property
+    def whole(self) -> bool:  # type: ignore[override]
+        """Whether a factor that is there as a whole has one scale for all of its time steps."""
+        return self.scale is None and self.per == "sequence"
+
+    def by_step(self) -> Scaled:
+        """Return how factors are rounded which come one time step after the other."""
+        return replace(self, per="tensor") if self.whole else self
 
     def _scales(self, value: Array, radius: Any) -> tuple[Any, Any, Any, Any]:
         """Scales, how far (relatively) errors of the numbers move them, and the lowest and highest zero points."""

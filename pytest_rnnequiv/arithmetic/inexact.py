@@ -211,12 +211,40 @@ class Inexact:
 
     def met_with(self, weight: Inexact) -> Inexact:
         """Return the number as a factor beside a weight: some kernels round it for that."""
+        kind = self.factor_format(weight)
+        if kind is None:
+            return self
+        factor = self.used().rounded_to(kind.by_step())
+        factor.format = kind
+        return factor if factor.in_integers_with(weight) else factor.with_scale()
+
+    def factor_format(self, weight: Inexact) -> Format | None:
+        """To what it is rounded before it is multiplied with a weight; None where it is not, or has been."""
         kind = self.precision.formats.get("factors")
-        if kind is None or weight.format is None:
+        return None if kind is None or weight.format is None or self.format is kind else kind
+
+    def in_integers_with(self, weight: Inexact) -> bool:
+        """Whether both are integers on a scale, so that their products are summed exactly."""
+        return all(each.format is not None and each.format.integers for each in (self, weight))
+
+    def met_as_a_whole(self, weight: Inexact) -> Inexact:
+        """Return a sequence ``(N, T, F)`` which is there as a whole before it is multiplied with a weight.
+
+        Where kernels round it on one scale, it is rounded; else this changes nothing.
+        """
+        kind = self.factor_format(weight)
+        if kind is None or not kind.whole:
             return self
         factor = self.used().rounded_to(kind)
+        factor.scale = np.asarray(np.max(factor.scale, initial=0.0))
         factor.format = kind
-        return factor if kind.integers and weight.format.integers else factor.with_scale()
+        return factor if factor.in_integers_with(weight) else factor.with_scale()
+
+    def decided_by(self, precision: Precision) -> Inexact:
+        """Return the closed number in an arithmetic that decides on ties."""
+        number = type(self)(self.value, precision, self.radius)
+        number.format, number.scale = self.format, self.scale
+        return number
 
     def _factor(self) -> tuple[Array, Array, Radius]:
         """Value, absolute value and radius of the number as a factor of a product; kept, as weights are used often."""
@@ -248,7 +276,7 @@ class Inexact:
         if isinstance(rb, np.ndarray):
             radius = radius + times(abs_a, rb)
         value = times(a, b)
-        if self.format is not None and self.format.integers and other.format is not None and other.format.integers:
+        if self.format is not None and other.format is not None and self.in_integers_with(other):
             # a sum of integers, which is exact, is made a float and multiplied with both scales
             size = np.abs(value)
             radius = radius + self.scale * (size + radius)
@@ -353,6 +381,7 @@ class Inexact:
         radius = c.radius if c.exact else of_shape(c.radius, c.value.shape)[index]
         part = Inexact(c.value[index], c.precision, radius)
         part.format = self.format
+        part.scale = self.scale if np.ndim(self.scale) == 0 else 0.0
         return part
 
     def part(self, index: slice) -> Inexact:

@@ -234,8 +234,9 @@ class Precision:
         ----------
         at_least : int
             Kernels with fewer numbers stay in float32, and so does what they are multiplied with.
-        per : {"row", "tensor"}
-            Whether a scale of inputs and states is made for each row, or for all rows of a product.
+        per : {"row", "tensor", "sequence"}
+            Whether a scale of inputs and states is made for each row, for all rows of a time step, or of inputs for
+            the whole sequence.
         weights : {"channel", "tensor"}
         """
         kernels = Scaled(per=weights, at_least=at_least)

@@ -225,7 +225,7 @@ def free_run(chain: Chain, head: HeadWeights | None = None, first: int = 0, ties
     x = wiring.cell_input(chain.x.closed(), chain.mask)
     if ties is not None:
         p = replace(p, ties=ties)
-        x = Inexact(x.value, p, x.radius)
+        x = x.decided_by(p)
     on_at = wiring.state_mask(chain.mask)
     states = [state.closed() for state in chain.start]
     begin = np.concatenate([np.broadcast_to(h.radius, h.shape) for h in states], axis=-1)
@@ -397,7 +397,9 @@ class Enclosure(Walk):
 
     def _chain(self, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights) -> Chain:
         kept = tuple(kept_states(start))
-        return Chain(x.closed(), w, kept, mask, direction.activation, cell, self.wiring, self.case.cases)
+        return Chain(
+            x.closed().met_as_a_whole(w.Wx), w, kept, mask, direction.activation, cell, self.wiring, self.case.cases
+        )
 
     def _head_behind(self, place: Place, direction: RNN, mask: Bools) -> Any:
         """Return the head where it follows a recurrence directly: then errors keep their signs through it."""
@@ -412,7 +414,11 @@ class Enclosure(Walk):
             return None
         if type(direction.kinds[place.cell]).readout is not Cell.readout:
             return None
-        return (*self.case.head_weights(self.weight), spec.head.activation)
+        Wo, bo = self.case.head_weights(self.weight)
+        factors = self.p.formats.get("factors")
+        if direction.return_sequences and Wo.format is not None and factors is not None and factors.whole:
+            return None  # it takes all states at once
+        return Wo, bo, spec.head.activation
 
     def head(self, x: Any) -> Any:
         """Compute the outputs of the head, ``(N, steps, K)``."""
@@ -424,7 +430,7 @@ class Enclosure(Walk):
             y, scale = self._headed
             return y, scale, y.nan
         Wo, bo = self.case.head_weights(self.weight)
-        total = self.wiring.head_sum(x @ Wo, bo)
+        total = self.wiring.head_sum(x.met_as_a_whole(Wo) @ Wo, bo)
         assert self.case.spec.head is not None
         y, scale = self.wiring.head_output(self.case.spec.head, total).kept_as("outputs").closed(), total.magnitude
         nan = total.nan | y.nan

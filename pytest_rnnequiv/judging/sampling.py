@@ -13,6 +13,7 @@ from zero, all towards it. The expected error is that of the worst manner.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from ..cells.cell import Cell, CellWeights
 from ..model.call import Call
 from ..model.case import Case
 from ..model.layers import RNN
+from ..model.pack import Apart, Pack
 from ..model.spec import Place
 from ..model.trajectory import Trajectory
 from ..model.wiring import RIGHT, Wiring
@@ -108,11 +110,14 @@ def expected(case: Case, shown: Trajectory, p: Precision, wiring: Wiring = RIGHT
     case = as_shown(case, shown)
     rng = np.random.default_rng(seed)
     runs = [(manner, k) for manner, (count, _) in MANNERS.items() for k in range(count)]
-    # what one sample has to do with the others, and weights, are as in a run of its own
-    together = wiring is RIGHT and not p.joins_samples and not _uncertain_weights(case, p)
-    groups = [[manner for manner, _ in runs]] if together else [[manner] for manner, _ in runs]
+    # what one sample has to do with the others is as in a run of its own
+    together = wiring is RIGHT and not p.joins_samples
     with np.errstate(all="ignore"):
-        numbers = [_run(case, shown, p, wiring, group, rng) for group in groups]
+        groups = [(case, [manner]) for manner, _ in runs]
+        if together:
+            with suppress(Apart):
+                groups = [(_side_by_side(case, len(runs), p), [manner for manner, _ in runs])]
+        numbers = [_run(many, shown, p, wiring, group, rng) for many, group in groups]
         whole = np.concatenate(numbers)  # (runs, N, numbers)
         exact, others = whole[0], whole[1:]
         squares = np.mean((others - exact) ** 2, axis=2)
@@ -143,13 +148,25 @@ def _uncertain_weights(case: Case, p: Precision) -> bool:
 def _run(
     case: Case, shown: Trajectory, p: Precision, wiring: Wiring, manners: Sequence[str], rng: np.random.Generator
 ) -> Array:
-    """Compute a run for each manner, ``(runs, N, numbers)``."""
+    """Compute a run for each manner, ``(runs, N, numbers)``; the case has so many times N samples."""
+    made = flat(_Sampled(case, p, wiring, manners, rng).calls(), shown)
+    return made.reshape(len(manners), len(made) // len(manners), -1)
+
+
+def _side_by_side(case: Case, many: int, p: Precision) -> Case:
+    """The samples of a case so many times; with weights of their own each time, where these may be off.
+
+    Raises
+    ------
+    Apart
+        If that cannot be, as some number is not finite.
+    """
+    if _uncertain_weights(case, p):
+        return Pack.of([case] * many)
     N = case.calls[0].N
     own = case.spec.N
-    many = case if own is None else case.under(replace(case.spec, N=own * len(manners)))
-    many = many.samples(np.tile(np.arange(N), len(manners)))
-    made = flat(_Sampled(many, p, wiring, manners, rng).calls(), shown)
-    return made.reshape(len(manners), N, -1)
+    wide = case if own is None else case.under(replace(case.spec, N=own * many))
+    return wide.samples(np.tile(np.arange(N), many))
 
 
 class _AtRandom(Precision):
@@ -194,14 +211,14 @@ class _Sampled(Enclosure):
         closed: Inexact = number.closed()
         if closed.exact:
             return closed
-        radius = np.broadcast_to(closed.bound, closed.shape)
+        radius, shape = closed.bound, closed.value.shape
         rows = len(closed.value) // len(self.manners) if by_sample else len(closed.value)
-        signs = np.empty(closed.shape)
+        signs = np.empty(shape)
         for k, manner in enumerate(self.manners if by_sample else self.manners[:1]):
             part = slice(k * rows, (k + 1) * rows)
             signs[part] = self._signs(manner, closed.value[part], k)
         # an infinite radius makes NaN, of whichever sign: nothing is known there
-        found = Inexact(closed.value + np.where(np.isinf(radius), np.nan, signs * radius), self.p)
+        found = type(closed)(closed.value + np.where(np.isinf(radius), np.nan, signs * radius), self.p)
         found.format = number.format
         return found
 
@@ -216,8 +233,8 @@ class _Sampled(Enclosure):
     # ---- the arithmetic ----
 
     def weight(self, name: str, array: Any) -> Inexact:
-        """A weight, the same of all samples, or the inputs."""
-        return self.settled(super().weight(name, array), by_sample=not name)
+        """A weight, of each case of a pack or the same of all samples; or the inputs."""
+        return self.settled(super().weight(name, array), by_sample=not name or self.case.cases > 1)
 
     def given_state(self, array: Any) -> Inexact:
         """An initial state, as the implementation holds it."""
@@ -235,7 +252,8 @@ class _Sampled(Enclosure):
         self, place: Place, direction: RNN, cell: Cell, x: Any, start: list[Any], mask: Bools, w: CellWeights
     ) -> tuple[Any, list[Any]]:
         """Run one recurrence, step by step; what each step is off by goes on."""
-        x, on_at = self.settled(self.wiring.cell_input(x.closed(), mask)), self.wiring.state_mask(mask)
+        x, on_at = self.wiring.cell_input(x.closed(), mask), self.wiring.state_mask(mask)
+        x = self.settled(x.met_as_a_whole(w.Wx).with_scale())
         states = [self.settled(state) for state in kept_states(start)]
         shown = []
         for t in range(mask.shape[1]):

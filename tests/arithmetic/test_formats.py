@@ -129,7 +129,7 @@ def test_a_dynamic_scale_is_made_of_a_range_that_holds_0() -> None:
         (lambda: Fixed(0, 1.5), "fraction must be a whole number of bits, not 1.5"),  # type: ignore[arg-type]
         (lambda: Fixed(60, 15), "a fixed-point number has 1 to 64 bits with its sign, not 76"),
         (lambda: Floating(8, 1e-3, 1.0, overflow="wrap"), "overflow must be 'infinite' or 'saturate', not 'wrap'"),
-        (lambda: Scaled(per="gate"), "per must be 'tensor', 'channel' or 'row', not 'gate'"),
+        (lambda: Scaled(per="gate"), "per must be 'tensor', 'channel', 'row' or 'sequence', not 'gate'"),
         (lambda: Scaled([1.0, -1.0]), "scales must be finite numbers of at least 0"),
         (lambda: Scaled(bits=None), "a scale that is made of the numbers needs a number of bits"),
         (lambda: Precision.float32.rounded(state=Fixed(0, 7)), "nothing that is rounded is called 'state': expected "),

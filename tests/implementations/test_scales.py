@@ -83,6 +83,80 @@ def test_dynamic_quantization_of_onnx_runtime(tmp_path: Path, per_channel: bool)
     assert diagnose(transposed, run_onnx(case, file), declared).name == "Wh-transposed"
 
 
+def lstm_as_onnx(case: Case, path: Path) -> None:
+    """An LSTM -> Dense of all steps, with one operator for the layer."""
+    onnx = pytest.importorskip("onnx")
+    make, kind = onnx.helper, onnx.TensorProto.FLOAT
+    biases = np.concatenate([gates_of_onnx(case.bh), np.zeros_like(case.bh)])
+    known = {"W": gates_of_onnx(case.Wx).T, "R": gates_of_onnx(case.Wh).T, "B": biases}
+    nodes = [
+        make.make_node("LSTM", ["x", "W", "R", "B"], ["by_direction"], hidden_size=case.M),
+        make.make_node("Squeeze", ["by_direction", "axis"], ["h"]),
+        make.make_node("MatMul", ["h", "Wo"], ["products"]),
+        make.make_node("Add", ["products", "bo"], ["y"]),
+    ]
+    arrays = {"axis": np.array([1]), "Wo": case.Wo, "bo": case.bo, **{name: a[None] for name, a in known.items()}}
+    ends = {name: [case.T, case.N, size] for name, size in (("x", case.D), ("y", case.K), ("h", case.M))}
+    x, y, h = (make.make_tensor_value_info(name, kind, shape) for name, shape in ends.items())
+    constants = [onnx.numpy_helper.from_array(np.ascontiguousarray(a), name) for name, a in arrays.items()]
+    graph = make.make_graph(nodes, "lstm", [x], [y, h], constants)
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 14)], ir_version=8), path)
+
+
+def gates_of_onnx(a: np.ndarray) -> np.ndarray:
+    i, f, g, o = np.split(a, 4, -1)
+    return np.concatenate([i, o, f, g], -1)
+
+
+def gates_of_keras(scale: Any) -> Any:
+    """The scales of an LSTM's kernel, in the order in which Keras has the gates."""
+    if np.size(scale) == 1:
+        return float(np.ravel(scale)[0])
+    i, o, f, g = np.split(np.ravel(scale), 4)
+    return np.concatenate([i, f, g, o])
+
+
+def wrong_lstm(case: Case) -> dict[str, Case]:
+    i, f, g, o = np.split(case.Wh, 4, 1)
+    one_channel = np.where(np.arange(4 * case.M) == 1, np.float32(2), np.float32(1))
+    return {
+        "transposed": case.replace(Wh=np.concatenate([each.T for each in (i, f, g, o)], 1)),
+        "bias": case.replace(bh=0 * case.bh),
+        "gates": case.replace(Wh=np.concatenate([f, i, g, o], 1)),
+        "scale": case.replace(Wx=2 * case.Wx),
+        "channel": case.replace(Wx=one_channel * case.Wx),
+    }
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_a_whole_sequence_has_one_scale_in_onnx_runtime(tmp_path: Path, per_channel: bool) -> None:
+    """``DynamicQuantizeLSTM`` rounds all inputs at once, and states step by step; so does a product of all states."""
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    runtime = pytest.importorskip("onnxruntime")
+    case = generic(0, cell="LSTM", N=2, T=7, D=5, M=12, K=3, scale=0.5, radius=0.9)
+    plain, file = tmp_path / "lstm.onnx", tmp_path / "int8.onnx"
+    lstm_as_onnx(case, plain)
+    quantization.quantize_dynamic(
+        plain, file, per_channel=per_channel, reduce_range=True, weight_type=quantization.QuantType.QInt8
+    )
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1  # several share the samples, and each makes scales of its own
+    session = runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    y, h = session.run(["y", "h"], {"x": case.x.swapaxes(0, 1)})
+    scales = read_scales(file)
+    kernels = {"Wx": Scaled(gates_of_keras(scales["W"].scale)), "Wh": Scaled(gates_of_keras(scales["R"].scale))}
+    factors = Scaled(per="sequence", symmetric=False)
+    declared = Precision.float32.rounded(**kernels, Wo=scales["Wo"], factors=factors)
+    by_step = declared.rounded(factors=factors.by_step())
+    shown = Trajectory(y.swapaxes(0, 1), h.swapaxes(0, 1))
+    for seen in (shown, Trajectory(shown.outputs)):
+        assert judge(case, seen, declared).equivalent
+        assert judge(case, seen, by_step).different
+        for wrong in wrong_lstm(case).values():
+            assert judge(wrong, seen, declared).different
+    assert diagnose(wrong_lstm(case)["transposed"], shown, declared).name == "Wh-transposed"
+
+
 def test_scales_of_quantize_and_dequantize(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     make, array = onnx.helper, onnx.numpy_helper.from_array
@@ -189,3 +263,32 @@ def test_dynamic_quantization_of_pytorch() -> None:
             assert judge(case.replace(Wh=case.Wh.T), shown, port.precision).different
             one_channel = case.Wh * np.where(np.arange(case.M) == 1, np.float32(2), np.float32(1))
             assert judge(case.replace(Wh=one_channel), shown, port.precision).different
+
+
+@pytest.mark.filterwarnings("ignore")  # it is to be removed
+def test_a_whole_sequence_has_one_scale_in_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    if torch.backends.quantized.engine not in ("x86", "fbgemm"):
+        pytest.skip("other kernels of PyTorch round to 8 bits")
+    case = generic(1, cell="LSTM", N=2, T=7, D=5, M=12, K=3, scale=0.5, radius=0.9)
+    layer, head = torch.nn.LSTM(case.D, case.M, batch_first=True), torch.nn.Linear(case.M, case.K)
+    with torch.no_grad():
+        pairs = ((layer.weight_ih_l0, case.Wx.T), (layer.weight_hh_l0, case.Wh.T), (layer.bias_ih_l0, case.bh))
+        ends = ((layer.bias_hh_l0, 0 * case.bh), (head.weight, case.Wo.T), (head.bias, case.bo))
+        for parameter, value in (*pairs, *ends):
+            parameter.copy_(torch.tensor(np.ascontiguousarray(value)))
+        whole = torch.nn.ModuleDict({"layer": layer, "head": head})
+        model = torch.ao.quantization.quantize_dynamic(whole, {torch.nn.LSTM, torch.nn.Linear})
+        h, _ = model["layer"](torch.tensor(case.x))
+        y = model["head"](h)
+    kernels = model["layer"].get_weight()
+    scales = (kernels["weight_ih_l0"], kernels["weight_hh_l0"], model["head"].weight())
+    formats = {name: Scaled(w.q_scale()) for name, w in zip(("Wx", "Wh", "Wo"), scales, strict=True)}
+    factors = Scaled(bits=7, per="sequence", symmetric=False)
+    declared = Precision.float32.rounded(**formats, factors=factors)
+    shown = Trajectory(y.numpy(), h.numpy())
+    for seen in (shown, Trajectory(shown.outputs)):
+        assert judge(case, seen, declared).equivalent
+        assert judge(case, seen, declared.rounded(factors=factors.by_step())).different
+        for wrong in wrong_lstm(case).values():
+            assert judge(wrong, seen, declared).different

@@ -8,12 +8,26 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from coarse import ApFixed, Fixed, FixedLSTM, FixedPort, Fp8, FullInt8, Half, Hybrid, HybridGated, table_of_tanh
+from coarse import (
+    ApFixed,
+    Fixed,
+    FixedLSTM,
+    FixedPort,
+    Fp8,
+    FullInt8,
+    Half,
+    Hybrid,
+    HybridGated,
+    WholeSequence,
+    table_of_tanh,
+)  # fmt: skip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import generic
 
-from pytest_rnnequiv import Precision, Trajectory, diagnose, judge, reference
+from pytest_rnnequiv import Case, Dense, Precision, SimpleRNN, Spec, Trajectory, diagnose, judge, reference
+from pytest_rnnequiv.judging.sampling import expected, flat
+from pytest_rnnequiv.strategies import generic_case
 
 ROUNDINGS = ("nearest-even", "nearest-away", "nearest-up", "floor", "zero")
 
@@ -258,3 +272,33 @@ def test_a_mistake_after_rounding_is_named() -> None:
     assert judge(case, right, declared).equivalent
     wrong = reference(case.replace(Wh=rounded.T), np.float32)
     assert [each.name for each in diagnose(case, wrong, declared).explanations][:1] == ["Wh-transposed"]
+
+
+@pytest.mark.parametrize(("cell", "seed"), [("SimpleRNN", 0), ("SimpleRNN", 1), ("LSTM", 0)])
+def test_a_whole_sequence_on_one_scale_is_computed(cell: str, seed: int) -> None:
+    """Inputs are rounded over all samples and time steps, states step by step, and what goes into the head at once."""
+    case = generic(seed, cell=cell, N=2, T=9, D=4, M=8, K=3, scale=0.5, radius=0.9)
+    port = WholeSequence()
+    shown, p = port.run(case), port.precision
+    turned = case.replace(Wh=np.concatenate([gate.T for gate in np.split(case.Wh, case.Wh.shape[1] // case.M, 1)], 1))
+    for seen in (shown, Trajectory(shown.outputs), Trajectory(port.last(case))):
+        assert judge(case, seen, p).equivalent
+        assert judge(case, seen, p.rounded(factors=p.formats["factors"].by_step())).different
+        assert judge(turned, seen, p).different
+    if cell == "SimpleRNN":
+        last = Trajectory(port.last(case))
+        assert expected(case, last, p).distance(flat(last, last)).max() < 1
+        assert (expected(turned, last, p).distance(flat(last, last)) > 3).all()
+
+
+def test_layers_behind_each_other_round_whole_sequences() -> None:
+    """The second layer takes the states of the first one all at once."""
+    spec = Spec(3, (SimpleRNN(6, return_sequences=True), SimpleRNN(5)), Dense(2))
+    case, port = generic_case(spec, N=2, T=6), WholeSequence()
+    Wx, Wh, bh, Vx, Vh, vh, Wo, bo = case.weights
+    first = port.run(Case(Spec.simple(3, 6, 2), x=case.calls[0].x, weights=(Wx, Wh, bh, np.zeros((6, 2)), bo))).states
+    second = Case(Spec.simple(6, 5, 2), x=first, weights=(Vx, Vh, vh, Wo, bo))
+    y, p = port.last(second), port.precision
+    assert judge(case, y, p).equivalent
+    assert not judge(case, y, p.rounded(factors=p.formats["factors"].by_step())).equivalent
+    assert judge(case.with_weights(**{"layer1/Wh": Vh.T}), y, p).different

@@ -94,3 +94,12 @@ def test_weights_that_are_not_known_are_of_a_run_each() -> None:
     shown = Trajectory(reference(case).outputs[:, -1])
     assert (expected(case, shown, p).error > 1e-3).all()
     assert (expected(case, shown, Precision.float32).error < 1e-3).all()
+
+
+def test_a_sample_that_is_no_number_leaves_the_others_their_uncertain_weights() -> None:
+    case = case_of(0)
+    x = np.array(case.x)
+    x[1, 0, 0] = np.inf
+    p = replace(Precision.float32, radius={"Wh": 0.01})
+    shown = Trajectory(reference(case).outputs[:, -1])
+    assert expected(case.replace(x=x), shown, p).error[0] > 1e-3
