@@ -46,14 +46,9 @@ class Found:
 def hunt(port: Port, round_: int, units: int, found: Found) -> Exception | None:
     """Draw and judge one round; returns the smallest failure, or what the runtime raised, if there is one."""
     supports = port.supports
-    strategy = strategies.architectures(
-        options=supports.options,
-        dtypes=supports.dtypes,
-        activations=supports.activations,
-        cells=supports.cells,
-        max_units=units,
-        sizes={letter: each for letter in "DMKNT" if (each := getattr(supports, letter)) is not None},
-    ).filter(lambda spec: supports.takes(spec) and not concerning(spec, port.diverges_as))
+    strategy = strategies.architectures(**supports.drawn(), max_units=units).filter(
+        lambda spec: supports.takes(spec) and not concerning(spec, port.diverges_as)
+    )
 
     @seed(round_)
     @settings(

@@ -23,6 +23,7 @@ class Flax(JaxScan):
     supports = Supports(
         cells=("SimpleRNN", GRUCell(), GRUCell("hard_sigmoid"), LSTMCell(), LSTMCell("hard_sigmoid")),
         activations=JaxScan.supports.activations,
+        head_activations=JaxScan.supports.head_activations,
         options=JaxScan.supports.options,
         lengths=1,  # an empty row is a known divergence
     )

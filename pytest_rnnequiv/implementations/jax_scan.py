@@ -45,6 +45,7 @@ class JaxScan:
     supports = Supports(
         cells=("SimpleRNN", "GRU", "LSTM"),
         activations=("tanh", "relu", "sigmoid", "linear", "hard_sigmoid", "silu"),
+        head_activations=("tanh", "relu", "sigmoid", "hard_sigmoid", "silu", "softmax", "softplus", "elu"),
         options=(
             *("use_bias", "activation", "return_sequences", "return_state", "initial_state", "go_backwards", "layers"),
             *("bidirectional", "merge_mode", "backward_layer", "head", "mask", "embedding", "zero_output_for_mask"),

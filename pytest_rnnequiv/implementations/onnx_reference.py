@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..cells import GRUCell, LSTMCell
-from .onnx_model import OPTIONS, Array, OnnxImplementation
+from .onnx_model import ONNX_ACTIVATIONS, OPTIONS, Array, OnnxImplementation
 from .supports import Supports
 
 __all__ = ["OnnxReference"]
@@ -15,17 +15,17 @@ __all__ = ["OnnxReference"]
 class OnnxReference(OnnxImplementation):
     """``onnx.reference.ReferenceEvaluator(model).run``.
 
-    It knows tanh and sigmoid only, and no lengths: what it does where a model asks for others is a known divergence.
+    In a layer it knows tanh and sigmoid only, and no lengths: what it does where a model asks for others is a known
+    divergence.
     """
 
     name = "onnx-reference"
     supports = Supports(
         cells=("SimpleRNN", GRUCell(), GRUCell(reset_after=False), LSTMCell(), LSTMCell(peepholes=True)),
         dtypes=("float32", "float64"),
-        options=(
-            *(option for option in OPTIONS if option not in ("mask", "zero_output_for_mask", "embedding")),
-            "peepholes",
-        ),
+        head_activations=tuple(ONNX_ACTIVATIONS),
+        options=(*(option for option in OPTIONS if option not in ("mask", "zero_output_for_mask")), "peepholes"),
+        mask_zero=False,
     )
 
     def versions(self) -> dict[str, str]:

@@ -14,7 +14,7 @@ from ..cells import CELLS, variants
 from ..cells.cell import Cell
 from ..model.call import Call
 from ..model.case import Case
-from ..model.layers import RNN
+from ..model.layers import MERGE_MODES, RNN, Bidirectional
 from ..model.spec import BEYOND_KERAS, OPTIONS, POLICIES, Spec
 from ..wording import described, told
 from .errors import ImplementationError
@@ -48,6 +48,15 @@ class Supports:
         Whether a NaN that goes in comes out. False leaves the check of that out.
     activations_of : mapping of str to tuple of str
         Of a cell by its name, those of `activations` that it knows, where these are not all: ``{"LSTM": ("tanh",)}``.
+    merge_modes : tuple of (str or None), optional
+        Of a ``Bidirectional``, those that it knows: ``("concat", "sum")``. Left out, these are all with the option
+        ``"merge_mode"``, and ``"concat"`` without.
+    mask_zero : bool
+        Whether it heeds ``Embedding(mask_zero=True)``; False leaves embeddings without a mask, where `options` has
+        ``"embedding"``.
+    head_activations : tuple of str, optional
+        Of heads, beside ``"linear"``. Left out, heads of the options ``"head"`` and ``"activation"`` have those of
+        `activations`.
     lengths : int, optional
         For an implementation that takes a length for each sample instead of a mask: the smallest length. Masks are
         drawn so that the padding is at the end, and layers of it put out zeros there (``zero_output_for_mask``).
@@ -66,6 +75,9 @@ class Supports:
     options: tuple[str, ...] = ()
     activations_of: Mapping[str, tuple[str, ...]] | tuple[tuple[str, tuple[str, ...]], ...] = ()
     lengths: int | None = None
+    merge_modes: tuple[str | None, ...] | None = None
+    mask_zero: bool = True
+    head_activations: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for letter in "DMKNT":
@@ -108,6 +120,7 @@ class Supports:
         # an alias such as swish is known to specs by its first name
         named = tuple(dict.fromkeys(activation(name).name for name in self.activations))
         object.__setattr__(self, "activations", named)
+        self._check_halves()
         object.__setattr__(self, "activations_of", _of_cells(self.activations_of))
         if self.lengths is not None and (type(self.lengths) is not int or self.lengths < 0):
             raise ImplementationError(
@@ -115,6 +128,45 @@ class Supports:
             )
         if self.largest is not None and not (isinstance(self.largest, Real) and self.largest > 0):
             raise ImplementationError(f"supports.largest must be a number above 0, not {described(self.largest)}")
+
+    def _check_halves(self) -> None:
+        """Check what says that an option is heeded in part."""
+        if self.merge_modes is not None:
+            object.__setattr__(self, "merge_modes", _merge_modes(self.merge_modes))
+            if "bidirectional" not in self.options:
+                raise ImplementationError(
+                    'supports.merge_modes are those of Bidirectional: add "bidirectional" to supports.options'
+                )
+            others = tuple(name for name in self.options if name != "merge_mode")
+            more = () if self.merge_modes == ("concat",) else ("merge_mode",)
+            object.__setattr__(self, "options", (*others, *more))
+        if self.head_activations is not None:
+            object.__setattr__(self, "head_activations", _of_heads(self.head_activations))
+        if not isinstance(self.mask_zero, bool):
+            raise ImplementationError(
+                "supports.mask_zero must be True, or False for embeddings without a mask only, "
+                f"not {described(self.mask_zero)}"
+            )
+
+    @property
+    def merged_by(self) -> tuple[str | None, ...]:
+        """The merge modes of ``Bidirectional`` that it is asked about."""
+        if self.merge_modes is not None:
+            return self.merge_modes
+        return MERGE_MODES if "merge_mode" in self.options else MERGE_MODES[:1]
+
+    def drawn(self) -> dict[str, Any]:
+        """Return the arguments of ``strategies.architectures`` that say all this."""
+        return {
+            "options": self.options,
+            "dtypes": self.dtypes,
+            "activations": self.activations,
+            "cells": self.cells,
+            "sizes": {letter: each for letter in "DMKNT" if (each := getattr(self, letter)) is not None},
+            "merge_modes": self.merged_by,
+            "mask_zero": self.mask_zero,
+            "head_activations": self.head_activations,
+        }
 
     @property
     def kinds(self) -> tuple[Cell, ...]:
@@ -175,7 +227,10 @@ class Supports:
             "cell": [str(kind) for kind in cells if not self.knows(kind)],
             "activation": functions - {*self.activations},
             "dtype": {spec.dtype} - {*self.dtypes},
-            "option": spec.options - {*self.options},
+            "head activation": self._heads_beyond(spec),
+            "merge mode": {str(mode) for mode in _modes(spec) - {*self.merged_by}},
+            "mask of an embedding": {"(mask_zero=True)"} if self._masks_zero_too(spec) else set(),
+            "option": spec.options - {*self.options} - {"merge_mode"},
         }
         return ", no ".join(f"{what} {', '.join(sorted(names))}" for what, names in lacking.items() if names)
 
@@ -189,6 +244,9 @@ class Supports:
             activations=(*self.activations, *(name for name in functions if _is_activation(name))),
             dtypes=tuple(dict.fromkeys((*self.dtypes, spec.dtype))),
             options=tuple(dict.fromkeys((*self.options, *sorted(spec.options)))),
+            merge_modes=None if self.merge_modes is None else (*self.merge_modes, *_modes(spec)),
+            mask_zero=self.mask_zero or self._masks_zero_too(spec),
+            head_activations=(*self.head_activations, *self._heads_beyond(spec)) if self.head_activations else None,
         )
 
     def takes(self, spec: Spec) -> bool:
@@ -202,8 +260,21 @@ class Supports:
             )
             and spec.dtype in self.dtypes
             and spec.options <= {*self.options}
+            and _modes(spec) <= {*self.merged_by}
+            and not self._heads_beyond(spec)
+            and not self._masks_zero_too(spec)
             and (self.lengths is None or not spec.masked or _keeps_padding_behind(spec))
         )
+
+    def _masks_zero_too(self, spec: Spec) -> bool:
+        """Whether an embedding has a mask, where only those without are heeded."""
+        return not self.mask_zero and spec.source == "embedding with mask"
+
+    def _heads_beyond(self, spec: Spec) -> set[str]:
+        """The activations of a model's head that are not heeded; none where nothing is said of heads."""
+        if self.head_activations is None or spec.head is None:
+            return set()
+        return {spec.head.activation.name} - {"linear", *self.head_activations}
 
     def heeds_mask(self, case: Case) -> bool:
         """Whether the masks of a case are of those that are heeded: any, or lengths."""
@@ -278,6 +349,30 @@ def _of_cells(given: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
             f"supports.activations_of names no cell by {', '.join(unknown)}: expected some of {', '.join(CELLS)}"
         )
     return named
+
+
+def _merge_modes(given: Any) -> tuple[str | None, ...]:
+    """Check ``supports.merge_modes``."""
+    listed = isinstance(given, (tuple, list, set, frozenset)) and given
+    if not listed or any(mode not in MERGE_MODES for mode in given):
+        known = ", ".join(map(repr, MERGE_MODES))
+        raise ImplementationError(f"supports.merge_modes must be a tuple of some of {known}, not {described(given)}")
+    return tuple(mode for mode in MERGE_MODES if mode in given)
+
+
+def _of_heads(given: Any) -> tuple[str, ...]:
+    """Check ``supports.head_activations``; ``linear``, which every head may have, is left out."""
+    listed = isinstance(given, (tuple, list, set, frozenset)) and all(isinstance(name, str) for name in given)
+    if not listed or not all(map(_is_activation, given)):
+        raise ImplementationError(
+            f"supports.head_activations must be a tuple of some of {', '.join(ACTIVATIONS)}, not {described(given)}"
+        )
+    return tuple(name for name in dict.fromkeys(activation(each).name for each in given) if name != "linear")
+
+
+def _modes(spec: Spec) -> set[str | None]:
+    """The merge modes of a model."""
+    return {layer.merge_mode for layer in spec.layers if isinstance(layer, Bidirectional)}
 
 
 def _keeps_padding_behind(spec: Spec) -> bool:

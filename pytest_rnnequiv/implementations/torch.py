@@ -54,6 +54,7 @@ class TorchLayers:
         cells=("SimpleRNN", GRUCell(), LSTMCell()),
         activations=("tanh", "relu"),
         activations_of={"GRU": ("tanh",), "LSTM": ("tanh",)},
+        head_activations=("tanh", "relu", "sigmoid", "softmax", "softsign", "elu"),
         dtypes=("float32", "float64"),
         options=(
             *("use_bias", "activation", "return_sequences", "return_state", "initial_state", "go_backwards", "layers"),
@@ -155,11 +156,18 @@ def _network(spec: Spec, run_layer: Callable[..., Any]) -> Any:
                 shown.append(run_layer(layer, module, x, lengths, start))
                 x = shown[-1][0]
             if spec.head is not None:
-                x = self.head(x)
-                x = {"tanh": torch.tanh, "relu": torch.relu}.get(spec.head.activation.name, lambda a: a)(x)
+                x = _activated(spec.head.activation.name, self.head(x))
             return x, shown
 
     return Network()
+
+
+def _activated(name: str, a: Any) -> Any:
+    """Apply the activation of a head."""
+    import torch
+
+    along = {"dim": -1} if name == "softmax" else {}
+    return a if name == "linear" else getattr(torch.nn.functional, name)(a, **along)
 
 
 def _module(torch: Any, layer: Layer, F: int) -> Any:
@@ -207,8 +215,9 @@ def _merged(layer: Layer, sides: Sequence[Any]) -> Any:
 #: A packed sequence is neither exported nor run by a loop over cells.
 WITHOUT_LENGTHS = replace(
     TorchLayers.supports,
-    options=tuple(o for o in TorchLayers.supports.options if o not in ("mask", "zero_output_for_mask", "embedding")),
+    options=tuple(o for o in TorchLayers.supports.options if o not in ("mask", "zero_output_for_mask")),
     lengths=None,
+    mask_zero=False,
 )
 
 

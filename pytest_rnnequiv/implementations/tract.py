@@ -31,7 +31,9 @@ class Tract(OnnxImplementation):
     fixed_sizes = True
     supports = Supports(
         cells=("SimpleRNN", "GRU", "LSTM"),
+        head_activations=("tanh", "relu", "sigmoid"),
         options=(*(option for option in OPTIONS if option not in UNKNOWN), "peepholes"),
+        mask_zero=False,
         nan=False,
         N=(1, 2**20),  # it refuses a batch of none
     )

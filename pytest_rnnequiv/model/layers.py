@@ -33,7 +33,7 @@ from .sizes import size
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["GRU", "LAYERS", "LSTM", "RNN", "Bidirectional", "Dense", "SimpleRNN"]
+__all__ = ["GRU", "LAYERS", "LSTM", "MERGE_MODES", "RNN", "Bidirectional", "Dense", "SimpleRNN"]
 
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)
 

@@ -26,6 +26,8 @@ def listing(width: int = 80) -> Iterator[str]:
         supports = declared(runtime)
         yield from _folded("cells", map(_brief, supports.cells), width)
         yield from _folded("activations", supports.activations, width)
+        if supports.head_activations is not None:
+            yield from _folded("of heads", ("linear", *supports.head_activations), width)
         yield from _folded("dtypes", supports.dtypes, width)
         yield from _folded("options", _options(supports), width)
         if left_out := supports.left_out():
@@ -62,8 +64,12 @@ def _options(supports: Any) -> Iterator[str]:
         yield from (option for option in BEYOND_KERAS if option in supports.options)
         return
     for option in supports.options:
-        lengths = option == "mask" and supports.lengths is not None
-        yield f"lengths from {supports.lengths} on" if lengths else option
+        if option == "mask" and supports.lengths is not None:
+            yield f"lengths from {supports.lengths} on"
+        elif option == "merge_mode" and supports.merge_modes is not None:
+            yield f"merge_mode ({', '.join(map(str, supports.merge_modes))})"
+        else:
+            yield f"{option} without a mask" if option == "embedding" and not supports.mask_zero else option
 
 
 def _folded(title: str, words: Any, width: int) -> Iterator[str]:

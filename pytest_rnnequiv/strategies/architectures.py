@@ -25,7 +25,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from ..cells import SimpleRNNCell
 from ..cells.cell import Cell
-from ..model.layers import RNN, Bidirectional
+from ..model.layers import MERGE_MODES, RNN, Bidirectional
 from ..model.sizes import size
 from ..model.spec import Spec
 from .arguments import resolve
@@ -48,6 +48,9 @@ def architectures(
     max_units: int = 9,
     sizes: Sizes | None = None,
     cells: Collection[str | Cell] = PLAIN_CELL,
+    merge_modes: Collection[str | None] = MERGE_MODES,
+    mask_zero: bool = True,
+    head_activations: Functions = None,
 ) -> SearchStrategy[Spec]:
     """Architectures with any of the options, all together. They shrink to one layer with those that matter.
 
@@ -66,13 +69,20 @@ def architectures(
         Of some of the letters ``D, M, K, N, T`` the size, or the smallest and the largest one.
     cells : collection of str
         Names of the cells that layers may have, simplest first.
+    merge_modes : collection of str or None
+        Of the option ``"bidirectional"``.
+    mask_zero : bool
+        Whether the option ``"embedding"`` has embeddings with a mask, too.
+    head_activations : str, Activation or sequence of these, optional
+        Of heads, beside ``"linear"``, where they are not those of the layers; whatever `options` has.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is no such value.
     """
-    style = Style.of(options, dtypes, activations, max_layers, max_units, sizes, cells)
+    half: dict[str, Any] = {"merge_modes": merge_modes, "mask_zero": mask_zero, "head_activations": head_activations}
+    style = Style.of(options, dtypes, activations, max_layers, max_units, sizes, cells, **half)
     return _drawn(st.binary(min_size=style.length, max_size=style.length), style)
 
 
@@ -315,6 +325,9 @@ def architecture_pool(
     sizes: Sizes | None = None,
     exclude: Callable[[Spec], bool] | None = None,
     cells: Collection[str | Cell] = PLAIN_CELL,
+    merge_modes: Collection[str | None] = MERGE_MODES,
+    mask_zero: bool = True,
+    head_activations: Functions = None,
 ) -> SearchStrategy[Spec]:
     """At most `count` different architectures, for implementations that take long to build a model.
 
@@ -327,7 +340,7 @@ def architecture_pool(
     Parameters
     ----------
     count, seed : int
-    options, dtypes, activations, max_layers, max_units, sizes, cells
+    options, dtypes, activations, max_layers, max_units, sizes, cells, merge_modes, mask_zero, head_activations
         As in :func:`architectures`.
     exclude : callable, optional
         Says of a spec whether it must not be in the pool; others come in its place. A simpler one that shrinking tries
@@ -349,6 +362,9 @@ def architecture_pool(
         sizes=sizes,
         exclude=exclude,
         cells=cells,
+        merge_modes=merge_modes,
+        mask_zero=mask_zero,
+        head_activations=head_activations,
     )
     # At once, for it takes a second, which Hypothesis would complain of in a draw.
     most = max((len(_simplifications(codes, style)) for codes in chosen), default=0)
@@ -358,7 +374,7 @@ def architecture_pool(
 def pool_members(**arguments: Any) -> list[Spec]:
     """List a pool but for its smallest specs; the arguments are those of :func:`architecture_pool`, all given.
 
-    Only `seed`, `max_layers`, `sizes` and `cells` may be left out.
+    Only `seed`, `max_layers`, `sizes`, `cells` and what says half of an option may be left out.
     """
     chosen, style = _chosen(**arguments)
     return [_spec_of(codes, style) for codes in chosen]
@@ -376,12 +392,13 @@ def _chosen(
     max_layers: int = 3,
     sizes: Sizes | None = None,
     cells: Collection[str | Cell] = PLAIN_CELL,
+    **half: Any,
 ) -> tuple[tuple[tuple[int, ...], ...], Style]:
     size("count", count, least=len(_SMALLEST) + 1)
     size("seed", seed, least=0)
     if exclude is not None and not callable(exclude):
         raise TypeError(f"exclude must be a function that takes a spec, not {exclude!r}")
-    style = Style.of(options, dtypes, activations, max_layers, max_units, sizes, cells)
+    style = Style.of(options, dtypes, activations, max_layers, max_units, sizes, cells, **half)
     return _pooled(count - len(_SMALLEST), seed, style, exclude), style
 
 

@@ -58,6 +58,9 @@ class Style:
     max_units: int
     ranges: tuple[tuple[str, tuple[int, int]], ...] = ()
     cells: tuple[Cell, ...] = (SimpleRNNCell(),)
+    merge_modes: tuple[str | None, ...] = MERGE_MODES
+    mask_zero: bool = True
+    head_activations: tuple[Activation, ...] | None = None
 
     @classmethod
     def of(
@@ -69,6 +72,10 @@ class Style:
         max_units: int,
         sizes: Sizes | None = None,
         cells: Collection[str | Cell] = (SimpleRNNCell.name,),
+        *,
+        merge_modes: Collection[str | None] = MERGE_MODES,
+        mask_zero: bool = True,
+        head_activations: Functions = None,
     ) -> Style:
         """Check what the user said."""
         for name, said in (("options", options), ("dtypes", dtypes), ("activations", activations)):
@@ -88,10 +95,8 @@ class Style:
         functions: tuple[Any, ...]
         if activations is None:
             functions = USUAL_ACTIVATIONS if "activation" in names else USUAL_ACTIVATIONS[:1]
-        elif isinstance(activations, (str, Activation)):
-            functions = (activations,)
         else:
-            functions = tuple(activations)
+            functions = _each(activations)
         if not kinds or not functions:
             raise ValueError(f"{'activations' if kinds else 'dtypes'} must be at least one")
         parts = {part for name in names for part in _PARTS.get(name, ())}
@@ -105,6 +110,9 @@ class Style:
             size("max_units", max_units),
             _ranges(sizes or {}),
             variants((cells,) if isinstance(cells, str) else cells, names),
+            _modes(merge_modes),
+            mask_zero,
+            None if head_activations is None else tuple(map(activation, _each(head_activations))),
         )
 
     @property
@@ -150,6 +158,18 @@ class Style:
         """Sizes that features and all units may have together, or 0 for none."""
         fits = all(each in self.ladder(letter) for letter in "DMK" for each in _EQUAL if each)
         return _EQUAL if fits else (0,)
+
+
+def _each(functions: str | Activation | Sequence[str | Activation | None]) -> tuple[Any, ...]:
+    """Activations, of which one may be said by itself."""
+    return (functions,) if isinstance(functions, (str, Activation)) else tuple(functions)
+
+
+def _modes(merge_modes: Collection[str | None]) -> tuple[str | None, ...]:
+    """Check the merge modes that the user said, and return them with the simplest first."""
+    if isinstance(merge_modes, str) or not merge_modes or any(mode not in MERGE_MODES for mode in merge_modes):
+        raise ValueError(f"merge_modes must be some of {', '.join(map(repr, MERGE_MODES))}, not {merge_modes!r}")
+    return tuple(mode for mode in MERGE_MODES if mode in merge_modes)
 
 
 def _ranges(sizes: Sizes) -> tuple[tuple[str, tuple[int, int]], ...]:
@@ -250,7 +270,8 @@ def decode(codes: Sequence[int], style: Style) -> tuple[Spec, set[int]]:
         fixed["N"] = choose(0, "N", style.within("N", _FIXED_N))
     sources = ["input"]
     sources += ["masking", "masking"] * ("masking" in style.options) + ["mask", "mask"] * ("mask" in style.options)
-    sources += ["embedding", "embedding with mask"] * ("embedding" in style.options)
+    if "embedding" in style.options:
+        sources += ["embedding", "embedding with mask"] if style.mask_zero else ["embedding"]
     source = choose(0, "source", sources)
     if source == "masking":
         fixed["mask_value"] = choose(0, "mask_value", MASK_VALUES)
@@ -261,7 +282,9 @@ def decode(codes: Sequence[int], style: Style) -> tuple[Spec, set[int]]:
 
 def _layer(choose: _Codes, start: int, like: int, F: int, last: bool) -> RNN | Bidirectional:
     """The layer whose codes start there, on `F` features; its directions are those of the codes at `like`."""
-    wrapped = choose(like, "wrapped", (False, False, True, True, True), "bidirectional")
+    two_outputs = last and "head" in choose.style.options
+    modes = [mode for mode in choose.style.merge_modes if mode is not None or two_outputs]
+    wrapped = choose(like, "wrapped", (False, False, True, True, True), "bidirectional") and modes
     shared: dict[str, Any] = {
         "return_sequences": not last or choose(start, "return_sequences", (False, True), "return_sequences")
     }
@@ -273,7 +296,6 @@ def _layer(choose: _Codes, start: int, like: int, F: int, last: bool) -> RNN | B
         only = choose(like, "backward only", (False, False, False, True), "backward_layer")
         shared["go_backwards"] = choose(start, "go_backwards", ONE_OF_THREE, "go_backwards")
         return _direction(choose, backward if only else forward, F, shared)
-    modes = MERGE_MODES if last and (choose.style.options >= {"head"}) else MERGE_MODES[:-1]
     merge_mode = choose(like, "merge_mode", modes, "merge_mode")
     one, other = _direction(choose, forward, F, shared), None
     if choose(like, "own backward", (False, True), "backward_layer"):
@@ -309,16 +331,26 @@ def _head(choose: _Codes, layers: list[RNN | Bidirectional], F: int) -> Dense | 
     if getattr(last, "merge_mode", "concat") is None:
         return None
     if "head" not in choose.style.options:
-        return Dense(choose.size(0, "K", F))
+        return Dense(choose.size(0, "K", F), _head_activation(choose))
     kinds = (None, "Dense", "TimeDistributed") if last.return_sequences else (None, "Dense", "Dense")
     kind = choose(0, "head", kinds)
     if kind is None:
         return None
-    functions = (activation("linear"), *(a for a in choose.style.activations if a.name != "linear"))
     return Dense(
         choose.size(0, "K", F),
-        functions[0] if "activation" not in choose.style.options else choose(0, "head_activation", functions),
+        _head_activation(choose),
         choose(0, "head_use_bias", (True, True, False)),
         kind == "TimeDistributed",
         choose(0, "head_trainable", (True, True, True, False)),
     )
+
+
+def _head_activation(choose: _Codes) -> Activation:
+    """Choose the activation of a head: of those that heads may have, or else of those of the layers."""
+    style = choose.style
+    functions = style.head_activations
+    if functions is None:
+        functions = style.activations if style.options >= {"activation", "head"} else ()
+    some = (activation("linear"), *(f for f in functions if f.name != "linear"))
+    chosen: Activation = choose(0, "head_activation", some) if len(some) > 1 else some[0]
+    return chosen

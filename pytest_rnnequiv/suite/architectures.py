@@ -64,13 +64,11 @@ def pool_for(port: Port) -> dict[str, Any]:
     dtypes = tuple(POLICIES) if shared else supports.dtypes
     count = profile.networks if port.builds_models else max(profile.networks, PROFILES["default"].networks)
     return {
+        **supports.drawn(),
         "count": count,
-        "options": supports.options,
         "dtypes": dtypes,
-        "cells": supports.cells,
         "activations": _some(supports.activations),
         "max_units": profile.units,
-        "sizes": {letter: each for letter in "DMKNT" if (each := getattr(supports, letter)) is not None},
         "exclude": _excluded(port.diverges_as, supports),
     }
 
@@ -93,7 +91,8 @@ def _some(activations: tuple[str, ...]) -> tuple[str, ...]:
 
 def draw_networks(port: Port, data: Data, most: int) -> list[Case]:
     """Draw cases of an architecture that the port supports, and in which Keras is not known to be wrong."""
-    need(port, bool(port.supports.options) and port.fixed is None, "declares no options of layers")
+    more = port.supports.options or port.supports.head_activations
+    need(port, bool(more) and port.fixed is None, "declares no options of layers")
     with budget().paused(), tally.spending("draw"):  # choosing those of a pool takes seconds
         pool = architecture_pool(**pool_for(port))
     if isinstance(data, Opening):

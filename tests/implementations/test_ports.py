@@ -249,12 +249,12 @@ def test_a_function_may_declare_too() -> None:
         (
             {"supports": {"masks": True}},
             "odd: supports has no masks; it knows D, M, K, N, T, activations, cells, dtypes, largest, nan, options, "
-            "activations_of, lengths; "
+            "activations_of, lengths, merge_modes, mask_zero, head_activations; "
             'what it heeds is an option: options=("mask",)',
         ),
         (
             {"supports": {"masks": True, "initial_state": True, "L": 1}},
-            "dtypes, largest, nan, options, activations_of, lengths; "
+            "dtypes, largest, nan, options, activations_of, lengths, merge_modes, mask_zero, head_activations; "
             'what it heeds is an option: options=("initial_state", "mask")',
         ),
         ({"supports": {"options": ("masks",)}}, "odd: supports.options must be some of activation, use_bias, "),
