@@ -28,10 +28,15 @@ MOST_RUNS, SPARE = 64, 3
 class Ties:
     """Choices for each sample of a batch, in the order in which ties are met; behind the last one, the lower outcome.
 
+    Parameters
+    ----------
+    chosen : list of list of bool
+        Of each sample; or one list for all samples, where each depends on the others.
+
     Attributes
     ----------
     met : list of list of bool
-        All choices of a run, of each sample.
+        All choices of a run, by the same.
     """
 
     def __init__(self, chosen: list[list[bool]]) -> None:
@@ -42,7 +47,8 @@ class Ties:
         """Choose for each tie whether the higher outcome is taken; the first axis is that of the samples."""
         up = np.zeros(tie.shape, bool)
         for place in zip(*np.nonzero(tie), strict=True):
-            met, chosen = self.met[place[0]], self._chosen[place[0]]
+            own = place[0] if len(self.met) > 1 else 0
+            met, chosen = self.met[own], self._chosen[own]
             up[place] = chosen[len(met)] if len(met) < len(chosen) else False
             met.append(bool(up[place]))
         return up
@@ -64,7 +70,7 @@ def all_runs(run: Callable[[Ties], Any], of: Bools, most: int = MOST_RUNS) -> tu
     run : callable
         Makes the run, with its ties decided.
     of : (samples,) bool array
-        Of which samples.
+        Of which samples; one for all of them, where each depends on the others.
     most : int
         How many runs may be made.
 

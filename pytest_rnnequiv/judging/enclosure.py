@@ -266,6 +266,8 @@ def run_that_shows(chain: Chain, head: HeadWeights, first: int, got: Array, most
     several = (np.abs(got - whole.outputs.value) <= bound).all(axis=(1, 2)) & _blunt(whole.outputs, whole.scale)
     if not some(several):
         return whole
+    if chain.precision.joins_samples:  # what one sample meets moves the scale of all
+        several = np.array([several.any()])
     runs, known = all_runs(lambda ties: free_run(chain, head, first, ties), several, most)
     value, bound, scale = whole.outputs.value.copy(), whole.outputs.bound.copy(), np.array(whole.scale)
     best = np.full(len(got), np.inf)

@@ -302,3 +302,12 @@ def test_layers_behind_each_other_round_whole_sequences() -> None:
     assert judge(case, y, p).equivalent
     assert not judge(case, y, p.rounded(factors=p.formats["factors"].by_step())).equivalent
     assert judge(case.with_weights(**{"layer1/Wh": Vh.T}), y, p).different
+
+
+@pytest.mark.parametrize("seed", [11, 17, 135])
+def test_samples_that_share_a_scale_share_their_ties(seed: int) -> None:
+    """Which zero point is taken at a tie is one choice for all samples, and what one sample is rounded to moves all."""
+    case = generic(seed, N=3, T=4, D=17, M=13, K=31, scale=0.5, radius=0.9)
+    port = WholeSequence()
+    assert judge(case, Trajectory(port.last(case)), port.precision).equivalent
+    assert judge(case.replace(Wh=case.Wh.T), Trajectory(port.last(case)), port.precision).different
