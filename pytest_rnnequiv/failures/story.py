@@ -20,11 +20,25 @@ from ..model.spec import Spec
 from ..wording import cleaned, plural
 from .assertion import EquivalenceError, called, indented
 
-__all__ = ["MOST_LINES", "UNEXPLAINED", "Account", "Story", "Told", "account", "not_asked", "reason", "size"]
+__all__ = [
+    "MOST_LINES",
+    "RIGHT_AS",
+    "UNEXPLAINED",
+    "Account",
+    "Story",
+    "Told",
+    "account",
+    "not_asked",
+    "reason",
+    "size",
+]
 __all__ += ["stories", "summed_up"]
 
 #: The reasons that are no mistake of the catalogue, and no sentence of the port's.
 UNEXPLAINED, UNSTEADY, LAW = "unexplained", "unsteady", "law"
+
+#: What begins the sentence about a port that is right as another cell than it was asked for.
+RIGHT_AS = "right as"
 
 #: Lines of a story, at most, with a heading 40; a script that does not fit is left to its file.
 MOST_LINES = 38
@@ -83,6 +97,9 @@ def account(failure: EquivalenceError) -> Account:
     found = [] if failure.again or failure.without_answer else failure.diagnosis.explanations
     best = found[0] if found else None
     rows = [*failure.rows(), ("the script", failure.note)]
+    other = next((text for _, text in rows if text.startswith(RIGHT_AS)), "")
+    if other and failure.without_answer:
+        says = [f"{each}; it is {other.partition(';')[0]}" for each in says]
     return Account(
         keys,
         says,

@@ -13,6 +13,8 @@ import time
 from types import FrameType
 from typing import Any
 
+from .patience import Patience, computed_here
+
 __all__ = ["Guard", "TimeIsUp"]
 
 #: Seconds between two attempts to get out of a port that holds every exception back.
@@ -69,6 +71,7 @@ class Guard:
             now = time.monotonic()
             left, self._interval = signal.getitimer(signal.ITIMER_REAL)
             self._due, self._theirs = now + self._seconds, now + left if left else None
+            self._patience = Patience(self._seconds, computed_here)
             self._take(signal.SIGALRM, self._ring)
             self._wind()
         return self
@@ -130,6 +133,11 @@ class Guard:
             self._wind()
             self._pass_on(number, frame)
         if now < self._due:
+            self._wind()
+            return
+        longer = 0.0 if self._rings else self._patience.longer()
+        if longer:
+            self._due = now + longer
             self._wind()
             return
         inside = _port_frames(frame)

@@ -25,11 +25,15 @@ from .alarm import Guard, TimeIsUp
 from .answering import PortFailure, came_from, compute
 from .declaration import Declaration, declare, made
 from .errors import Declined, ImplementationError
+from .patience import Patience, computed_in_group
 
 __all__ = ["Forked", "InProcess", "PortFailure", "Spawned", "can_fork"]
 
 #: Seconds that loading an implementation may take (importing a large framework can).
 LOADING = 180.0
+
+#: Seconds after which we look what a port's process has computed: most answers are there before.
+FIRST_LOOK = 0.25
 
 #: How many times as long as the longest cold start a later one may take, at least a second: the machine may be busier.
 SLOWER = 4.0
@@ -261,7 +265,7 @@ class _Own:
     def _receive(self, timeout: float) -> tuple[str, Any]:
         assert self._process is not None
         try:
-            if not self._process.connection.poll(timeout):
+            if not self._speaks(timeout):
                 return "silent", None
             kind, what = self._process.connection.recv()
             return kind, what
@@ -274,6 +278,16 @@ class _Own:
                 raise
             why = f"what the port's process says cannot be read: {type(error).__name__}: {told(error)}"
             return "failure", (why, "", "", False)
+
+    def _speaks(self, timeout: float) -> bool:
+        """Wait until the process says something; not for ever."""
+        assert self._process is not None
+        connection, pid = self._process.connection, self._process.pid
+        look = min(FIRST_LOOK, timeout / 4)
+        if connection.poll(look):
+            return True
+        patience = Patience(timeout - look, lambda: computed_in_group(pid))
+        return any(connection.poll(seconds) for seconds in patience.waits())
 
     def run(self, case: Case) -> Trajectory:
         """Compute one case."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.precision import Precision
+from ..cells.cell import Cell
 from ..judging.enclosure import Enclosure
 from ..judging.observing import Asking
 from ..judging.oracle import judge
@@ -188,7 +189,7 @@ def _kept(shown: Trajectory) -> Trajectory:
     return shown
 
 
-def probe_case(like: Case, seed: int = 1, any_weights: bool = True, **sizes: int) -> Case:
+def probe_case(like: Case, seed: int = 1, any_weights: bool = True, cell: Cell | None = None, **sizes: int) -> Case:
     """Make up a generic case of the kind of another: all numbers different, biases not zero, nothing saturated.
 
     Parameters
@@ -197,10 +198,12 @@ def probe_case(like: Case, seed: int = 1, any_weights: bool = True, **sizes: int
         Of one call.
     any_weights : bool
         Whether weights and their sizes may be others.
+    cell : Cell, optional
+        In the place of its own, of a model of one recurrence whose weights may be others.
     **sizes
         ``N``, ``T``, and of a model of one recurrence ``D``, ``M``, ``K``; by default :data:`SIZES`.
     """
-    wanted, spec = SIZES | sizes, like.spec
+    wanted, spec = SIZES | sizes, like.spec if cell is None else like.spec.replace(cell=cell)
     N, T = spec.N or wanted["N"], spec.T or wanted["T"]
     if any_weights and spec.letters and spec.head is not None and not spec.embedded:
         spec = spec.replace(**{letter: wanted[letter] for letter in "DMK"})

@@ -18,6 +18,7 @@ from ..mistakes.probes import probe
 from ..model.case import Case
 from ..model.trajectory import Trajectory
 from ..run_state import state
+from .other_cells import right_as
 
 __all__ = ["of_its_file", "probed"]
 
@@ -43,9 +44,16 @@ def probed(port: Port, case: Case) -> tuple[str, ...]:
     known = state().part(_Probed, of=port).told
     kind = probe_case(case, N=1, T=1, any_weights=port.any_weights).spec if case.spec.plain else case.spec
     if kind not in known and len(known) < KINDS and not port.hangs:
-        own = probe(lambda asked: _run(port, asked), case, port.precision, asking=port.asking, seconds=SECONDS)
-        known[kind] = (*of_its_file(port), *own)
+        known[kind] = _as_another(port, case) or (*of_its_file(port), *_of_its_own(port, case))
     return known.get(kind, ())
+
+
+def _as_another(port: Port, case: Case) -> tuple[str, ...]:
+    return right_as(port, case, lambda asked: _run(port, asked), SECONDS)
+
+
+def _of_its_own(port: Port, case: Case) -> tuple[str, ...]:
+    return probe(lambda asked: _run(port, asked), case, port.precision, asking=port.asking, seconds=SECONDS)
 
 
 def of_its_file(port: Port) -> tuple[str, ...]:

@@ -40,6 +40,14 @@ def raises(case):
 def of_its_own(case):
     return rnn(case, case.Wh, case.bh, lambda a: np.tanh(a) * (1 + 0.01 * np.sin(9 * a)))
 
+def lstm(case):  # and does not say so
+    h = c = np.zeros((case.N, case.M))
+    for t in range(case.T):
+        i, f, g, o = np.split(case.x[:, t] @ case.Wx + h @ case.Wh + case.bh, 4, 1)
+        c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+        h = np.tanh(c) / (1 + np.exp(-o))
+    return h @ case.Wo + case.bo
+
 ACTIVATIONS = {
     "tanh": np.tanh,
     "relu": lambda a: np.maximum(a, 0),
@@ -103,6 +111,16 @@ def test_an_exception_is_one_reason(project: pytest.Pytester) -> None:
     text = " ".join(result.stdout.str().split())
     assert re.search(r"ported:raises raised in \d+ of \d+ cases, such as SimpleRNN\(D=\d+, .*?\), N=\d+, T=\d+", text)
     assert "run.supports = Supports(N=(1, 8), T=10, D=3, M=5, K=2)" in text
+
+
+def test_an_lstm_that_does_not_say_so_is_told_what_to_declare(project: pytest.Pytester) -> None:
+    result = verdict(project, "notebook", ports="lstm")
+    assert sentence(result).endswith("in split; it is right as LSTM (1 failing check)")
+    text = " ".join(result.stdout.str().split())
+    declared = 'right as LSTM; if that is meant, declare supports = Supports(cells=("LSTM",))'
+    assert f"probed {declared}" in text
+    assert f"ported:lstm is {declared}, after from pytest_rnnequiv import Supports. A class has supports" in text
+    assert "If it takes some sizes only" not in text
 
 
 def test_what_nothing_explains_takes_the_laws_along(project: pytest.Pytester) -> None:

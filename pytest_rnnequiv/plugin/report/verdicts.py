@@ -14,7 +14,7 @@ import pytest
 from _pytest._code.code import TerminalRepr
 from _pytest._io import TerminalWriter
 
-from ...failures.story import Account, Story, Told, stories, summed_up
+from ...failures.story import RIGHT_AS, Account, Story, Told, stories, summed_up
 from ...implementations.answering import RAISES
 from ...wording import wrapped
 from . import Entry, Ledger
@@ -23,6 +23,10 @@ __all__ = ["advice", "html_summary", "of_all", "point", "sentences", "write_sent
 
 #: Stories of an implementation that are told whole; more get a sentence each.
 TOLD_WHOLE = 3
+
+#: How a class declares what advice says of a function, and what declares one cell.
+OF_A_CLASS = "A class has supports as an attribute, a function as run.supports = ..."
+AND_CELL = ", and from pytest_rnnequiv.cells import GRUCell"
 
 #: Columns from which on a story is no wider: long lines are hard to read.
 WIDEST = 100
@@ -51,13 +55,17 @@ def sentences(ledger: Ledger) -> dict[str, str]:
 
 
 def advice(ledger: Ledger, label: str, found: Sequence[Story]) -> list[str]:
-    """Say what to do with an implementation that has raised in most cases: it may take other sizes than were drawn.
+    """Say what to declare of an implementation that is another cell, or takes other sizes, than it was asked for.
 
     Returns
     -------
     list of str
-        Sentences; none where it has mostly answered, or was wrong in another way too.
+        Sentences; none where it is right as no other cell, and has mostly answered, or was wrong in another way too.
     """
+    other = _right_as(found)
+    if other:
+        imports = f"from pytest_rnnequiv import Supports{AND_CELL if 'GRUCell' in other else ''}"
+        return [f"{label} is {other}, after {imports}. {OF_A_CLASS}"]
     counted = [each.tally for each in ledger.by_implementation(ledger.entries)[label] if each.tally is not None]
     cases = sum(each.cases for each in counted)
     failures = sum(each.failures for each in counted)
@@ -70,9 +78,15 @@ def advice(ledger: Ledger, label: str, found: Sequence[Story]) -> list[str]:
     return [
         f"{label} raised in {share} of {cases} cases, such as {'; '.join(tried[:4])}.",
         "If it takes some sizes only, say which, and no others are drawn, for example "
-        "run.supports = Supports(N=(1, 8), T=10, D=3, M=5, K=2), after from pytest_rnnequiv import Supports; a class "
-        "has supports as an attribute.",
+        "run.supports = Supports(N=(1, 8), T=10, D=3, M=5, K=2), after from pytest_rnnequiv import Supports. "
+        + OF_A_CLASS,
     ]
+
+
+def _right_as(found: Sequence[Story]) -> str:
+    """Return as which other cell an implementation is right, if its failures tell that."""
+    rows = (text for story in found for told in story.told for _, text in told.account.rows)
+    return next((text for text in rows if text.startswith(RIGHT_AS)), "")
 
 
 # ---- the terminal ----
