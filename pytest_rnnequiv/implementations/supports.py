@@ -271,10 +271,10 @@ class Supports:
         return not self.mask_zero and spec.source == "embedding with mask"
 
     def _heads_beyond(self, spec: Spec) -> set[str]:
-        """The activations of a model's head that are not heeded; none where nothing is said of heads."""
-        if self.head_activations is None or spec.head is None:
+        """The activations of Dense layers that are not heeded; none where nothing is said of them."""
+        if self.head_activations is None:
             return set()
-        return {spec.head.activation.name} - {"linear", *self.head_activations}
+        return {dense.activation.name for dense in spec.dense.values()} - {"linear", *self.head_activations}
 
     def heeds_mask(self, case: Case) -> bool:
         """Whether the masks of a case are of those that are heeded: any, or lengths."""

@@ -58,7 +58,7 @@ class TorchLayers:
         dtypes=("float32", "float64"),
         options=(
             *("use_bias", "activation", "return_sequences", "return_state", "initial_state", "go_backwards", "layers"),
-            *("bidirectional", "merge_mode", "head", "mask", "embedding", "zero_output_for_mask"),
+            *("bidirectional", "merge_mode", "head", "hidden", "mask", "embedding", "zero_output_for_mask"),
         ),
         lengths=1,  # a packed sequence has no rows of length 0
     )
@@ -95,11 +95,11 @@ class TorchLayers:
             weights = to_torch(layer, case.part(f"layer{i}").values())
             for name, parameter in module.named_parameters():
                 parameter.copy_(self.torch.from_numpy(weights[name]))
-        if spec.head is not None:
-            Wo, bo = map(self._tensor, case.head_weights())
-            network.head.weight.copy_(Wo.T)
-            if spec.head.use_bias:
-                network.head.bias.copy_(bo)
+        for part, dense in spec.dense.items():
+            Wo, bo = map(self._tensor, case.head_weights(part=part))
+            network.dense[part].weight.copy_(Wo.T)
+            if dense.use_bias:
+                network.dense[part].bias.copy_(bo)
         x, mask = case.inputs(call)
         lengths = self.torch.from_numpy(mask.sum(1)) if spec.masked else None
         y, shown = ask(self._tensor(x), lengths, [self._tensor(state) for state in call.states])
@@ -145,8 +145,10 @@ def _network(spec: Spec, run_layer: Callable[..., Any]) -> Any:
             for layer in spec.layers:
                 self.recurrent.append(_module(torch, layer, F))
                 F = layer.features
-            if spec.head is not None:
-                self.head = torch.nn.Linear(F, spec.head.K, bias=spec.head.use_bias)
+            self.dense = torch.nn.ModuleDict()
+            for part, dense in spec.dense.items():
+                self.dense[part] = torch.nn.Linear(F, dense.K, bias=dense.use_bias)
+                F = dense.K
 
         def forward(self, x: Any, lengths: Any, states: Sequence[Any]) -> Any:
             left, shown = iter(states), []
@@ -155,8 +157,8 @@ def _network(spec: Spec, run_layer: Callable[..., Any]) -> Any:
                 start = [next(left) for _ in units] if layer.initial_state else None
                 shown.append(run_layer(layer, module, x, lengths, start))
                 x = shown[-1][0]
-            if spec.head is not None:
-                x = _activated(spec.head.activation.name, self.head(x))
+            for part, dense in spec.dense.items():
+                x = _activated(dense.activation.name, self.dense[part](x))
             return x, shown
 
     return Network()

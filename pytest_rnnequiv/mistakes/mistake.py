@@ -7,6 +7,7 @@ from the truth (the selfcheck), and a port that differs is explained by the mist
 
 - Most are made in *one recurrence*: in its weights, its activation, its step. Then they are made in all recurrences of
   a model alike, and :meth:`Mistake.placed` makes them in one of several.
+- Some are made in Dense layers, in all of them or in one of several.
 - Some are made in the whole case: in its inputs, options, states, its head.
 - What is wrong *between* the recurrences is no case of any model: outputs that are not turned back, one layer's state
   in another. That is a wrong :class:`~..model.wiring.Wiring`, walked by the same walk.
@@ -15,7 +16,7 @@ from the truth (the selfcheck), and a port that differs is explained by the mist
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,6 +45,7 @@ __all__ = [
     "cell_like",
     "family",
     "in_case",
+    "in_dense",
     "in_recurrence",
     "in_wiring",
     "made_in",
@@ -97,6 +99,8 @@ class Recurrence:
 
 
 ChangeOfCase = Callable[[Case], "Case | None"]
+#: Of a case and the names of some of its Dense layers, ``spec.dense``.
+ChangeOfDense = Callable[[Case, Collection[str]], "Case | None"]
 ChangeOfRecurrence = Callable[[Recurrence], "Recurrence | None"]
 
 
@@ -128,6 +132,8 @@ class Mistake:
         The states are right, though those of the changed case are not: only the outputs can show it.
     needs : callable
         Whether a case has what the mistake is about; where it has not, the mistake changes nothing.
+    dense : callable, optional
+        The same in some Dense layers of the head, by their names. Without `change`, it is made in each of them.
     where : Place, optional
         The recurrence that it is made in; None is all.
     only : Only, optional
@@ -146,6 +152,7 @@ class Mistake:
     group: str
     change: ChangeOfCase | None = None
     recurrence: ChangeOfRecurrence | None = None
+    dense: ChangeOfDense | None = None
     wiring: Wiring = RIGHT
     precision: Precision | None = None
     computed: bool = False
@@ -170,6 +177,8 @@ class Mistake:
     def _changed(self, case: Case) -> Case | None:
         if self.change is not None and self.where is None and self.only is None:
             return self.change(case)
+        if self.dense is not None:
+            return self.dense(case, case.spec.dense)
         if self.recurrence is None:
             return case
         # a case of another model may lack the place
@@ -218,7 +227,11 @@ class Mistake:
         return None if changed is None else Made(changed, self.wiring, self.precision, self.head_only, self.computed)
 
     def placed(self, spec: Spec) -> Iterator[Mistake]:
-        """Yield the same mistake made in one recurrence, for each of several that a model has."""
+        """Yield the same mistake made in one recurrence or Dense layer, for each of several that a model has."""
+        if self.dense is not None and spec.hidden:
+            for part in spec.dense:
+                said = f"{self.says} (in {part})"
+                yield replace(self, name=f"{part}.{self.name}", says=said, change=in_one(part, self.dense))
         if self.recurrence is None or len(spec.places) < 2:
             return
         # the cells of a layer have one activation in common
@@ -237,6 +250,11 @@ class Mistake:
 
     def __str__(self) -> str:
         return self.name
+
+
+def in_one(part: str, change: ChangeOfDense) -> ChangeOfCase:
+    """Make a change in one Dense layer only."""
+    return lambda case: change(case, (part,))
 
 
 def made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
@@ -325,6 +343,16 @@ def in_case(
 
     def register(change: ChangeOfCase) -> ChangeOfCase:
         CATALOGUE.append(Mistake(name, says, cause, group, change, needs=needs or of_group(group), **more))
+        return change
+
+    return register
+
+
+def in_dense(group: str, name: str, says: str, cause: str, **more: Any) -> Callable[[ChangeOfDense], ChangeOfDense]:
+    """Register a mistake that is made in Dense layers: a function of the case, and of the names of some of them."""
+
+    def register(change: ChangeOfDense) -> ChangeOfDense:
+        CATALOGUE.append(Mistake(name, says, cause, group, dense=change, **more))
         return change
 
     return register

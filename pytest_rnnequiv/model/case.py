@@ -201,12 +201,19 @@ class Case:
             found[name] = array if number is None else number(full, array)
         return CellWeights(**found)
 
-    def head_weights(self, number: Number | None = None) -> tuple[Any, Any]:
-        """Return ``(Wo, bo)`` of a model that has a head; a bias that is not there is zeros."""
-        head, named = self.spec.head, self.part("head")
-        assert head is not None
-        pair = {"Wo": named["Wo"], "bo": named.get("bo", np.zeros(head.K, self._float))}
-        Wo, bo = (array if number is None else number(f"head/{name}", array) for name, array in pair.items())
+    def head_weights(self, number: Number | None = None, part: str = "head") -> tuple[Any, Any]:
+        """Return ``(Wo, bo)`` of a model that has a head; a bias that is not there is zeros.
+
+        Parameters
+        ----------
+        number : callable, optional
+            As in :meth:`cell_weights`.
+        part : str
+            Another Dense layer than the last one: a name in ``spec.dense``.
+        """
+        named = self.part(part)
+        pair = {"Wo": named["Wo"], "bo": named.get("bo", np.zeros(self.spec.dense[part].K, self._float))}
+        Wo, bo = (array if number is None else number(f"{part}/{name}", array) for name, array in pair.items())
         return Wo, bo
 
     @property
@@ -307,9 +314,10 @@ class Case:
         M, K = self.spec.layers[-1].features, self.spec.K if K is None else K
         old = self.spec.head
         head = Dense(K) if old is None else old.replace(K=K, activation="linear")
-        weights = {name: array for name, array in self.named_weights.items() if not name.startswith("head/")}
+        dense = tuple(f"{part}/" for part in self.spec.dense)
+        weights = {name: array for name, array in self.named_weights.items() if not name.startswith(dense)}
         own = {"Wo": np.eye(M, K, -first), "bo": np.zeros(K)}
-        spec = replace(self.spec, head=head)
+        spec = replace(self.spec, head=head, hidden=())
         return self.replace(spec=spec, weights=(*weights.values(), *(own[name] for name in head.weight_shapes(M))))
 
     def writable(self) -> Case:

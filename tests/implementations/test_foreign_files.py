@@ -29,6 +29,7 @@ from pytest_rnnequiv import (
 )
 from pytest_rnnequiv.failures.two_files import answers
 from pytest_rnnequiv.implementations.errors import ImplementationError, MissingRuntime
+from pytest_rnnequiv.implementations.files.dense import DenseChain
 from pytest_rnnequiv.implementations.registry import check_available
 from pytest_rnnequiv.implementations.resolving import resolve
 
@@ -333,6 +334,34 @@ def test_onnx(name: str, tmp_path: Path) -> None:
     verdict = judge(case, shown)
     assert verdict.equivalent, verdict
     assert [layer is not None for layer in shown.shown_layers] == [True] * len(spec.layers)
+
+
+@pytest.mark.parametrize("steps", [True, False])
+def test_several_dense_layers_are_one_head(steps: bool, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    onnx_model = import_module("pytest_rnnequiv.implementations.onnx_model").onnx_model
+    head = (Dense(6, "relu"), Dense(5, use_bias=False), Dense(4, "sigmoid"), Dense(2))
+    case = filled(Spec(3, LSTM(4, return_sequences=steps), head), 3)
+    (tmp_path / "model.onnx").write_bytes(onnx_model(case).SerializeToString())
+    spec, weights = read_model(tmp_path / "model.onnx")
+    assert spec == case.spec
+    assert all(map(np.array_equal, weights, case.weights))
+    port = resolve(str(tmp_path / "model.onnx"))
+    assert judge(case, port.run(case), port.precision).equivalent
+
+
+def test_a_branch_is_no_further_dense_layer() -> None:
+    """A tensor that has not come through all Dense layers goes through no other one."""
+    chain, one = DenseChain(), np.ones((2, 2))
+    assert chain.extend(0, one) == 1
+    assert chain.add_bias(1, np.ones(2))
+    assert not chain.add_bias(1, np.ones(2))
+    assert chain.activate(1, "relu")
+    assert not chain.activate(1, "relu")
+    assert chain.extend(0, one) is None
+    assert chain.extend(1, one, np.ones(3)) is None
+    chain.end(1)
+    assert (chain.layers, len(chain.arrays)) == ([Dense(2, "relu")], 2)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
