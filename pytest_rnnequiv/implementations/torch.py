@@ -51,7 +51,7 @@ class TorchLayers:
 
     name = "torch"
     supports = Supports(
-        cells=("SimpleRNN", GRUCell(), LSTMCell()),
+        cells=("SimpleRNN", GRUCell(), LSTMCell(), LSTMCell(projection=2)),
         activations=("tanh", "relu"),
         activations_of={"GRU": ("tanh",), "LSTM": ("tanh",)},
         head_activations=("tanh", "relu", "sigmoid", "softmax", "softsign", "elu"),
@@ -59,6 +59,7 @@ class TorchLayers:
         options=(
             *("use_bias", "activation", "return_sequences", "return_state", "initial_state", "go_backwards", "layers"),
             *("bidirectional", "merge_mode", "head", "hidden", "mask", "embedding", "zero_output_for_mask"),
+            "projection",
         ),
         lengths=1,  # a packed sequence has no rows of length 0
     )
@@ -78,8 +79,11 @@ class TorchLayers:
     def accepts(self, case: Case) -> bool:
         """Whether PyTorch has such layers.
 
-        What goes backwards would have to be turned within its length, and a batch of none cannot be packed.
+        What goes backwards would have to be turned within its length, and a batch of none cannot be packed. A
+        projection has to be smaller than the number of units.
         """
+        if any("projection" in d.kinds[0].beyond and d.features >= d.cells[0] for d in case.spec.directions):
+            return False
         one_sided = (layer.go_backwards for layer in case.spec.layers if isinstance(layer, RNN))
         return not (case.spec.masked and (any(one_sided) or not all(call.N for call in case.calls)))
 
@@ -179,6 +183,7 @@ def _module(torch: Any, layer: Layer, F: int) -> Any:
     own: dict[str, Any] = {"nonlinearity": first.activation.name} if kind.name == "SimpleRNN" else {}
     made = getattr(torch.nn, {"SimpleRNN": "RNN"}.get(kind.name, kind.name))
     both = isinstance(layer, Bidirectional)
+    own |= {"proj_size": first.features} if "projection" in kind.beyond else {}
     return made(F, M, bias=first.use_bias, batch_first=True, bidirectional=both, **own)
 
 
@@ -232,7 +237,11 @@ class TorchCompile(TorchLayers):
     name = "torch-compile"
     first_timeout = 300.0
     timeout = 120.0
-    supports = WITHOUT_LENGTHS
+    supports = replace(  # lstm_cell has no projection
+        WITHOUT_LENGTHS,
+        cells=tuple(cell for cell in WITHOUT_LENGTHS.cells if cell != LSTMCell(projection=2)),
+        options=tuple(option for option in WITHOUT_LENGTHS.options if option != "projection"),
+    )
 
     def __init__(self) -> None:
         super().__init__()

@@ -113,7 +113,7 @@ def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[In
         unseen = tuple[Inexact, ...]()
     else:
         h, unseen = _enclosed(chain, x, before)
-    expected, bound = h.value, telling(shown, h.value, h.bound, chain.activation.span)
+    expected, bound = h.value, telling(shown, h.value, h.bound, _reach(chain, len(shown)))
     certain_nan = h.nan
     if some(np.isnan(x.value)) or some(np.isnan(previous)):
         certain_nan = certain_nan | x.nan.any(-1, keepdims=True) | before.nan.any(-1, keepdims=True)
@@ -130,6 +130,15 @@ def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[In
         expected, bound = np.where(hold, kept, expected), np.where(hold, _before(h0, 0.0, previous), bound)
         certain_nan = np.where(hold, np.isnan(kept), certain_nan)
     return expected, bound, certain_nan, unseen
+
+
+def _reach(chain: Chain, N: int) -> Any:
+    """How wide the range of a state is: that of the activation, or of what a projection makes of it."""
+    span, Wr = chain.activation.span, getattr(chain.w, "Wr", None)
+    if Wr is None:
+        return span
+    reach = np.maximum(np.abs(Wr.value).sum(-2), chain.precision.unit)
+    return span * (reach if reach.ndim == 1 else np.repeat(reach, N // chain.cases, axis=0)[:, None])
 
 
 def _enclosed(chain: Chain, x: Inexact, before: Inexact) -> tuple[Inexact, tuple[Inexact, ...]]:
@@ -297,7 +306,8 @@ def _with_errors(states: list[Inexact], errors: Zonotope, p: Precision) -> tuple
     """Return states with their shares of the errors that travel."""
     if p.formats and not some(errors.generators):  # known numbers are rounded to known numbers
         return tuple(Affine(Inexact(h.value, p)) for h in states)
-    generators = np.split(errors.generators, len(states), axis=-1) if len(states) > 1 else [errors.generators]
+    ends = np.cumsum([h.shape[-1] for h in states[:-1]])
+    generators = np.split(errors.generators, ends, axis=-1) if len(states) > 1 else [errors.generators]
     return tuple(Affine(Inexact(h.value, p), g) for h, g in zip(states, generators, strict=True))
 
 

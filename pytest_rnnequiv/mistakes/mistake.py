@@ -66,6 +66,8 @@ class Recurrence:
     cell : Cell
     Wp : array, optional
         Of a cell with peepholes.
+    Wr : array, optional
+        Of a cell with a projection.
     """
 
     Wx: Array
@@ -74,6 +76,7 @@ class Recurrence:
     activation: Activation
     cell: Cell
     Wp: Array | None = None
+    Wr: Array | None = None
 
     @property
     def D(self) -> int:
@@ -83,7 +86,12 @@ class Recurrence:
     @property
     def M(self) -> int:
         """Its units."""
-        return int(self.Wh.shape[0])
+        return int(self.Wx.shape[1] // len(self.cell.gates))
+
+    @property
+    def feeds_units(self) -> bool:
+        """Whether its units themselves go into the next step, and not a projection of them."""
+        return len(self.Wh) == self.M
 
     def replace(self, **changes: Any) -> Recurrence:
         """Return a copy with some parts changed."""
@@ -269,6 +277,10 @@ def made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
     if changed.bh.any() and not direction.use_bias:  # a number that is added to no bias
         case = _with_biases(case, place)
         spec = case.spec
+    names = ("Wx", "Wh", "bh", "Wp", "Wr")
+    new = {name: array for name in names if (array := getattr(changed, name)) is not getattr(own, name)}
+    if any(array.shape != getattr(own, name).shape for name, array in new.items()):  # of a projection Wh is not square
+        return case
     options: dict[str, Any] = {}
     if changed.activation is not own.activation and place.cell == 0:  # the cells have theirs in common
         options["activation"] = changed.activation
@@ -278,12 +290,7 @@ def made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
         options["cell"] = tuple(kinds) if isinstance(direction.units, tuple) else changed.cell
     if options:
         case = case.under(spec.with_direction(place, **options))
-    weights = {
-        f"{prefix}{name}": getattr(changed, name)
-        for name in ("Wx", "Wh", "bh", "Wp")
-        if getattr(changed, name) is not getattr(own, name)
-    }
-    return case.with_weights(**weights) if weights else case
+    return case.with_weights(**{f"{prefix}{name}": array for name, array in new.items()}) if new else case
 
 
 def _with_biases(case: Case, place: Place) -> Case:
@@ -465,11 +472,10 @@ def with_states(case: Case, states: Callable[[Place, Call], Any]) -> Case | None
     for call in case.calls:
         found: list[Array] = []
         for place in spec.places:
-            kind, M = spec.direction(place).kinds[place.cell], spec.direction(place).cells[place.cell]
             first = states(place, call)
             if first is None:
                 return None
-            found += [first, *(np.zeros((call.N, M)) for _ in kind.states[1:])]
+            found += [first, *(np.zeros((call.N, M)) for M in spec.state_units(place)[1:])]
         calls.append(call.replace(states=tuple(found)))
     return Case(replace(spec, layers=tuple(map(given, spec.layers))), weights=case.weights, calls=calls)
 
@@ -491,7 +497,7 @@ def started_at(case: Case, states: Callable[[Place, Call], Any]) -> Case | None:
 def initial_state(case: Case, place: Place, call: Call) -> Array:
     """The first state that a recurrence starts from, as float64."""
     spec, at = case.spec, 0
-    M = spec.direction(place).cells[place.cell]
+    M = spec.state_units(place)[0]
     for i, layer in enumerate(spec.layers):
         for j, direction in enumerate(layer.directions):
             for k, kind in enumerate(direction.kinds):

@@ -404,7 +404,7 @@ def _states(spec: Spec, x: Any, h0: Any) -> tuple[Any, ...]:
     if h0 is None:
         return ()
     if not spec.letters:
-        raise TypeError(f"{spec} has more than one recurrence: give initial states by calls=(Call(x, states=...),)")
+        raise TypeError(f"{spec} has {spec.without_letters}: give initial states by calls=(Call(x, states=...),)")
     if isinstance(h0, tuple):
         return h0
     return (h0, *(np.zeros((len(x), M)) for M in spec.layer.state_units[1:]))
@@ -418,7 +418,7 @@ def _short(spec: Spec) -> tuple[str, ...]:
 def _by_letter(spec: Spec, letters: dict[str, Any]) -> tuple[Any, ...]:
     """Put weights into order that are given by letter."""
     if not spec.letters:
-        raise TypeError(f"{spec} has more than one recurrence: give weights=model.get_weights()")
+        raise TypeError(f"{spec} has {spec.without_letters}: give weights=model.get_weights()")
     missing = [name for name in spec.letters if letters.get(name) is None]
     if missing:
         raise TypeError(f"a case of {spec} needs {', '.join(missing)}")

@@ -227,11 +227,22 @@ class Spec:
     def letters(self) -> dict[str, str]:
         """Full names of the weights by letter: ``{"Wx": "layer0/Wx", ..., "Wo": "head/Wo"}``.
 
-        Empty for a model of more than one recurrence, or of several Dense layers.
+        Empty for a model that is :attr:`without_letters`.
         """
-        if len(self.layers) > 1 or len(self.places) > 1 or self.hidden:
+        if self.without_letters:
             return {}
         return {name.rpartition("/")[2]: name for name in self.weight_shapes}
+
+    @cached_property
+    def without_letters(self) -> str:
+        """What it has, so that letters do not say what its weights are; empty if they do."""
+        if len(self.layers) > 1 or len(self.places) > 1:
+            return "more than one recurrence"
+        if self.hidden:
+            return "several Dense layers"
+        # then M is not the number of rows of Wh and Wo
+        (cell,) = self.directions[0].kinds
+        return "a projection" if "projection" in cell.beyond else ""
 
     @cached_property
     def plain(self) -> bool:
@@ -283,8 +294,7 @@ class Spec:
 
     def _needs_letters(self, letter: str) -> None:
         if not self.letters:
-            what = "several Dense layers" if len(self.places) == 1 else "more than one recurrence"
-            raise AttributeError(f"{self} has {what}: look into its layers for {letter}")
+            raise AttributeError(f"{self} has {self.without_letters}: look into its layers for {letter}")
 
     # ---- its parts ----
 
@@ -312,6 +322,11 @@ class Spec:
     def direction(self, place: Place) -> RNN:
         """The layer that a recurrence belongs to, in its direction."""
         return self.layers[place.layer].directions[place.direction]
+
+    def state_units(self, place: Place) -> tuple[int, ...]:
+        """How many numbers each state of a recurrence has."""
+        direction = self.direction(place)
+        return direction.kinds[place.cell].state_units(direction.cells[place.cell])
 
     def prefix(self, place: Place) -> str:
         """How the full names of the weights of a recurrence begin: ``"layer0/backward/cell1/"``."""

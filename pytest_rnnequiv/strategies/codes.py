@@ -328,17 +328,30 @@ def _direction(choose: _Codes, start: int, F: int, shared: dict[str, Any], M: in
     for k in range(count):
         said = M if k == count - 1 else None
         cells.append(choose.size(start, f"units{k}", [F, *cells][-1]) if said is None else said)
+    cell = choose.cell(start)
+    if "projection" in cell.beyond:
+        cell, cells = _projected(choose, cell, cells, M)
     own: dict[str, Any] = {}
     for name in ("unroll", "zero_output_for_mask"):
         own[name] = choose(start, name, ONE_OF_THREE, name)
     for name in ("dropout", "recurrent_dropout"):
         own[name] = choose(start, name, (0.0, 0.0, 0.5), name)
-    cell = choose.cell(start)
     own["activation"] = choose(start, "activation", choose.style.activations)
     own["use_bias"] = choose(start, "use_bias", (True, True, False), "use_bias")
     if kind == "layer":
         return LAYERS[cell.name](cells[0], cell=cell, **own, **shared)
     return RNN(tuple(cells) if isinstance(kind, int) else cells[0], cell=cell, **own, **shared)
+
+
+def _projected(choose: _Codes, cell: Cell, cells: list[int], M: int | None) -> tuple[Cell, list[int]]:
+    """Fit projection and units: it has as many features as there have to be, mostly fewer than there are units.
+
+    PyTorch wants it so. Where all sizes are equal, these are too.
+    """
+    P = cell.state_units(1)[0] if M is None else M
+    most = max(choose.style.ladder("M"))
+    larger = [units if units > P or choose.equal or units + P > most else units + P for units in cells]
+    return type(cell)(**vars(cell) | {"projection": P}), larger
 
 
 def _hidden(choose: _Codes, last: RNN | Bidirectional) -> list[Dense]:

@@ -50,6 +50,8 @@ TORCH = {
     "rnn, both": Spec(3, Bidirectional(SimpleRNN(4, return_sequences=True)), Dense(2)),
     "words": Spec(3, LSTM(4, return_sequences=True), Dense(2), source="embedding", vocabulary=7),
     "no head": Spec(3, GRU(5, return_sequences=True)),
+    "projection": Spec(3, LSTM(4, return_sequences=True, projection=2), Dense(3)),
+    "projection, both": Spec(3, Bidirectional(LSTM(4, return_sequences=True, projection=3))),
 }
 
 
@@ -107,7 +109,10 @@ def test_a_state_dict_with_weights_only(nested: str | None, tmp_path: Path) -> N
             {**state_of(filled(TORCH["lstm"])), "out.weight": np.zeros((3, 2), "f4")},
             "beside its recurrent modules it has out.weight, and a Spec has one Embedding before them and one Dense",
         ),
-        ({**state_of(filled(TORCH["lstm"])), "encoder.rnn.weight_hr_l0": np.zeros((2, 4), "f4")}, "proj_size"),
+        (
+            {**state_of(filled(TORCH["lstm"])), "encoder.rnn.weight_hr_l0": np.zeros((2, 4), "f4")},
+            "layer 0 is no RNN, GRU or LSTM: it has weight_ih (16, 3), weight_hh (16, 4)",
+        ),
     ],
 )
 def test_modules_that_a_spec_has_no_place_for(state: Any, sentence: str, tmp_path: Path) -> None:
@@ -425,9 +430,9 @@ def a_state(made: Made) -> None:
     made.nodes[-2].input.extend(["", made.constant("h0", np.ones((1, 3, 4), np.float32))])
 
 
-def another_head(made: Made) -> None:
+def something_behind(made: Made) -> None:
     lstm_with_head(made)
-    made.add("MatMul", made.tip, made.constant("more", np.ones((2, 2), np.float32)))
+    made.add("Erf", made.tip)
 
 
 def no_recurrence(made: Made) -> None:
@@ -446,8 +451,8 @@ def last_of_both(made: Made) -> None:
         (Spec(3, LSTM(4)), a_state, "its node LSTM takes an initial state, h0, that is not zeros"),
         (
             Spec.simple(3, 4, 2),
-            another_head,
-            "its node MatMul (n5) does what a Spec has no place for: part='recurrent'",
+            something_behind,
+            "its node Erf (n5) does what a Spec has no place for: part='recurrent'",
         ),
         (Spec(3, GRU(4)), no_recurrence, "it has no node RNN, GRU or LSTM: its recurrence is unrolled, or in a Loop"),
         (Spec(3, Bidirectional(GRU(4))), last_of_both, "it takes the last step of what was read backwards"),
@@ -464,7 +469,7 @@ def test_graphs_that_a_spec_cannot_hold(spec: Spec, build: Any, sentence: str, t
 def test_the_recurrent_part_of_a_graph(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     made = Made(filled(Spec.simple(3, 4, 2), 1))
-    another_head(made)
+    something_behind(made)
     file = made.save(tmp_path / "model.onnx")
     spec, weights = read_model(file, part="recurrent")
     assert spec == Spec(3, SimpleRNN(4, return_sequences=True))

@@ -35,6 +35,7 @@ SPECS = {
     "lengths": Spec(3, LSTM(4, return_sequences=True, return_state=True), Dense(2), source="mask", T=5, N=3),
     "lengths, both directions": Spec(3, Bidirectional(GRU(4), merge_mode="sum"), source="mask", T=5, N=3),
     "several Dense": Spec(3, GRU(4), (Dense(6, "tanh"), Dense(5, "relu", use_bias=False), Dense(2))),
+    "projection": Spec(3, Bidirectional(LSTM(4, return_sequences=True, projection=3)), Dense(2)),
     "ids": Spec(3, SimpleRNN(4, use_bias=False), Dense(2), source="embedding"),
 }
 
