@@ -234,9 +234,8 @@ def shown(case: Case, call: Call, answers: Mapping[str, Array]) -> Trajectory:
     Behind the end of a row, ONNX's ``Y`` is 0, as Keras's output is with ``zero_output_for_mask``. The states at
     those steps are read off as the last before.
     """
-    spec, mask = case.spec, _mask(case, call)
-    layers = []
-    for i, layer in enumerate(spec.layers):
+    spec, layers = case.spec, []
+    for i, (layer, mask) in enumerate(zip(spec.layers, case.masks(call), strict=False)):
         sequences, ends, finals = [], [], []
         for members in _nodes(layer):
             name, states = f"layer{i}.{members[0]}", layer.directions[members[0]].kinds[0].states
@@ -250,7 +249,6 @@ def shown(case: Case, call: Call, answers: Mapping[str, Array]) -> Trajectory:
         if isinstance(layer, RNN) and not layer.initial_state:
             every = held(mask[:, ::-1] if turned else mask, sequences[0])
         layers.append(ShownLayer(output, every, tuple(finals) if layer.return_state else None))
-        mask = RIGHT.passed_mask(layer, mask)
     y = answers["y"] if spec.head is not None else layers[-1].output
     return Trajectory(y, layers[0].states if spec.letters else None, tuple(layers))
 

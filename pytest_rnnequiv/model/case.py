@@ -16,6 +16,7 @@ from . import npz
 from .call import Call, array_of, read_only, stored
 from .layers import Dense
 from .spec import Place, Spec
+from .wiring import RIGHT
 
 __all__ = ["LETTERS", "Case"]
 
@@ -201,6 +202,13 @@ class Case:
             found[name] = array if number is None else number(full, array)
         return CellWeights(**found)
 
+    def layer_weights(self, i: int) -> list[list[CellWeights]]:
+        """Return the weights of layer `i` by direction and cell; a bias that is not there is zeros."""
+        return [
+            [self.cell_weights(Place(i, j, k)) for k in range(len(direction.cells))]
+            for j, direction in enumerate(self.spec.layers[i].directions)
+        ]
+
     def head_weights(self, number: Number | None = None, part: str = "head") -> tuple[Any, Any]:
         """Return ``(Wo, bo)`` of a model that has a head; a bias that is not there is zeros.
 
@@ -235,6 +243,16 @@ class Case:
             mask = (stored(x, spec.compute_dtype) != value).any(-1)
             x = np.where(mask[..., None], x, np.zeros((), x.dtype))
         return x if number is None else number("", x), np.ones(x.shape[:2], bool) if mask is None else mask
+
+    def masks(self, call: Call) -> list[npt.NDArray[np.bool_]]:
+        """Return the mask ``(N, T)`` that each layer gets, all True without one, and what the last one hands on.
+
+        Behind a layer that gives one output there is no mask: ``(N, 1)``, all True.
+        """
+        masks = [self.inputs(call)[1]]
+        for layer in self.spec.layers:
+            masks.append(RIGHT.passed_mask(layer, masks[-1]))
+        return masks
 
     # ---- changed copies ----
 
