@@ -15,6 +15,8 @@ import pytest
 
 from pytest_rnnequiv import LSTM, Bidirectional, Dense, Spec, diagnose, judge
 from pytest_rnnequiv import strategies as rnn
+from pytest_rnnequiv.strategies.architectures import _candidates
+from pytest_rnnequiv.strategies.codes import Style
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 QUICK = ("--rnn-equiv", "--rnn-equiv-profile", "quick")
@@ -84,6 +86,20 @@ def test_torch_port(run) -> None:
     wrong.assert_outcomes(failed=2)
     wrong.stdout.fnmatch_lines(["*with the bias `bh` counted twice*"])
     wrong.stdout.fnmatch_lines(["*with its gates taken for r, z, h*"])
+
+
+@needs_torch
+def test_torch_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLES / "torch_port"))
+    port = importlib.import_module("torch_network").TorchNetwork()
+    supports = port.supports
+    specs = [spec for spec, _ in _candidates(Style.of(**supports.drawn(), max_layers=3, max_units=5), 0, 90)]
+    drawn = [rnn.generic_case(spec, 3, 5, seed=seed) for seed, spec in enumerate(specs) if supports.takes(spec)]
+    cases = [case for case in map(supports.padded, drawn) if port.accepts(case)]
+    assert set().union(*(case.spec.options for case in cases)) >= {*supports.options} - {"use_bias", "return_sequences"}
+    verdicts = [judge(case, port.run(case)) for case in cases]
+    assert not any(verdict.different for verdict in verdicts)
+    assert sum(verdict.equivalent for verdict in verdicts) > 0.9 * len(cases) > 30
 
 
 @needs_torch

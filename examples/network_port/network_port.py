@@ -30,11 +30,8 @@ class NetworkPort:
     def run(self, case):
         spec, y = case.spec, case.x
         for i, layer in enumerate(spec.layers):
-            ways = [
-                self.one_way(y, case.cell_weights(place), spec.direction(place))
-                for place in spec.places
-                if place.layer == i
-            ]
+            pairs = zip(case.layer_weights(i), layer.directions, strict=True)
+            ways = [self.one_way(y, w, direction) for (w,), direction in pairs]
             if not layer.return_sequences:
                 ways = self.last(*ways)
             y = ways[0] if len(ways) == 1 else self.merge(layer.merge_mode, *ways)

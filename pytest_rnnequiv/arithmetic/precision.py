@@ -20,7 +20,7 @@ from .ties import Ties
 __all__ = ["Precision"]
 
 #: The weights of a layer, a head and an embedding, as the notebook calls them.
-LETTERS = ("Wx", "Wh", "bh", "Wp", "Wo", "bo", "E")
+LETTERS = ("Wx", "Wh", "bh", "Wp", "Wr", "Wo", "bo", "E")
 
 #: Those of them that are factors of products, and so what most quantizers quantize.
 KERNELS = ("Wx", "Wh", "Wo")

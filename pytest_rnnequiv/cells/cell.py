@@ -23,7 +23,7 @@ __all__ = ["BEYOND_KERAS", "Cell", "CellWeights", "Clipped", "limit"]
 
 #: Options of cells that other runtimes have and Keras has not. Each is an option of a model, too, which an
 #: implementation has to declare; off, it is None or False.
-BEYOND_KERAS = ("clip", "peepholes")
+BEYOND_KERAS = ("clip", "peepholes", "projection")
 
 
 class CellWeights(SimpleNamespace):
@@ -113,6 +113,10 @@ class Cell:
     def applied(self, activation: Activation) -> Callable[[Any], Any]:
         """The activation as this cell applies it: to an argument that is clipped before, if the cell clips."""
         return activation if self.clip is None else Clipped(activation, self.clip)
+
+    def state_units(self, M: int) -> tuple[int, ...]:
+        """How many numbers each state has, of a cell of `M` units; those of the first one are put out."""
+        return (M,) * len(self.states)
 
     def weight_shapes(self, F: int, M: int) -> dict[str, tuple[int, ...]]:
         """Shapes of the weights of `M` units on `F` features, in Keras's order."""

@@ -5,10 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+import numpy as np
+
 from ..arithmetic.activations import Activation, activation
 from .cell import Cell, CellWeights, Clipped, limit
 
 __all__ = ["ClippedBeforeCellState", "LSTMCell"]
+
+
+def projected_units(value: Any) -> int | None:
+    """Check a `projection`.
+
+    Raises
+    ------
+    ValueError
+        If it is neither None nor a whole number from 1 on.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"projection must be a number of units from 1 on, or None for no projection, not {value!r}")
+    return int(value)
+
 
 Act = Callable[[Any], Any]
 
@@ -29,6 +47,10 @@ class LSTMCell(Cell):
         Whether the gates see the cell state, unit by unit (Gers and Schmidhuber, 2000): ``Wp (3, M)``, for ``i, f, o``,
         is multiplied with the old cell state and added in ``i`` and ``f``, and with the new one in ``o``. ONNX's ``P``,
         and ``use_peepholes`` of TensorFlow 1; Keras has none.
+    projection : int, optional
+        ``P``, where the state ``h`` is not ``o_t act(c_t)`` but its product with ``Wr (M, P)`` (Sak, Senior and
+        Beaufays, 2014): it is put out, and goes into the next step through ``Wh (P, 4M)``. ``proj_size`` of PyTorch,
+        and ``num_proj`` of TensorFlow 1; Keras has none.
     """
 
     name = "LSTM"
@@ -40,10 +62,12 @@ class LSTMCell(Cell):
         recurrent_activation: str | Activation = "sigmoid",
         clip: float | None = None,
         peepholes: bool = False,
+        projection: int | None = None,
     ) -> None:
         self.recurrent_activation = activation(recurrent_activation)
         self.clip = limit(clip)
         self.peepholes = bool(peepholes)
+        self.projection = projected_units(projection)
 
     @classmethod
     def variants(cls) -> tuple[Cell, ...]:
@@ -53,19 +77,32 @@ class LSTMCell(Cell):
     @classmethod
     def variants_beyond(cls, options: Collection[str]) -> tuple[Cell, ...]:
         """Return the cell with options that Keras has not."""
-        values: dict[str, Any] = {"clip": 1.0, "peepholes": True}
+        values: dict[str, Any] = {"clip": 1.0, "peepholes": True, "projection": 2}
         own = {name: value for name, value in values.items() if name in options}
         each = tuple(cls(**{name: value}) for name, value in own.items())
         return (*each, cls(**own)) if len(each) > 1 else each
 
     def weight_shapes(self, F: int, M: int) -> dict[str, tuple[int, ...]]:
-        """Shapes of the weights of `M` units on `F` features, in Keras's order; peepholes come behind."""
-        return super().weight_shapes(F, M) | ({"Wp": (3, M)} if self.peepholes else {})
+        """Shapes of the weights of `M` units on `F` features, in Keras's order; what Keras lacks comes behind."""
+        shapes = super().weight_shapes(F, M) | ({"Wp": (3, M)} if self.peepholes else {})
+        P = self.projection
+        return shapes if P is None else shapes | {"Wh": (P, 4 * M), "Wr": (M, P)}
+
+    def state_units(self, M: int) -> tuple[int, ...]:
+        """How many numbers the state and the cell state have, of a cell of `M` units."""
+        return (M if self.projection is None else self.projection, M)
 
     def permuted(self, w: CellWeights, order: Any) -> CellWeights:
         """Return the weights of the same cell with its units in another order."""
-        own = super().permuted(w, order)
-        return CellWeights(**vars(own), Wp=w.Wp[:, order]) if self.peepholes else own
+        columns = np.concatenate([gate * w.Wx.shape[-1] // 4 + np.asarray(order) for gate in range(4)])
+        own = CellWeights(Wx=w.Wx[:, columns], Wh=w.Wh[:, columns], bh=w.bh[columns])
+        if self.peepholes:
+            own.Wp = w.Wp[:, order]
+        if self.projection is None:
+            own.Wh = own.Wh[order]
+        else:  # the rows of Wh are no units
+            own.Wr = w.Wr[order]
+        return own
 
     @property
     def gate(self) -> Callable[[Any], Any]:
@@ -74,6 +111,15 @@ class LSTMCell(Cell):
 
     def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
         """One time step, as in :class:`~.cell.Cell`."""
+        h, c = self.stepped(x, states, w, activation)
+        return self.projected(h, w), c
+
+    def projected(self, h: Any, w: CellWeights) -> Any:
+        """The state of which ``h`` are the units: themselves, or their projection."""
+        return h if self.projection is None else h @ w.Wr
+
+    def stepped(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
+        """One time step but for the projection: the units that are put out or projected, and the cell state."""
         h, c = states
         total = x @ w.Wx + h @ w.Wh + w.bh
         i, f, g, o = self.split(total) if not self.peepholes else self.split(total, still_open=True)

@@ -81,7 +81,7 @@ def _open_mask(keras: Any) -> None:
     ),
 )
 def _(spec: Spec) -> bool:
-    distributed = spec.head is not None and spec.head.distributed
+    distributed = any(dense.distributed for dense in spec.dense.values())
     return distributed and spec.masked and (spec.T is None or spec.N is None)
 
 

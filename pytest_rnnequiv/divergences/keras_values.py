@@ -121,7 +121,7 @@ def _(keras: Any) -> None:
     name="frozen-layer-is-trained",
     says="a layer that was frozen before it was built, as by trainable=False, is trained in a model all the same",
     instead="set layer.trainable = False when it is built",
-    concerns=lambda spec: bool(_frozen(spec)) or (spec.head is not None and not spec.head.trainable),
+    concerns=lambda spec: bool(_frozen(spec)) or not all(dense.trainable for dense in spec.dense.values()),
     until="3.2.0",
 )
 def _(keras: Any) -> None:
@@ -245,7 +245,7 @@ def open_case() -> Case:
 
 def open_steps(spec: Spec) -> bool:
     """Whether a head is distributed over a number of steps that is open."""
-    return spec.head is not None and spec.head.distributed and spec.T is None
+    return spec.T is None and any(dense.distributed for dense in spec.dense.values())
 
 
 @divergence(
@@ -390,5 +390,5 @@ def _(spec: Spec) -> bool:
 
 
 def _uses(spec: Spec, name: str) -> bool:
-    used = [layer.activation.name for layer in spec.directions]
-    return name in used or (spec.head is not None and spec.head.activation.name == name)
+    used = [layer.activation for layer in spec.directions] + [dense.activation for dense in spec.dense.values()]
+    return any(function.name == name for function in used)

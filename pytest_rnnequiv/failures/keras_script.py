@@ -226,12 +226,14 @@ def _built(case: Case, name: str, large: bool) -> Iterator[str]:
     if not case.part(name):
         return
     features = {"embedding": spec.D, "layer0": spec.D}
-    after = [*(f"layer{i + 1}" for i in range(len(spec.layers) - 1)), "head"]
-    features |= {each: layer.features for each, layer in zip(after, spec.layers, strict=True)}
+    F = spec.layers[-1].features
+    for part, dense in spec.dense.items():
+        features[part], F = F, dense.K
+    features |= {f"layer{i + 1}": layer.features for i, layer in enumerate(spec.layers[:-1])}
     shape: tuple[Any, ...] = (spec.N, spec.T, features[name])
     if name == "embedding":
         shape = shape[:2]
-    elif name == "head" and not spec.layers[-1].return_sequences:
+    elif name in spec.dense and not spec.layers[-1].return_sequences:
         shape = shape[::2]
     yield f"{name}.build({shape})"
     yield from _set_weights(case, name, large)

@@ -48,7 +48,8 @@ class JaxScan:
         head_activations=("tanh", "relu", "sigmoid", "hard_sigmoid", "silu", "softmax", "softplus", "elu"),
         options=(
             *("use_bias", "activation", "return_sequences", "return_state", "initial_state", "go_backwards", "layers"),
-            *("bidirectional", "merge_mode", "backward_layer", "head", "mask", "embedding", "zero_output_for_mask"),
+            *("bidirectional", "merge_mode", "backward_layer", "head", "hidden", "mask", "embedding"),
+            "zero_output_for_mask",
         ),
         lengths=1,
     )
@@ -103,9 +104,8 @@ class JaxScan:
             every, finals = runs[0][0], tuple(state for _, last in runs for state in last)
             x = self._output(layer, runs, lengths)
             shown.append((x, None if len(runs) > 1 else every, finals if layer.return_state else None))
-        if spec.head is not None:
-            x = x @ weights["head/Wo"] + weights.get("head/bo", 0.0)
-            x = function(spec.head.activation)(x)
+        for part, dense in spec.dense.items():
+            x = function(dense.activation)(x @ weights[f"{part}/Wo"] + weights.get(f"{part}/bo", 0.0))
         return x, shown
 
     def _output(self, layer: Layer, runs: list[Any], lengths: Any) -> Any:

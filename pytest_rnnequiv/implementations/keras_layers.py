@@ -131,7 +131,7 @@ def own_activations(spec: Spec) -> list[Activation]:
     found = [direction.activation for direction in spec.directions]
     kinds = (kind for direction in spec.directions for kind in direction.kinds)
     found += [value for kind in kinds for value in vars(kind).values() if isinstance(value, Activation)]
-    found += [spec.head.activation] if spec.head else []
+    found += [dense.activation for dense in spec.dense.values()]
     return list({each.name: each for each in found if is_own(each)}.values())
 
 
@@ -210,8 +210,8 @@ def _parts(spec: Spec, own: dict[str, Any]) -> Iterator[tuple[str, Part]]:
     start = {"recurrent_initializer": "glorot_uniform"} if spec.dtype == "bfloat16" else {}
     for i, layer in enumerate(spec.layers):
         yield f"layer{i}", _layer(layer, start, own)
-    if spec.head is not None:
-        yield "head", _head(spec.head, own)
+    for name, dense in spec.dense.items():
+        yield name, _head(dense, own)
 
 
 def _layer(layer: Layer, start: dict[str, Any], own: dict[str, Any]) -> Part:

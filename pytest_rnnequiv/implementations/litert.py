@@ -34,7 +34,7 @@ class LiteRt:
         activations=("tanh", "relu", "sigmoid", "linear"),
         options=(
             *("use_bias", "activation", "return_sequences", "return_state", "initial_state", "go_backwards", "layers"),
-            *("bidirectional", "merge_mode", "backward_layer", "head", "masking", "mask", "embedding"),
+            *("bidirectional", "merge_mode", "backward_layer", "head", "hidden", "masking", "mask", "embedding"),
             *("zero_output_for_mask", "cells", "N"),
         ),
     )

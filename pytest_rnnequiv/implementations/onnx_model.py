@@ -39,7 +39,8 @@ MODELS_KEPT = 16
 #: What can be said of a model, of :data:`~..model.spec.OPTIONS`.
 OPTIONS = (
     *("use_bias", "activation", "return_sequences", "return_state", "initial_state", "go_backwards", "layers"),
-    *("bidirectional", "merge_mode", "backward_layer", "head", "mask", "embedding", "zero_output_for_mask", "T", "N"),
+    *("bidirectional", "merge_mode", "backward_layer", "head", "hidden", "mask", "embedding", "zero_output_for_mask"),
+    *("T", "N"),
 )
 
 
@@ -108,7 +109,7 @@ def onnx_model(case: Case, sizes: tuple[int, int] | None = None) -> Any:
     for i in range(len(spec.layers)):
         x = _layer(graph, case, i, x, (N, T))
     if spec.head is not None:
-        _head(graph, case, x, (N, T))
+        _dense(graph, case, x, (N, T))
     return graph.model()
 
 
@@ -186,22 +187,21 @@ def _turned(graph: _Graph, x: str) -> str:
     return graph.add("Slice", x, *names)
 
 
-def _head(graph: _Graph, case: Case, x: str, sizes: tuple[Any, Any]) -> None:
-    """Add the head, whose output is ``(N, T, K)`` or ``(N, K)``."""
-    head = graph.spec.head
-    assert head is not None
-    Wo, bo = case.head_weights()
-    steps = graph.spec.layers[-1].return_sequences
+def _dense(graph: _Graph, case: Case, x: str, sizes: tuple[Any, Any]) -> None:
+    """Add the Dense layers behind the recurrent ones, whose output is ``(N, T, K)`` or ``(N, K)``."""
+    spec, steps = graph.spec, graph.spec.layers[-1].return_sequences
     if steps:
         x = graph.add("Transpose", x, perm=[1, 0, 2])
-    x = graph.add("MatMul", x, graph.constant("Wo", Wo))
-    x = graph.add("Add", x, graph.constant("bo", bo)) if head.use_bias else x
-    if head.activation.name != "linear":
-        operator, *parameters = onnx_activation(head.activation.name)
-        named: Any = zip(("alpha", "beta"), parameters, strict=True)
-        x = graph.add(operator, x, **{name: value for name, value in named if value is not None})
+    for part, dense in spec.dense.items():
+        Wo, bo = case.head_weights(part=part)
+        x = graph.add("MatMul", x, graph.constant(f"{part}.Wo", Wo))
+        x = graph.add("Add", x, graph.constant(f"{part}.bo", bo)) if dense.use_bias else x
+        if dense.activation.name != "linear":
+            operator, *parameters = onnx_activation(dense.activation.name)
+            named: Any = zip(("alpha", "beta"), parameters, strict=True)
+            x = graph.add(operator, x, **{name: value for name, value in named if value is not None})
     graph.add("Identity", x, name="y")
-    graph.output("y", (*sizes, head.K) if steps else (sizes[0], head.K))
+    graph.output("y", (*sizes, spec.K) if steps else (sizes[0], spec.K))
 
 
 # ---- asking ----
@@ -234,9 +234,8 @@ def shown(case: Case, call: Call, answers: Mapping[str, Array]) -> Trajectory:
     Behind the end of a row, ONNX's ``Y`` is 0, as Keras's output is with ``zero_output_for_mask``. The states at
     those steps are read off as the last before.
     """
-    spec, mask = case.spec, _mask(case, call)
-    layers = []
-    for i, layer in enumerate(spec.layers):
+    spec, layers = case.spec, []
+    for i, (layer, mask) in enumerate(zip(spec.layers, case.masks(call), strict=False)):
         sequences, ends, finals = [], [], []
         for members in _nodes(layer):
             name, states = f"layer{i}.{members[0]}", layer.directions[members[0]].kinds[0].states
@@ -250,7 +249,6 @@ def shown(case: Case, call: Call, answers: Mapping[str, Array]) -> Trajectory:
         if isinstance(layer, RNN) and not layer.initial_state:
             every = held(mask[:, ::-1] if turned else mask, sequences[0])
         layers.append(ShownLayer(output, every, tuple(finals) if layer.return_state else None))
-        mask = RIGHT.passed_mask(layer, mask)
     y = answers["y"] if spec.head is not None else layers[-1].output
     return Trajectory(y, layers[0].states if spec.letters else None, tuple(layers))
 

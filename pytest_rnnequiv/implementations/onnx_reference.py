@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..cells import GRUCell, LSTMCell
 from .onnx_model import ONNX_ACTIVATIONS, OPTIONS, Array, OnnxImplementation
 from .supports import Supports
 
 __all__ = ["OnnxReference"]
+
+
+#: Parameters of operators are attributes of 32 bits: in float64 0.2 and 1/6 are others.
+EXACT = tuple(
+    name
+    for name, (_, *parameters) in ONNX_ACTIVATIONS.items()
+    if all(value is None or float(np.float32(value)) == value for value in parameters)
+)
 
 
 class OnnxReference(OnnxImplementation):
@@ -23,7 +33,7 @@ class OnnxReference(OnnxImplementation):
     supports = Supports(
         cells=("SimpleRNN", GRUCell(), GRUCell(reset_after=False), LSTMCell(), LSTMCell(peepholes=True)),
         dtypes=("float32", "float64"),
-        head_activations=tuple(ONNX_ACTIVATIONS),
+        head_activations=EXACT,
         options=(*(option for option in OPTIONS if option not in ("mask", "zero_output_for_mask")), "peepholes"),
         mask_zero=False,
     )

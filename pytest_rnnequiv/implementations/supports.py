@@ -176,7 +176,7 @@ class Supports:
     def knows(self, cell: Cell) -> bool:
         """Whether a cell is among those that it is asked about."""
         gates = [(value, usual) for name, value, usual in cell.said() if name == "recurrent_activation"]
-        return cell in self.cells or (
+        return any(_alike(cell, own) for own in self.cells) or (
             cell.name in self.cells
             and cell.beyond <= {*self.options}
             and all(f == usual or f in self.activations for f, usual in gates)
@@ -271,10 +271,10 @@ class Supports:
         return not self.mask_zero and spec.source == "embedding with mask"
 
     def _heads_beyond(self, spec: Spec) -> set[str]:
-        """The activations of a model's head that are not heeded; none where nothing is said of heads."""
-        if self.head_activations is None or spec.head is None:
+        """The activations of Dense layers that are not heeded; none where nothing is said of them."""
+        if self.head_activations is None:
             return set()
-        return {spec.head.activation.name} - {"linear", *self.head_activations}
+        return {dense.activation.name for dense in spec.dense.values()} - {"linear", *self.head_activations}
 
     def heeds_mask(self, case: Case) -> bool:
         """Whether the masks of a case are of those that are heeded: any, or lengths."""
@@ -332,6 +332,13 @@ def _is_activation(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _alike(cell: Cell, own: str | Cell) -> bool:
+    """Whether a cell is another, whatever the size of its projection."""
+    if cell == own or not isinstance(own, Cell) or cell.beyond != own.beyond or "projection" not in cell.beyond:
+        return cell == own
+    return type(cell) is type(own) and vars(cell) | {"projection": None} == vars(own) | {"projection": None}
 
 
 def _of_cells(given: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:

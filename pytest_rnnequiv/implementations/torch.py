@@ -51,14 +51,15 @@ class TorchLayers:
 
     name = "torch"
     supports = Supports(
-        cells=("SimpleRNN", GRUCell(), LSTMCell()),
+        cells=("SimpleRNN", GRUCell(), LSTMCell(), LSTMCell(projection=2)),
         activations=("tanh", "relu"),
         activations_of={"GRU": ("tanh",), "LSTM": ("tanh",)},
         head_activations=("tanh", "relu", "sigmoid", "softmax", "softsign", "elu"),
         dtypes=("float32", "float64"),
         options=(
             *("use_bias", "activation", "return_sequences", "return_state", "initial_state", "go_backwards", "layers"),
-            *("bidirectional", "merge_mode", "head", "mask", "embedding", "zero_output_for_mask"),
+            *("bidirectional", "merge_mode", "head", "hidden", "mask", "embedding", "zero_output_for_mask"),
+            "projection",
         ),
         lengths=1,  # a packed sequence has no rows of length 0
     )
@@ -78,8 +79,11 @@ class TorchLayers:
     def accepts(self, case: Case) -> bool:
         """Whether PyTorch has such layers.
 
-        What goes backwards would have to be turned within its length, and a batch of none cannot be packed.
+        What goes backwards would have to be turned within its length, and a batch of none cannot be packed. A
+        projection has to be smaller than the number of units.
         """
+        if any("projection" in d.kinds[0].beyond and d.features >= d.cells[0] for d in case.spec.directions):
+            return False
         one_sided = (layer.go_backwards for layer in case.spec.layers if isinstance(layer, RNN))
         return not (case.spec.masked and (any(one_sided) or not all(call.N for call in case.calls)))
 
@@ -95,11 +99,11 @@ class TorchLayers:
             weights = to_torch(layer, case.part(f"layer{i}").values())
             for name, parameter in module.named_parameters():
                 parameter.copy_(self.torch.from_numpy(weights[name]))
-        if spec.head is not None:
-            Wo, bo = map(self._tensor, case.head_weights())
-            network.head.weight.copy_(Wo.T)
-            if spec.head.use_bias:
-                network.head.bias.copy_(bo)
+        for part, dense in spec.dense.items():
+            Wo, bo = map(self._tensor, case.head_weights(part=part))
+            network.dense[part].weight.copy_(Wo.T)
+            if dense.use_bias:
+                network.dense[part].bias.copy_(bo)
         x, mask = case.inputs(call)
         lengths = self.torch.from_numpy(mask.sum(1)) if spec.masked else None
         y, shown = ask(self._tensor(x), lengths, [self._tensor(state) for state in call.states])
@@ -145,8 +149,10 @@ def _network(spec: Spec, run_layer: Callable[..., Any]) -> Any:
             for layer in spec.layers:
                 self.recurrent.append(_module(torch, layer, F))
                 F = layer.features
-            if spec.head is not None:
-                self.head = torch.nn.Linear(F, spec.head.K, bias=spec.head.use_bias)
+            self.dense = torch.nn.ModuleDict()
+            for part, dense in spec.dense.items():
+                self.dense[part] = torch.nn.Linear(F, dense.K, bias=dense.use_bias)
+                F = dense.K
 
         def forward(self, x: Any, lengths: Any, states: Sequence[Any]) -> Any:
             left, shown = iter(states), []
@@ -155,8 +161,8 @@ def _network(spec: Spec, run_layer: Callable[..., Any]) -> Any:
                 start = [next(left) for _ in units] if layer.initial_state else None
                 shown.append(run_layer(layer, module, x, lengths, start))
                 x = shown[-1][0]
-            if spec.head is not None:
-                x = _activated(spec.head.activation.name, self.head(x))
+            for part, dense in spec.dense.items():
+                x = _activated(dense.activation.name, self.dense[part](x))
             return x, shown
 
     return Network()
@@ -177,6 +183,7 @@ def _module(torch: Any, layer: Layer, F: int) -> Any:
     own: dict[str, Any] = {"nonlinearity": first.activation.name} if kind.name == "SimpleRNN" else {}
     made = getattr(torch.nn, {"SimpleRNN": "RNN"}.get(kind.name, kind.name))
     both = isinstance(layer, Bidirectional)
+    own |= {"proj_size": first.features} if "projection" in kind.beyond else {}
     return made(F, M, bias=first.use_bias, batch_first=True, bidirectional=both, **own)
 
 
@@ -230,7 +237,11 @@ class TorchCompile(TorchLayers):
     name = "torch-compile"
     first_timeout = 300.0
     timeout = 120.0
-    supports = WITHOUT_LENGTHS
+    supports = replace(  # lstm_cell has no projection
+        WITHOUT_LENGTHS,
+        cells=tuple(cell for cell in WITHOUT_LENGTHS.cells if cell != LSTMCell(projection=2)),
+        options=tuple(option for option in WITHOUT_LENGTHS.options if option != "projection"),
+    )
 
     def __init__(self) -> None:
         super().__init__()

@@ -136,7 +136,7 @@ class _Unseen(Enclosure):
 
     def head(self, x: Any) -> Any:
         """Compute the outputs of the head, and keep their size."""
-        y, size, _ = self._head_of(x)
+        y, size, _ = self._head_of(self.hidden(x))
         self._sizes.append(np.maximum(size, np.abs(y.value)))
         return y
 

@@ -113,7 +113,7 @@ def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[In
         unseen = tuple[Inexact, ...]()
     else:
         h, unseen = _enclosed(chain, x, before)
-    expected, bound = h.value, telling(shown, h.value, h.bound, chain.activation.span)
+    expected, bound = h.value, telling(shown, h.value, h.bound, _reach(chain, len(shown)))
     certain_nan = h.nan
     if some(np.isnan(x.value)) or some(np.isnan(previous)):
         certain_nan = certain_nan | x.nan.any(-1, keepdims=True) | before.nan.any(-1, keepdims=True)
@@ -130,6 +130,15 @@ def induction(chain: Chain, shown: Array) -> tuple[Array, Array, Bools, tuple[In
         expected, bound = np.where(hold, kept, expected), np.where(hold, _before(h0, 0.0, previous), bound)
         certain_nan = np.where(hold, np.isnan(kept), certain_nan)
     return expected, bound, certain_nan, unseen
+
+
+def _reach(chain: Chain, N: int) -> Any:
+    """How wide the range of a state is: that of the activation, or of what a projection makes of it."""
+    span, Wr = chain.activation.span, getattr(chain.w, "Wr", None)
+    if Wr is None:
+        return span
+    reach = np.maximum(np.abs(Wr.value).sum(-2), chain.precision.unit)
+    return span * (reach if reach.ndim == 1 else np.repeat(reach, N // chain.cases, axis=0)[:, None])
 
 
 def _enclosed(chain: Chain, x: Inexact, before: Inexact) -> tuple[Inexact, tuple[Inexact, ...]]:
@@ -178,8 +187,8 @@ def zero_of_nan(activation: Activation, certain_nan: Bools, got: Array) -> Bools
     return np.zeros((), bool) if activation.keeps_nan else np.asarray(certain_nan & (got == 0))
 
 
-#: The weights and the activation of a head, ``(Wo, bo, activation)``, by which states become outputs.
-HeadWeights = tuple[Inexact, Inexact, Activation]
+#: The weights and the activation of each Dense layer, ``(Wo, bo, activation)``, by which states become outputs.
+HeadWeights = Sequence[tuple[Inexact, Inexact, Activation]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +223,7 @@ def free_run(chain: Chain, head: HeadWeights | None = None, first: int = 0, ties
 
     Parameters
     ----------
-    head : (Wo, bo, activation), optional
+    head : sequence of (Wo, bo, activation), optional
         Gives the outputs beside the states.
     first : int
         The step whose output is the first.
@@ -297,7 +306,8 @@ def _with_errors(states: list[Inexact], errors: Zonotope, p: Precision) -> tuple
     """Return states with their shares of the errors that travel."""
     if p.formats and not some(errors.generators):  # known numbers are rounded to known numbers
         return tuple(Affine(Inexact(h.value, p)) for h in states)
-    generators = np.split(errors.generators, len(states), axis=-1) if len(states) > 1 else [errors.generators]
+    ends = np.cumsum([h.shape[-1] for h in states[:-1]])
+    generators = np.split(errors.generators, ends, axis=-1) if len(states) > 1 else [errors.generators]
     return tuple(Affine(Inexact(h.value, p), g) for h, g in zip(states, generators, strict=True))
 
 
@@ -319,7 +329,9 @@ def _carried_on(after: list[Affine], errors: Zonotope) -> list[Inexact]:
 
 def _headed(h: Affine, head: HeadWeights) -> tuple[Inexact, Array]:
     """Outputs of one step, and their size."""
-    Wo, bo, activation = head
+    *hidden, (Wo, bo, activation) = head
+    for W, b, f in hidden:
+        h = f(h @ W + b).kept_as("outputs").closed()
     total = h @ Wo + bo
     c = total.closed().centre
     y = activation(Inexact(c.value, c.precision, c.radius + total.extent)).kept_as("outputs").closed()
@@ -336,6 +348,9 @@ def keeping_nan(case: Case) -> Case:
             spec = spec.with_direction(place, activation=replace(f, keeps_nan=True))
     if head is not None and not head.activation.keeps_nan:
         spec = spec.replace(head_activation=replace(head.activation, keeps_nan=True))
+    if not all(dense.activation.keeps_nan for dense in spec.hidden):
+        kept = [dense.replace(activation=replace(dense.activation, keeps_nan=True)) for dense in spec.hidden]
+        spec = spec.replace(hidden=tuple(kept))
     return case if spec is case.spec else case.under(spec)
 
 
@@ -347,6 +362,7 @@ _BEFORE_HEAD = (
     "merged",
     "passed_on",
     "layer_mask",
+    "dense_output",
     "head_sum",
     "head_output",
 )
@@ -416,15 +432,28 @@ class Enclosure(Walk):
             return None
         if type(direction.kinds[place.cell]).readout is not Cell.readout:
             return None
-        Wo, bo = self.case.head_weights(self.weight)
+        head = [(*self.case.head_weights(self.weight, part), dense.activation) for part, dense in spec.dense.items()]
         factors = self.p.formats.get("factors")
-        if direction.return_sequences and Wo.format is not None and factors is not None and factors.whole:
+        whole = direction.return_sequences and factors is not None and factors.whole
+        if whole and any(Wo.format is not None for Wo, *_ in head):
             return None  # it takes all states at once
-        return Wo, bo, spec.head.activation
+        return head
 
     def head(self, x: Any) -> Any:
         """Compute the outputs of the head, ``(N, steps, K)``."""
-        return self._head_of(x)[0]
+        return self._head_of(self.hidden(x))[0]
+
+    def hidden(self, x: Any) -> Any:
+        """What the Dense layers before the head make of it, if the head is not computed already."""
+        return x if self._headed is not None else super().hidden(x)
+
+    def product(self, x: Any, Wo: Any) -> Any:
+        """The product of a Dense layer, which takes all of its inputs at once."""
+        return super().product(x.met_as_a_whole(Wo), Wo)
+
+    def put_out(self, y: Any) -> Any:
+        """The outputs of a Dense layer, as they are stored."""
+        return self.stored(y.kept_as("outputs"))
 
     def _head_of(self, x: Any) -> tuple[Inexact, Array, Bools]:
         """Outputs of the head, their size (the sum of the absolute terms), and where NaN goes into it for certain."""
@@ -432,7 +461,7 @@ class Enclosure(Walk):
             y, scale = self._headed
             return y, scale, y.nan
         Wo, bo = self.case.head_weights(self.weight)
-        total = self.wiring.head_sum(x.met_as_a_whole(Wo) @ Wo, bo)
+        total = self.wiring.head_sum(self.product(x, Wo), bo)
         assert self.case.spec.head is not None
         y, scale = self.wiring.head_output(self.case.spec.head, total).kept_as("outputs").closed(), total.magnitude
         nan = total.nan | y.nan

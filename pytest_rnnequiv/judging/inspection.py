@@ -247,6 +247,7 @@ class Inspection(Enclosure):
             return super().head(x)
         assert head is not None
         assert got is not None
+        x = self.hidden(x)
         y, scale, certain_nan = self._head_of(x)
         if y.shape != got.shape:
             raise Unmade
@@ -345,7 +346,13 @@ class Inspection(Enclosure):
     def _has_identity_head(self, layer: RNN) -> bool:
         """Whether the outputs *are* the states of the last layer."""
         case, head = self.case, self.case.spec.head
-        if head is None or head.activation.name != "linear" or not self.p.keeps_identity or len(layer.cells) > 1:
+        if (
+            head is None
+            or case.spec.hidden
+            or head.activation.name != "linear"
+            or not self.p.keeps_identity
+            or len(layer.cells) > 1
+        ):
             return False
         wiring = type(self.wiring)
         if wiring.head_output is not Wiring.head_output or wiring.head_sum is not Wiring.head_sum:

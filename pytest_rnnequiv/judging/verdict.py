@@ -253,7 +253,7 @@ class Finding:
 GOOD_PART = 0.25
 
 
-def telling(got: Array, expected: Array, radius: Array, span: float) -> Array:
+def telling(got: Array, expected: Array, radius: Array, span: Any) -> Array:
     """Make infinite the bounds of single steps that are a good part of the activation's range: they show nothing.
 
     In bfloat16 the sum of a dozen terms may be off by tenths. What is outside of such a bound is wrong all the same.

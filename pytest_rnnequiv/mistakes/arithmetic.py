@@ -77,8 +77,8 @@ class _Tf32(Computed):
     ) -> tuple[Any, list[Any]]:
         return super().run(place, direction, _RoundsFactors(cell), x, start, mask, w)
 
-    def head(self, x: Any) -> Any:
-        return super().head(to_tf32(x))
+    def product(self, x: Any, Wo: Any) -> Any:
+        return super().product(to_tf32(x), Wo)
 
 
 class _RoundsFactors(Cell):

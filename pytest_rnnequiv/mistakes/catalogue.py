@@ -13,6 +13,7 @@ from . import (  # noqa: F401  # they register
     masks,
     options,
     peepholes,
+    projection,
     rounding,
     steps,
     time,

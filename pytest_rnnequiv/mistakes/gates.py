@@ -105,7 +105,10 @@ def _in_gate(r: Recurrence, gate: str, change: Callable[[Array], Array], *names:
     changed = {}
     for name in names:
         weight = getattr(r, name).copy()
-        weight[..., block] = change(weight[..., block])
+        new = change(weight[..., block])
+        if new.shape != weight[..., block].shape:  # transposed, of a projection
+            return None
+        weight[..., block] = new
         changed[name] = weight
     return r.replace(**changed)
 
@@ -437,7 +440,8 @@ def _(case: Case) -> Case | None:
             for kind in direction.kinds:
                 first = len(order)
                 order += range(first, first + len(kind.states))[::-1]
-    if order == sorted(order):
+    shapes = case.spec.state_shapes(1)
+    if order == sorted(order) or [shapes[k] for k in order] != shapes:
         return None
 
     def given(call: Call) -> Call:

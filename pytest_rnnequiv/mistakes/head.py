@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,19 @@ from ..cells.cell import Cell
 from ..model.case import Case
 from ..model.layers import Dense
 from ..model.wiring import Unmade, Wiring
-from .mistake import Recurrence, cell_like, in_case, in_recurrence, in_wiring, one_step_late
-from .needs import head, several_samples
+from .exchanging import exchanged
+from .mistake import Mistake, Recurrence, cell_like, family, in_case, in_dense, in_recurrence, in_wiring, one_step_late
+from .needs import head, hidden, several_samples
 from .weights import laid_out_transposed, permuted
 
 Array = npt.NDArray[Any]
 
 
-def _headed(case: Case, **changes: Callable[[Array], Array]) -> Case | None:
-    """Change weights of the head, as far as it has them."""
-    own = case.part("head")
-    return case.with_weights(**{f"head/{name}": change(own[name]) for name, change in changes.items() if name in own})
+def _headed(case: Case, parts: Collection[str], **changes: Callable[[Array], Array]) -> Case | None:
+    """Change weights of some Dense layers, as far as they have them."""
+    own = case.named_weights
+    named = {f"{part}/{name}": change for part in parts for name, change in changes.items()}
+    return case.with_weights(**{name: change(own[name]) for name, change in named.items() if name in own})
 
 
 def _register_permutations() -> None:
@@ -36,10 +39,12 @@ def _register_permutations() -> None:
         ):
             side = "" if name.startswith("b") else ("-columns" if axis else "-rows")
 
-            def change(case: Case, name: str = name, axis: int = axis, how: str = how) -> Case | None:
-                return _headed(case, **{name: lambda array: permuted(array, axis, how)})
+            def change(
+                case: Case, parts: Collection[str], name: str = name, axis: int = axis, how: str = how
+            ) -> Case | None:
+                return _headed(case, parts, **{name: lambda array: permuted(array, axis, how)})
 
-            in_case(
+            in_dense(
                 "head",
                 f"{name}{side}-{how.replace(' ', '-')}",
                 f"with {what} {how}" + ("" if how == "reversed" else " by one"),
@@ -50,34 +55,34 @@ def _register_permutations() -> None:
 _register_permutations()
 
 
-@in_case("head", "bo-dropped", "without the bias `bo` of the head", "forgotten")
-def _(case: Case) -> Case | None:
-    return _headed(case, bo=np.zeros_like)
+@in_dense("head", "bo-dropped", "without the bias `bo` of the head", "forgotten")
+def _(case: Case, parts: Collection[str]) -> Case | None:
+    return _headed(case, parts, bo=np.zeros_like)
 
 
-@in_case("head", "bo-doubled", "with the bias `bo` of the head counted twice", "added twice")
-def _(case: Case) -> Case | None:
-    return _headed(case, bo=lambda bo: 2 * bo)
+@in_dense("head", "bo-doubled", "with the bias `bo` of the head counted twice", "added twice")
+def _(case: Case, parts: Collection[str]) -> Case | None:
+    return _headed(case, parts, bo=lambda bo: 2 * bo)
 
 
-@in_case(
+@in_dense(
     "head",
     "Wo-memory-order",
     "with `Wo` read in the other memory order (where it is square that is transposed)",
     "a buffer written row by row and read column by column, or PyTorch's `Linear.weight`",
 )
-def _(case: Case) -> Case | None:
-    return _headed(case, Wo=lambda Wo: Wo.reshape(Wo.shape[::-1]).T)
+def _(case: Case, parts: Collection[str]) -> Case | None:
+    return _headed(case, parts, Wo=lambda Wo: Wo.reshape(Wo.shape[::-1]).T)
 
 
-@in_case(
+@in_dense(
     "head",
     "Wo-laid-out-transposed",
     "with `Wo` transposed in memory, and read in its own shape",
     "`Linear.weight` of PyTorch, which is (outputs, inputs), copied byte by byte",
 )
-def _(case: Case) -> Case | None:
-    return _headed(case, Wo=laid_out_transposed)
+def _(case: Case, parts: Collection[str]) -> Case | None:
+    return _headed(case, parts, Wo=laid_out_transposed)
 
 
 def _register_factors() -> None:
@@ -86,10 +91,10 @@ def _register_factors() -> None:
         ("halved", "divided by 2", "a scale of the outputs that is left in", 0.5),
     ):
 
-        def change(case: Case, factor: float = factor) -> Case | None:
-            return _headed(case, Wo=lambda Wo: Wo * factor)
+        def change(case: Case, parts: Collection[str], factor: float = factor) -> Case | None:
+            return _headed(case, parts, Wo=lambda Wo: Wo * factor)
 
-        in_case("head", f"Wo-{short}", f"with `Wo` {says}", cause)(change)
+        in_dense("head", f"Wo-{short}", f"with `Wo` {says}", cause)(change)
 
 
 _register_factors()
@@ -110,14 +115,14 @@ def _register_skipped() -> None:
         ("last", -1, "a loop of the head that ends one too early (`< n - 1`)"),
     ):
 
-        def unread(case: Case, at: int = at) -> Case | None:
-            return _headed(case, Wo=_without(at))
+        def unread(case: Case, parts: Collection[str], at: int = at) -> Case | None:
+            return _headed(case, parts, Wo=_without(at))
 
-        def uncomputed(case: Case, at: int = at) -> Case | None:
-            return _headed(case, Wo=_without((..., at)), bo=_without(at))
+        def uncomputed(case: Case, parts: Collection[str], at: int = at) -> Case | None:
+            return _headed(case, parts, Wo=_without((..., at)), bo=_without(at))
 
-        in_case("head", f"{which}-unit-not-read-by-head", f"with the {which} unit not read by the head", cause)(unread)
-        in_case("head", f"{which}-output-not-computed", f"with the {which} output not computed (it stays 0)", cause)(
+        in_dense("head", f"{which}-unit-not-read-by-head", f"with the {which} unit not read by the head", cause)(unread)
+        in_dense("head", f"{which}-output-not-computed", f"with the {which} output not computed (it stays 0)", cause)(
             uncomputed
         )
 
@@ -125,9 +130,9 @@ def _register_skipped() -> None:
 _register_skipped()
 
 
-@in_case("head", "Wo-dropped", "without the weights `Wo` of the head (only its bias)", "a product left out")
-def _(case: Case) -> Case | None:
-    return _headed(case, Wo=np.zeros_like)
+@in_dense("head", "Wo-dropped", "without the weights `Wo` of the head (only its bias)", "a product left out")
+def _(case: Case, parts: Collection[str]) -> Case | None:
+    return _headed(case, parts, Wo=np.zeros_like)
 
 
 @in_case(
@@ -152,15 +157,20 @@ def _(case: Case) -> Case | None:
     return one_step_late(case) if case.spec.plain else None
 
 
+def _with_activations(case: Case, parts: Collection[str], changed: Any) -> Case | None:
+    """Return the case with another activation in some Dense layers."""
+    spec = case.spec
+    dense = [each.replace(activation=changed) if part in parts else each for part, each in spec.dense.items()]
+    return case.under(spec.with_dense(dense)) if dense else None
+
+
 def _with_head_activation(case: Case, activation: Any) -> Case | None:
-    if case.spec.head is None:
-        return None
-    return case.replace(spec=case.spec.replace(head_activation=activation))
+    return _with_activations(case, ("head",), activation)
 
 
-@in_case("head", "head-activation-ignored", "without the activation of the head", "logits taken for the output")
-def _(case: Case) -> Case | None:
-    return _with_head_activation(case, "linear")
+@in_dense("head", "head-activation-ignored", "without the activation of the head", "logits taken for the output")
+def _(case: Case, parts: Collection[str]) -> Case | None:
+    return _with_activations(case, parts, "linear")
 
 
 @in_case(
@@ -174,6 +184,95 @@ def _(case: Case) -> Case | None:
     if head is None or head.activation.name != "linear":
         return None
     return _with_head_activation(case, case.spec.layers[-1].directions[0].activation)
+
+
+# ---- Dense layers before the head ----
+
+
+@in_dense(
+    "head",
+    "dense-left-out",
+    "with the Dense layers left out that have as many outputs as inputs",
+    "a layer forgotten when the model was written again",
+    needs=hidden,
+)
+def _(case: Case, parts: Collection[str]) -> Case | None:
+    spec = case.spec
+    square = {part for part in parts if len({*spec.parts[part]["Wo"]}) == 1}
+    kept = [dense for part, dense in spec.dense.items() if part not in square]
+    if not square or not kept:
+        return None
+    gone = tuple(f"{part}/" for part in square)
+    weights = [array for name, array in case.named_weights.items() if not name.startswith(gone)]
+    return Case(spec.with_dense(kept), weights=weights, calls=case.calls)
+
+
+@in_case(
+    "head",
+    "hidden-activation-on-head",
+    "with the activation of the Dense layer before it on its head, too",
+    "one activation for all Dense layers",
+    needs=hidden,
+)
+def _(case: Case) -> Case | None:
+    spec = case.spec
+    assert spec.head is not None
+    before = spec.hidden[-1].activation
+    return None if before is spec.head.activation else _with_head_activation(case, before)
+
+
+@in_case(
+    "head",
+    "hidden-activations-ignored",
+    "without the activations of the Dense layers before its head",
+    "only the last layer's activation read, or `Dense(K)` for `Dense(K, activation=...)`",
+    needs=hidden,
+)
+def _(case: Case) -> Case | None:
+    return _with_activations(case, [part for part in case.spec.dense if part != "head"], "linear")
+
+
+def _register_hidden() -> None:
+    def another(case: Case, other: str) -> Case | None:
+        return _with_activations(case, [part for part in case.spec.dense if part != "head"], other)
+
+    def neighbours(case: Case, a: int) -> Case | None:
+        names = [*case.spec.dense]
+        if a + 1 >= len(names):
+            return None
+        return exchanged(case, [(f"{names[a]}/", f"{names[a + 1]}/")], letters=("Wo", "bo"))
+
+    family(
+        0,
+        *(
+            Mistake(
+                f"hidden-activation-{other}",
+                f"with `{other}` on the Dense layers before its head",
+                "Dense layers copied from another model",
+                "head",
+                partial(another, other=other),
+                needs=hidden,
+            )
+            for other in ("relu", "tanh", "sigmoid")
+        ),
+    )
+    family(
+        0,
+        *(
+            Mistake(
+                f"dense-{a}-and-{a + 1}-exchanged",
+                f"with the weights of the {which} of its Dense layers exchanged",
+                "weights loaded by position from a list in another order",
+                "head",
+                partial(neighbours, a=a),
+                needs=hidden,
+            )
+            for a, which in enumerate(("first and the second", "second and the third"))
+        ),
+    )
+
+
+_register_hidden()
 
 
 def _register_activations() -> None:

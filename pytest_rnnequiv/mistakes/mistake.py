@@ -7,6 +7,7 @@ from the truth (the selfcheck), and a port that differs is explained by the mist
 
 - Most are made in *one recurrence*: in its weights, its activation, its step. Then they are made in all recurrences of
   a model alike, and :meth:`Mistake.placed` makes them in one of several.
+- Some are made in Dense layers, in all of them or in one of several.
 - Some are made in the whole case: in its inputs, options, states, its head.
 - What is wrong *between* the recurrences is no case of any model: outputs that are not turned back, one layer's state
   in another. That is a wrong :class:`~..model.wiring.Wiring`, walked by the same walk.
@@ -15,7 +16,7 @@ from the truth (the selfcheck), and a port that differs is explained by the mist
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,6 +45,7 @@ __all__ = [
     "cell_like",
     "family",
     "in_case",
+    "in_dense",
     "in_recurrence",
     "in_wiring",
     "made_in",
@@ -64,6 +66,8 @@ class Recurrence:
     cell : Cell
     Wp : array, optional
         Of a cell with peepholes.
+    Wr : array, optional
+        Of a cell with a projection.
     """
 
     Wx: Array
@@ -72,6 +76,7 @@ class Recurrence:
     activation: Activation
     cell: Cell
     Wp: Array | None = None
+    Wr: Array | None = None
 
     @property
     def D(self) -> int:
@@ -81,7 +86,12 @@ class Recurrence:
     @property
     def M(self) -> int:
         """Its units."""
-        return int(self.Wh.shape[0])
+        return int(self.Wx.shape[1] // len(self.cell.gates))
+
+    @property
+    def feeds_units(self) -> bool:
+        """Whether its units themselves go into the next step, and not a projection of them."""
+        return len(self.Wh) == self.M
 
     def replace(self, **changes: Any) -> Recurrence:
         """Return a copy with some parts changed."""
@@ -97,6 +107,8 @@ class Recurrence:
 
 
 ChangeOfCase = Callable[[Case], "Case | None"]
+#: Of a case and the names of some of its Dense layers, ``spec.dense``.
+ChangeOfDense = Callable[[Case, Collection[str]], "Case | None"]
 ChangeOfRecurrence = Callable[[Recurrence], "Recurrence | None"]
 
 
@@ -128,6 +140,8 @@ class Mistake:
         The states are right, though those of the changed case are not: only the outputs can show it.
     needs : callable
         Whether a case has what the mistake is about; where it has not, the mistake changes nothing.
+    dense : callable, optional
+        The same in some Dense layers of the head, by their names. Without `change`, it is made in each of them.
     where : Place, optional
         The recurrence that it is made in; None is all.
     only : Only, optional
@@ -146,6 +160,7 @@ class Mistake:
     group: str
     change: ChangeOfCase | None = None
     recurrence: ChangeOfRecurrence | None = None
+    dense: ChangeOfDense | None = None
     wiring: Wiring = RIGHT
     precision: Precision | None = None
     computed: bool = False
@@ -170,6 +185,8 @@ class Mistake:
     def _changed(self, case: Case) -> Case | None:
         if self.change is not None and self.where is None and self.only is None:
             return self.change(case)
+        if self.dense is not None:
+            return self.dense(case, case.spec.dense)
         if self.recurrence is None:
             return case
         # a case of another model may lack the place
@@ -218,7 +235,11 @@ class Mistake:
         return None if changed is None else Made(changed, self.wiring, self.precision, self.head_only, self.computed)
 
     def placed(self, spec: Spec) -> Iterator[Mistake]:
-        """Yield the same mistake made in one recurrence, for each of several that a model has."""
+        """Yield the same mistake made in one recurrence or Dense layer, for each of several that a model has."""
+        if self.dense is not None and spec.hidden:
+            for part in spec.dense:
+                said = f"{self.says} (in {part})"
+                yield replace(self, name=f"{part}.{self.name}", says=said, change=in_one(part, self.dense))
         if self.recurrence is None or len(spec.places) < 2:
             return
         # the cells of a layer have one activation in common
@@ -239,6 +260,11 @@ class Mistake:
         return self.name
 
 
+def in_one(part: str, change: ChangeOfDense) -> ChangeOfCase:
+    """Make a change in one Dense layer only."""
+    return lambda case: change(case, (part,))
+
+
 def made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
     """Make a mistake in one recurrence, if it can be made there."""
     spec = case.spec
@@ -251,6 +277,10 @@ def made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
     if changed.bh.any() and not direction.use_bias:  # a number that is added to no bias
         case = _with_biases(case, place)
         spec = case.spec
+    names = ("Wx", "Wh", "bh", "Wp", "Wr")
+    new = {name: array for name in names if (array := getattr(changed, name)) is not getattr(own, name)}
+    if any(array.shape != getattr(own, name).shape for name, array in new.items()):  # of a projection Wh is not square
+        return case
     options: dict[str, Any] = {}
     if changed.activation is not own.activation and place.cell == 0:  # the cells have theirs in common
         options["activation"] = changed.activation
@@ -260,12 +290,7 @@ def made_in(case: Case, place: Place, change: ChangeOfRecurrence) -> Case:
         options["cell"] = tuple(kinds) if isinstance(direction.units, tuple) else changed.cell
     if options:
         case = case.under(spec.with_direction(place, **options))
-    weights = {
-        f"{prefix}{name}": getattr(changed, name)
-        for name in ("Wx", "Wh", "bh", "Wp")
-        if getattr(changed, name) is not getattr(own, name)
-    }
-    return case.with_weights(**weights) if weights else case
+    return case.with_weights(**{f"{prefix}{name}": array for name, array in new.items()}) if new else case
 
 
 def _with_biases(case: Case, place: Place) -> Case:
@@ -325,6 +350,16 @@ def in_case(
 
     def register(change: ChangeOfCase) -> ChangeOfCase:
         CATALOGUE.append(Mistake(name, says, cause, group, change, needs=needs or of_group(group), **more))
+        return change
+
+    return register
+
+
+def in_dense(group: str, name: str, says: str, cause: str, **more: Any) -> Callable[[ChangeOfDense], ChangeOfDense]:
+    """Register a mistake that is made in Dense layers: a function of the case, and of the names of some of them."""
+
+    def register(change: ChangeOfDense) -> ChangeOfDense:
+        CATALOGUE.append(Mistake(name, says, cause, group, dense=change, **more))
         return change
 
     return register
@@ -437,11 +472,10 @@ def with_states(case: Case, states: Callable[[Place, Call], Any]) -> Case | None
     for call in case.calls:
         found: list[Array] = []
         for place in spec.places:
-            kind, M = spec.direction(place).kinds[place.cell], spec.direction(place).cells[place.cell]
             first = states(place, call)
             if first is None:
                 return None
-            found += [first, *(np.zeros((call.N, M)) for _ in kind.states[1:])]
+            found += [first, *(np.zeros((call.N, M)) for M in spec.state_units(place)[1:])]
         calls.append(call.replace(states=tuple(found)))
     return Case(replace(spec, layers=tuple(map(given, spec.layers))), weights=case.weights, calls=calls)
 
@@ -463,7 +497,7 @@ def started_at(case: Case, states: Callable[[Place, Call], Any]) -> Case | None:
 def initial_state(case: Case, place: Place, call: Call) -> Array:
     """The first state that a recurrence starts from, as float64."""
     spec, at = case.spec, 0
-    M = spec.direction(place).cells[place.cell]
+    M = spec.state_units(place)[0]
     for i, layer in enumerate(spec.layers):
         for j, direction in enumerate(layer.directions):
             for k, kind in enumerate(direction.kinds):

@@ -85,6 +85,11 @@ def head(case: Case) -> bool:
     return case.spec.head is not None
 
 
+def hidden(case: Case) -> bool:
+    """Dense layers before the head."""
+    return bool(case.spec.hidden)
+
+
 def several_samples(case: Case) -> bool:
     """A head, and more than one sample."""
     return head(case) and any(call.N > 1 for call in case.calls)
@@ -120,6 +125,7 @@ _RULES: dict[str, Need] = {
     "merged": backwards,
     "passed_on": as_many_units_as_features,
     "final_states": shown_states,
+    "dense_output": hidden,
     "head_sum": head,
     "head_output": head,
 }

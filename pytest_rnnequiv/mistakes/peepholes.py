@@ -99,7 +99,9 @@ def _register_steps() -> None:
     ):  # fmt: skip
 
         def changed(r: Recurrence, made: Methods = made, says: str = says) -> Recurrence | None:
-            return None if r.Wp is None else r.replace(cell=cell_like(r.cell, says, made))
+            if r.Wp is None or (made is _of_state and not r.feeds_units):
+                return None
+            return r.replace(cell=cell_like(r.cell, says, made))
 
         _register(name, says, how)(changed)
 

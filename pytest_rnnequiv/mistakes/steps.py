@@ -121,10 +121,10 @@ def _in_place(kind: type[Cell]) -> dict[str, Any]:
     """The states are overwritten unit by unit while they are still being read."""
 
     def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
-        M = len(w.Wh)
-        for unit in range(M):
+        for unit in range(max(state.shape[-1] for state in states)):
             new = kind.step(self, x, states, w, activation)
-            states = tuple(choose(np.arange(M) == unit, one, old) for one, old in zip(new, states, strict=True))
+            pairs = zip(new, states, strict=True)
+            states = tuple(choose(np.arange(old.shape[-1]) == unit, one, old) for one, old in pairs)
         return states
 
     return {"step": step}

@@ -187,7 +187,7 @@ def _(case: Case) -> Case | None:
 
 @in_case("state", "starts-at-one", "starting from a state of ones", "a buffer filled with the wrong value")
 def _(case: Case) -> Case | None:
-    return started_at(case, lambda place, call: np.ones((call.N, case.spec.direction(place).cells[place.cell])))
+    return started_at(case, lambda place, call: np.ones((call.N, case.spec.state_units(place)[0])))
 
 
 @in_case("state", "starts-at-bias", "starting from the bias as its state", "buffers in the wrong order")
@@ -208,9 +208,9 @@ def _(case: Case) -> Case | None:
 def _(case: Case) -> Case | None:
     def after_nothing(place: Place, call: Call) -> Any:
         direction, w = case.spec.direction(place), weights_of(case, place)
-        kind, M = direction.kinds[place.cell], direction.cells[place.cell]
-        before = (initial_state(case, place, call), *(np.zeros((call.N, M)) for _ in kind.states[1:]))
-        h, *_ = kind.step(np.zeros((call.N, len(w.Wx))), before, w, direction.activation)
+        others = (np.zeros((call.N, M)) for M in case.spec.state_units(place)[1:])
+        before = (initial_state(case, place, call), *others)
+        h, *_ = direction.kinds[place.cell].step(np.zeros((call.N, len(w.Wx))), before, w, direction.activation)
         return h if np.isfinite(h).all() else None
 
     return started_at(case, after_nothing)

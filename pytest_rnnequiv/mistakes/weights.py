@@ -103,6 +103,8 @@ def _(r: Recurrence) -> Recurrence | None:
     "an int8 kernel turned for another library; its scales, one for each output unit, stay where they were",
 )
 def _(r: Recurrence) -> Recurrence | None:
+    if not r.feeds_units:
+        return None
     scale = np.abs(r.Wh).max(0)
     scale = np.where(scale > 0, scale, 1)
     integers = r.by_gate(r.Wh / scale, np.transpose)
@@ -247,8 +249,8 @@ def _lacking(kind: type[Cell], unit: int) -> dict[str, Any]:
     """One of the units is not computed."""
 
     def step(self: Any, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Any) -> tuple[Any, ...]:
-        computed = np.arange(len(w.Wh)) != unit % len(w.Wh)
-        return tuple(choose(computed, new, 0.0) for new in kind.step(self, x, states, w, activation))
+        states = kind.step(self, x, states, w, activation)
+        return tuple(choose(np.arange(M := h.shape[-1]) != unit % M, h, 0.0) for h in states)
 
     return {"step": step}
 

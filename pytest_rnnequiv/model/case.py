@@ -16,6 +16,7 @@ from . import npz
 from .call import Call, array_of, read_only, stored
 from .layers import Dense
 from .spec import Place, Spec
+from .wiring import RIGHT
 
 __all__ = ["LETTERS", "Case"]
 
@@ -201,12 +202,26 @@ class Case:
             found[name] = array if number is None else number(full, array)
         return CellWeights(**found)
 
-    def head_weights(self, number: Number | None = None) -> tuple[Any, Any]:
-        """Return ``(Wo, bo)`` of a model that has a head; a bias that is not there is zeros."""
-        head, named = self.spec.head, self.part("head")
-        assert head is not None
-        pair = {"Wo": named["Wo"], "bo": named.get("bo", np.zeros(head.K, self._float))}
-        Wo, bo = (array if number is None else number(f"head/{name}", array) for name, array in pair.items())
+    def layer_weights(self, i: int) -> list[list[CellWeights]]:
+        """Return the weights of layer `i` by direction and cell; a bias that is not there is zeros."""
+        return [
+            [self.cell_weights(Place(i, j, k)) for k in range(len(direction.cells))]
+            for j, direction in enumerate(self.spec.layers[i].directions)
+        ]
+
+    def head_weights(self, number: Number | None = None, part: str = "head") -> tuple[Any, Any]:
+        """Return ``(Wo, bo)`` of a model that has a head; a bias that is not there is zeros.
+
+        Parameters
+        ----------
+        number : callable, optional
+            As in :meth:`cell_weights`.
+        part : str
+            Another Dense layer than the last one: a name in ``spec.dense``.
+        """
+        named = self.part(part)
+        pair = {"Wo": named["Wo"], "bo": named.get("bo", np.zeros(self.spec.dense[part].K, self._float))}
+        Wo, bo = (array if number is None else number(f"{part}/{name}", array) for name, array in pair.items())
         return Wo, bo
 
     @property
@@ -228,6 +243,16 @@ class Case:
             mask = (stored(x, spec.compute_dtype) != value).any(-1)
             x = np.where(mask[..., None], x, np.zeros((), x.dtype))
         return x if number is None else number("", x), np.ones(x.shape[:2], bool) if mask is None else mask
+
+    def masks(self, call: Call) -> list[npt.NDArray[np.bool_]]:
+        """Return the mask ``(N, T)`` that each layer gets, all True without one, and what the last one hands on.
+
+        Behind a layer that gives one output there is no mask: ``(N, 1)``, all True.
+        """
+        masks = [self.inputs(call)[1]]
+        for layer in self.spec.layers:
+            masks.append(RIGHT.passed_mask(layer, masks[-1]))
+        return masks
 
     # ---- changed copies ----
 
@@ -307,9 +332,10 @@ class Case:
         M, K = self.spec.layers[-1].features, self.spec.K if K is None else K
         old = self.spec.head
         head = Dense(K) if old is None else old.replace(K=K, activation="linear")
-        weights = {name: array for name, array in self.named_weights.items() if not name.startswith("head/")}
+        dense = tuple(f"{part}/" for part in self.spec.dense)
+        weights = {name: array for name, array in self.named_weights.items() if not name.startswith(dense)}
         own = {"Wo": np.eye(M, K, -first), "bo": np.zeros(K)}
-        spec = replace(self.spec, head=head)
+        spec = replace(self.spec, head=head, hidden=())
         return self.replace(spec=spec, weights=(*weights.values(), *(own[name] for name in head.weight_shapes(M))))
 
     def writable(self) -> Case:
@@ -396,7 +422,7 @@ def _states(spec: Spec, x: Any, h0: Any) -> tuple[Any, ...]:
     if h0 is None:
         return ()
     if not spec.letters:
-        raise TypeError(f"{spec} has more than one recurrence: give initial states by calls=(Call(x, states=...),)")
+        raise TypeError(f"{spec} has {spec.without_letters}: give initial states by calls=(Call(x, states=...),)")
     if isinstance(h0, tuple):
         return h0
     return (h0, *(np.zeros((len(x), M)) for M in spec.layer.state_units[1:]))
@@ -410,7 +436,7 @@ def _short(spec: Spec) -> tuple[str, ...]:
 def _by_letter(spec: Spec, letters: dict[str, Any]) -> tuple[Any, ...]:
     """Put weights into order that are given by letter."""
     if not spec.letters:
-        raise TypeError(f"{spec} has more than one recurrence: give weights=model.get_weights()")
+        raise TypeError(f"{spec} has {spec.without_letters}: give weights=model.get_weights()")
     missing = [name for name in spec.letters if letters.get(name) is None]
     if missing:
         raise TypeError(f"a case of {spec} needs {', '.join(missing)}")

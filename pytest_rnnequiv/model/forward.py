@@ -201,7 +201,24 @@ class Walk:
         head = self.case.spec.head
         assert head is not None
         Wo, bo = self.case.head_weights(self.weight)
-        return self.stored(self.wiring.head_output(head, self.wiring.head_sum(x @ Wo, bo)))
+        total = self.wiring.head_sum(self.product(self.hidden(x), Wo), bo)
+        return self.put_out(self.wiring.head_output(head, total))
+
+    def hidden(self, x: Any) -> Any:
+        """What the Dense layers before the head make of the output of the last layer."""
+        for part, dense in self.case.spec.dense.items():
+            if part != "head":
+                Wo, bo = self.case.head_weights(self.weight, part)
+                x = self.put_out(self.wiring.dense_output(part, dense, self.product(x, Wo) + bo))
+        return x
+
+    def product(self, x: Any, Wo: Any) -> Any:
+        """The product of a Dense layer."""
+        return x @ Wo
+
+    def put_out(self, y: Any) -> Any:
+        """The outputs of a Dense layer, as they are stored."""
+        return self.stored(y)
 
 
 class Computed(Walk):

@@ -9,6 +9,7 @@ layer, on ``F`` features               parameters, with ``b = 1`` if ``use_bias`
 ``SimpleRNN(M)``                       ``M*(F + M + b)``
 ``GRU(M)``                             ``3*M*(F + M + 2*b)``; ``3*M*(F + M + b)`` with ``reset_after=False``
 ``LSTM(M)``                            ``4*M*(F + M + b)``; ``3*M`` more with ``peepholes``
+``LSTM(M, projection=P)``              ``4*M*(F + P + b) + M*P``
 ``RNN([cell, cell, ...])``             the sum over the cells, each on the units of the one before
 ``Bidirectional``                      that of the forward layer and that of the backward layer
 ``Dense(K)``, also in TimeDistributed  ``K*(F + b)``
@@ -143,12 +144,12 @@ class RNN:
     @property
     def state_units(self) -> tuple[int, ...]:
         """Units of each state of each cell, in the order in which they are given and returned."""
-        return tuple(M for M, kind in zip(self.cells, self.kinds, strict=True) for _ in kind.states)
+        return tuple(each for M, kind in zip(self.cells, self.kinds, strict=True) for each in kind.state_units(M))
 
     @property
     def features(self) -> int:
-        """Features of the output: the units of the last cell."""
-        return self.cells[-1]
+        """Features of the output: the units of the last cell, or of their projection."""
+        return self.kinds[-1].state_units(self.cells[-1])[0]
 
     @property
     def is_plain(self) -> bool:
@@ -167,7 +168,7 @@ class RNN:
             for name, shape in kind.weight_shapes(F, M).items():
                 if self.use_bias or name not in kind.biases:
                     shapes[f"{self.prefix(i)}{name}"] = shape
-            F = M
+            F = kind.state_units(M)[0]
         return shapes
 
     def prefix(self, cell: int) -> str:

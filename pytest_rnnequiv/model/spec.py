@@ -35,8 +35,8 @@ SOURCES = ("input", "masking", "mask", "embedding", "embedding with mask")
 #: What a model of Keras may have beyond a plain layer and a plain head, by the names under which a port says that it
 #: heeds it; what other runtimes have, :data:`~..cells.cell.BEYOND_KERAS` lists.
 #: ``bidirectional`` is also ``merge_mode`` and ``backward_layer``, ``dropout`` is also ``recurrent_dropout``; said
-#: alone, a part brings only itself. ``T`` and ``N`` are sizes that a model says beforehand; ``unroll`` and
-#: ``stateful`` bring the one that they need.
+#: alone, a part brings only itself. ``hidden`` are Dense layers before the head. ``T`` and ``N`` are sizes that a
+#: model says beforehand; ``unroll`` and ``stateful`` bring the one that they need.
 OPTIONS = (
     "activation",
     "use_bias",
@@ -53,6 +53,7 @@ OPTIONS = (
     "layers",
     "bidirectional",
     "head",
+    "hidden",
     "masking",
     "mask",
     "embedding",
@@ -84,7 +85,8 @@ class Spec:
         Input features; of an ``Embedding``, its ``output_dim``.
     layers : sequence of RNN or Bidirectional
         All but the last return sequences.
-    head : Dense, optional
+    head : Dense or sequence of Dense, optional
+        Of several, the last one is the head, and those before it are `hidden`.
     source : {"input", "masking", "mask", "embedding", "embedding with mask"}
         Where inputs and mask come from: the model's input; a ``Masking`` layer; the argument ``mask``; an ``Embedding``
         of whole numbers, whose zeros may be masked.
@@ -97,6 +99,8 @@ class Spec:
     T, N : int, optional
         Steps and samples where the model's input says how many; None leaves them open. ``unroll`` needs `T`, and
         ``stateful`` needs `N`.
+    hidden : tuple of Dense
+        Dense layers between the recurrent ones and the head; without a head there are none.
 
     Raises
     ------
@@ -113,6 +117,7 @@ class Spec:
     vocabulary: int = 5
     T: int | None = None
     N: int | None = None
+    hidden: tuple[Dense, ...] = ()
 
     if TYPE_CHECKING:
 
@@ -120,13 +125,14 @@ class Spec:
             self,
             D: int,
             layers: Layer | Sequence[Layer],
-            head: Dense | None = None,
+            head: Dense | Sequence[Dense] | None = None,
             source: str = "input",
             dtype: str = "float32",
             mask_value: float = 0.0,
             vocabulary: int = 5,
             T: int | None = None,
             N: int | None = None,
+            hidden: tuple[Dense, ...] = (),
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -139,6 +145,7 @@ class Spec:
             )
         layers = tuple(layers)
         object.__setattr__(self, "layers", layers)
+        self._sort_head()
         if self.source not in SOURCES:
             raise ValueError(f"source must be one of {', '.join(SOURCES)}, not {self.source!r}")
         if self.dtype not in POLICIES:
@@ -153,13 +160,25 @@ class Spec:
         last = layers[-1]
         if self.head is not None and getattr(last, "merge_mode", "concat") is None:
             raise ValueError("a head needs one input: with merge_mode=None leave it out")
-        if self.head is not None and self.head.distributed and not last.return_sequences:
+        if any(dense.distributed for dense in self.dense.values()) and not last.return_sequences:
             raise ValueError("TimeDistributed needs steps: the last layer must have return_sequences=True")
         for layer in self.directions:
             if layer.unroll and self.T is None:
                 raise ValueError(f"{layer} needs a fixed number of steps: give the spec its T")
             if layer.stateful and self.N is None:
                 raise ValueError(f"{layer} needs a fixed number of samples: give the spec its N")
+
+    def _sort_head(self) -> None:
+        """Take a head of several Dense layers apart."""
+        chain = [*self.hidden, self.head]
+        if isinstance(self.head, (tuple, list)):
+            chain = [*self.head] or [None]
+        if chain[-1] is None:
+            chain = [None]
+        if not all(isinstance(dense, Dense) for dense in chain) and chain != [None]:
+            raise TypeError(f"head must be a Dense, or several of them, not {self.head!r}")
+        object.__setattr__(self, "head", chain[-1])
+        object.__setattr__(self, "hidden", tuple(chain[:-1]))
 
     @classmethod
     def simple(
@@ -208,11 +227,22 @@ class Spec:
     def letters(self) -> dict[str, str]:
         """Full names of the weights by letter: ``{"Wx": "layer0/Wx", ..., "Wo": "head/Wo"}``.
 
-        Empty for a model of more than one recurrence.
+        Empty for a model that is :attr:`without_letters`.
         """
-        if len(self.layers) > 1 or len(self.places) > 1:
+        if self.without_letters:
             return {}
         return {name.rpartition("/")[2]: name for name in self.weight_shapes}
+
+    @cached_property
+    def without_letters(self) -> str:
+        """What it has, so that letters do not say what its weights are; empty if they do."""
+        if len(self.layers) > 1 or len(self.places) > 1:
+            return "more than one recurrence"
+        if self.hidden:
+            return "several Dense layers"
+        # then M is not the number of rows of Wh and Wo
+        (cell,) = self.directions[0].kinds
+        return "a projection" if "projection" in cell.beyond else ""
 
     @cached_property
     def plain(self) -> bool:
@@ -264,9 +294,15 @@ class Spec:
 
     def _needs_letters(self, letter: str) -> None:
         if not self.letters:
-            raise AttributeError(f"{self} has more than one recurrence: look into its layers for {letter}")
+            raise AttributeError(f"{self} has {self.without_letters}: look into its layers for {letter}")
 
     # ---- its parts ----
+
+    @cached_property
+    def dense(self) -> dict[str, Dense]:
+        """The Dense layers behind the recurrent ones, by the names of their parts: ``dense0, dense1, ..., head``."""
+        named = {f"dense{k}": dense for k, dense in enumerate(self.hidden)}
+        return named if self.head is None else named | {"head": self.head}
 
     @cached_property
     def directions(self) -> tuple[RNN, ...]:
@@ -286,6 +322,11 @@ class Spec:
     def direction(self, place: Place) -> RNN:
         """The layer that a recurrence belongs to, in its direction."""
         return self.layers[place.layer].directions[place.direction]
+
+    def state_units(self, place: Place) -> tuple[int, ...]:
+        """How many numbers each state of a recurrence has."""
+        direction = self.direction(place)
+        return direction.kinds[place.cell].state_units(direction.cells[place.cell])
 
     def prefix(self, place: Place) -> str:
         """How the full names of the weights of a recurrence begin: ``"layer0/backward/cell1/"``."""
@@ -316,7 +357,8 @@ class Spec:
             "cells": any(type(layer) is RNN for layer in self.directions),
             "use_bias": any(not layer.use_bias for layer in self.directions),
             "trainable": any(not layer.trainable for layer in self.layers),
-            "head": self.head is None or not self.head.is_plain,
+            "head": self.head is None or not all(dense.is_plain for dense in self.dense.values()),
+            "hidden": bool(self.hidden),
             "masking": self.source == "masking",
             "mask": self.source == "mask",
             "embedding": self.embedded,
@@ -378,8 +420,9 @@ class Spec:
         for i, layer in enumerate(self.layers):
             parts[f"layer{i}"] = layer.weight_shapes(F)
             F = layer.features
-        if self.head is not None:
-            parts["head"] = self.head.weight_shapes(F)
+        for name, dense in self.dense.items():
+            parts[name] = dense.weight_shapes(F)
+            F = dense.K
         return parts
 
     @cached_property
@@ -401,8 +444,7 @@ class Spec:
     def trainable_count(self) -> int:
         """Parameters that training changes: those of the parts that are ``trainable``."""
         frozen = {f"layer{i}" for i, layer in enumerate(self.layers) if not layer.trainable}
-        if self.head is not None and not self.head.trainable:
-            frozen.add("head")
+        frozen |= {name for name, dense in self.dense.items() if not dense.trainable}
         return sum(count for part, count in self.param_counts.items() if part not in frozen)
 
     def state_shapes(self, N: int) -> list[tuple[int, int]]:
@@ -432,6 +474,11 @@ class Spec:
     def with_layer(self, i: int, layer: Layer) -> Spec:
         """Return a copy with layer `i` changed."""
         return replace(self, layers=(*self.layers[:i], layer, *self.layers[i + 1 :]))
+
+    def with_dense(self, dense: Sequence[Dense]) -> Spec:
+        """Return a copy with other Dense layers behind the recurrent ones; of several, the last one is the head."""
+        *hidden, head = dense
+        return replace(self, head=head, hidden=tuple(hidden))
 
     def with_direction(self, place: Place, **changes: Any) -> Spec:
         """Return a copy with options of one direction of one layer changed."""
@@ -463,7 +510,7 @@ class Spec:
             "mask": "a mask",
         }
         chain = [f"D={self.D}", *([start[self.source]] if self.source in start else []), *map(str, self.layers)]
-        return " -> ".join(chain + ([str(self.head)] if self.head else [])) + (f" [{', '.join(more)}]" if more else "")
+        return " -> ".join([*chain, *map(str, self.dense.values())]) + (f" [{', '.join(more)}]" if more else "")
 
     def _plainly(self) -> str:
         options = "".join(

@@ -115,6 +115,10 @@ class Wiring:
         """The final states that a layer returns. `finals` are those that it has, `outputs` its sequences of outputs."""
         return finals
 
+    def dense_output(self, part: str, dense: Dense, a: Any) -> Any:
+        """The outputs of a Dense layer before the head. `a` are its sums."""
+        return dense.activation(a)
+
     def head_sum(self, product: Any, bo: Any) -> Any:
         """The sums of the head: its product and its bias."""
         return product + bo

@@ -109,6 +109,7 @@ def features(spec: Spec) -> list[frozenset[str]]:
         shared |= {"head_use_bias=False"} if not head.use_bias else set()
         shared |= {"head_trainable=False"} if not head.trainable else set()
         shared |= {f"head_activation={head.activation}"} if head.activation.name != "linear" else set()
+        shared |= {f"hidden={len(spec.hidden)}"} if spec.hidden else set()
     found = []
     shapes: list[dict[str, tuple[int, ...]]] = []
     F = spec.D

@@ -117,7 +117,12 @@ class Style:
 
     @property
     def length(self) -> int:
-        """Codes of a spec; those of the cells, one for each direction, come behind all others."""
+        """Codes of a spec; behind all others come those of the cells, one for each direction, and of hidden layers."""
+        return self.hidden_codes + (MOST_HIDDEN * len(HIDDEN) if "hidden" in self.options else 0)
+
+    @property
+    def hidden_codes(self) -> int:
+        """Where the codes of the Dense layers before the head begin."""
         return self.cell_codes + (2 * self.max_layers if len(self.cells) > 1 else 0)
 
     @property
@@ -198,6 +203,9 @@ DIRECTION = (
     *("kind", "units0", "units1", "units2", "activation", "use_bias", "unroll", "zero_output_for_mask"),
     *("dropout", "recurrent_dropout"),
 )
+#: Of a Dense layer before the head.
+HIDDEN = ("there", "units", "activation", "use_bias")
+MOST_HIDDEN = 2
 SLOT = len(LAYER) + 2 * len(DIRECTION)
 PLACE: dict[str, int] = {name: place for names in (SPEC, LAYER, DIRECTION) for place, name in enumerate(names)}
 #: Kinds of layers: one of its own, ``RNN`` of a cell, and ``RNN`` of a list of 1, 2, 3 cells.
@@ -221,7 +229,10 @@ class _Codes:
         """Choose one of the values: the first if it needs an option that is not to be had."""
         if not self.style.options.issuperset(needs):
             return values[0]
-        place = start + PLACE[name]
+        return self.at(start + PLACE[name], values)
+
+    def at(self, place: int, values: Sequence[Any]) -> Any:
+        """Choose one of the values by the code at a place."""
         self.read.add(place)
         return values[self.codes[place] % len(values)]
 
@@ -231,16 +242,19 @@ class _Codes:
             return self.style.cells[0]
         within = (start - len(SPEC)) % SLOT
         place = self.style.cells_of(start).start + (within > len(LAYER))
-        self.read.add(place)
-        cell: Cell = self.style.cells[self.codes[place] % len(self.style.cells)]
+        cell: Cell = self.at(place, self.style.cells)
         return cell
 
     def size(self, start: int, name: str, beside: int | None = None) -> int:
         """Choose a size that differs from its neighbour, so that swapped axes show; but 1 stays. Or all are equal."""
+        return self.size_at(start + PLACE[name], "M" if name.startswith("units") else name, beside)
+
+    def size_at(self, place: int, letter: str, beside: int | None) -> int:
+        """Choose a size of a letter by the code at a place."""
         if self.equal:
             return self.equal
-        ladder = self.style.ladder("M" if name.startswith("units") else name)
-        chosen: int = self(start, name, ladder)
+        ladder = self.style.ladder(letter)
+        chosen: int = self.at(place, ladder)
         if chosen != beside or chosen == 1:
             return chosen
         others = (chosen - 1, chosen + 1) if chosen > 2 or max(ladder) < 3 else (chosen + 1,)
@@ -260,7 +274,9 @@ def decode(codes: Sequence[int], style: Style) -> tuple[Spec, set[int]]:
         like = like if i and choose(start, "alike", ONE_OF_THREE) else start
         layers.append(_layer(choose, start, like, F, last=start == there[-1]))
         F = layers[-1].features
-    head = _head(choose, layers, F)
+    hidden = _hidden(choose, layers[-1])
+    head = _head(choose, layers, hidden[-1].K if hidden else F)
+    hidden = [dense.replace(distributed=head is not None and head.distributed) for dense in hidden]
     unrolled = any(each.unroll for layer in layers for each in layer.directions)
     dtype = choose(0, "dtype", style.dtypes)
     fixed: dict[str, Any] = {}
@@ -277,7 +293,7 @@ def decode(codes: Sequence[int], style: Style) -> tuple[Spec, set[int]]:
         fixed["mask_value"] = choose(0, "mask_value", MASK_VALUES)
     if source.startswith("embedding"):
         fixed["vocabulary"] = choose(0, "vocabulary", (2, 3, 5, 9))
-    return Spec(D, tuple(layers), head, source, dtype, **fixed), choose.read
+    return Spec(D, tuple(layers), head, source, dtype, **fixed, hidden=tuple(hidden)), choose.read
 
 
 def _layer(choose: _Codes, start: int, like: int, F: int, last: bool) -> RNN | Bidirectional:
@@ -312,17 +328,47 @@ def _direction(choose: _Codes, start: int, F: int, shared: dict[str, Any], M: in
     for k in range(count):
         said = M if k == count - 1 else None
         cells.append(choose.size(start, f"units{k}", [F, *cells][-1]) if said is None else said)
+    cell = choose.cell(start)
+    if "projection" in cell.beyond:
+        cell, cells = _projected(choose, cell, cells, M)
     own: dict[str, Any] = {}
     for name in ("unroll", "zero_output_for_mask"):
         own[name] = choose(start, name, ONE_OF_THREE, name)
     for name in ("dropout", "recurrent_dropout"):
         own[name] = choose(start, name, (0.0, 0.0, 0.5), name)
-    cell = choose.cell(start)
     own["activation"] = choose(start, "activation", choose.style.activations)
     own["use_bias"] = choose(start, "use_bias", (True, True, False), "use_bias")
     if kind == "layer":
         return LAYERS[cell.name](cells[0], cell=cell, **own, **shared)
     return RNN(tuple(cells) if isinstance(kind, int) else cells[0], cell=cell, **own, **shared)
+
+
+def _projected(choose: _Codes, cell: Cell, cells: list[int], M: int | None) -> tuple[Cell, list[int]]:
+    """Fit projection and units: it has as many features as there have to be, mostly fewer than there are units.
+
+    PyTorch wants it so. Where all sizes are equal, these are too.
+    """
+    P = cell.state_units(1)[0] if M is None else M
+    most = max(choose.style.ladder("M"))
+    larger = [units if units > P or choose.equal or units + P > most else units + P for units in cells]
+    return type(cell)(**vars(cell) | {"projection": P}), larger
+
+
+def _hidden(choose: _Codes, last: RNN | Bidirectional) -> list[Dense]:
+    """Choose Dense layers before the head; where there is none in the end, there are none of these either."""
+    style = choose.style
+    if "hidden" not in style.options or getattr(last, "merge_mode", "concat") is None:
+        return []
+    functions = style.activations if style.head_activations is None else style.head_activations
+    found: list[Dense] = []
+    F = last.features
+    for start in range(style.hidden_codes, style.length, len(HIDDEN)):
+        there, units, function, use_bias = (start + k for k in range(len(HIDDEN)))
+        if choose.at(there, ONE_OF_THREE):
+            F = choose.size_at(units, "M", F)
+            biased = choose.at(use_bias, (True, True, False)) if "head" in style.options else True
+            found.append(Dense(F, choose.at(function, functions or (None,)), biased))
+    return found
 
 
 def _head(choose: _Codes, layers: list[RNN | Bidirectional], F: int) -> Dense | None:

@@ -76,6 +76,15 @@ BUILT: dict[str, Callable[[], Any]] = {
     "words without a mask": lambda: sequential(
         "k.Embedding(7, 3)", "k.SimpleRNN(2)", "k.Dense(3)", "k.Softmax()", D=None
     ),
+    "several Dense": lambda: sequential(
+        "k.LSTM(4, return_sequences=True)",
+        "k.Dense(6, activation='relu')",
+        "k.Dropout(.5)",
+        "k.TimeDistributed(k.Dense(5, use_bias=False))",
+        "k.Activation('tanh')",
+        "k.Dense(3)",
+        "k.Softmax()",
+    ),
     "masking": lambda: sequential("k.Masking(.5)", "k.LSTM(2, zero_output_for_mask=True)", "k.Dense(1)", "k.ReLU()"),
     "cells": lambda: sequential(
         "k.RNN([k.GRUCell(3), k.LSTMCell(2), k.GRUCell(4)], return_sequences=True)", "k.RNN(k.SimpleRNNCell(3))"
@@ -273,12 +282,8 @@ RECURRENT_PART = Spec(3, LSTM(4, return_sequences=True))
         (("k.Dense(3)", "k.LSTM(4, return_sequences=True)"), "its Dense (dense) stands before the recurrent layers"),
         (("k.LSTM(4, return_sequences=True)", "k.Flatten()"), "behind its recurrent layers stands Flatten (flatten)"),
         (
-            ("k.LSTM(4, return_sequences=True)", "k.Dense(2)", "k.Dense(1)"),
-            "behind its head, Dense (dense), stands Dense",
-        ),
-        (
-            ("k.LSTM(4, return_sequences=True)", "k.Dense(2)", "k.LeakyReLU()"),
-            "behind its head, Dense (dense), stands LeakyReLU",
+            ("k.LSTM(4, return_sequences=True)", "k.Dense(2)", "k.Dense(1)", "k.LeakyReLU()"),
+            "behind its Dense (dense_1) stands LeakyReLU",
         ),
     ],
 )

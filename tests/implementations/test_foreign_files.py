@@ -29,6 +29,7 @@ from pytest_rnnequiv import (
 )
 from pytest_rnnequiv.failures.two_files import answers
 from pytest_rnnequiv.implementations.errors import ImplementationError, MissingRuntime
+from pytest_rnnequiv.implementations.files.dense import DenseChain
 from pytest_rnnequiv.implementations.registry import check_available
 from pytest_rnnequiv.implementations.resolving import resolve
 
@@ -49,6 +50,8 @@ TORCH = {
     "rnn, both": Spec(3, Bidirectional(SimpleRNN(4, return_sequences=True)), Dense(2)),
     "words": Spec(3, LSTM(4, return_sequences=True), Dense(2), source="embedding", vocabulary=7),
     "no head": Spec(3, GRU(5, return_sequences=True)),
+    "projection": Spec(3, LSTM(4, return_sequences=True, projection=2), Dense(3)),
+    "projection, both": Spec(3, Bidirectional(LSTM(4, return_sequences=True, projection=3))),
 }
 
 
@@ -106,7 +109,10 @@ def test_a_state_dict_with_weights_only(nested: str | None, tmp_path: Path) -> N
             {**state_of(filled(TORCH["lstm"])), "out.weight": np.zeros((3, 2), "f4")},
             "beside its recurrent modules it has out.weight, and a Spec has one Embedding before them and one Dense",
         ),
-        ({**state_of(filled(TORCH["lstm"])), "encoder.rnn.weight_hr_l0": np.zeros((2, 4), "f4")}, "proj_size"),
+        (
+            {**state_of(filled(TORCH["lstm"])), "encoder.rnn.weight_hr_l0": np.zeros((2, 4), "f4")},
+            "layer 0 is no RNN, GRU or LSTM: it has weight_ih (16, 3), weight_hh (16, 4)",
+        ),
     ],
 )
 def test_modules_that_a_spec_has_no_place_for(state: Any, sentence: str, tmp_path: Path) -> None:
@@ -335,6 +341,34 @@ def test_onnx(name: str, tmp_path: Path) -> None:
     assert [layer is not None for layer in shown.shown_layers] == [True] * len(spec.layers)
 
 
+@pytest.mark.parametrize("steps", [True, False])
+def test_several_dense_layers_are_one_head(steps: bool, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    onnx_model = import_module("pytest_rnnequiv.implementations.onnx_model").onnx_model
+    head = (Dense(6, "relu"), Dense(5, use_bias=False), Dense(4, "sigmoid"), Dense(2))
+    case = filled(Spec(3, LSTM(4, return_sequences=steps), head), 3)
+    (tmp_path / "model.onnx").write_bytes(onnx_model(case).SerializeToString())
+    spec, weights = read_model(tmp_path / "model.onnx")
+    assert spec == case.spec
+    assert all(map(np.array_equal, weights, case.weights))
+    port = resolve(str(tmp_path / "model.onnx"))
+    assert judge(case, port.run(case), port.precision).equivalent
+
+
+def test_a_branch_is_no_further_dense_layer() -> None:
+    """A tensor that has not come through all Dense layers goes through no other one."""
+    chain, one = DenseChain(), np.ones((2, 2))
+    assert chain.extend(0, one) == 1
+    assert chain.add_bias(1, np.ones(2))
+    assert not chain.add_bias(1, np.ones(2))
+    assert chain.activate(1, "relu")
+    assert not chain.activate(1, "relu")
+    assert chain.extend(0, one) is None
+    assert chain.extend(1, one, np.ones(3)) is None
+    chain.end(1)
+    assert (chain.layers, len(chain.arrays)) == ([Dense(2, "relu")], 2)
+
+
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
 def test_a_right_file_is_judged_in_the_arithmetic_of_its_runtime(activation: str, tmp_path: Path) -> None:
     """The candidate of a GRU of ONNX Runtime passes the limits of tanh and of sigmoid, in a file too."""
@@ -396,9 +430,9 @@ def a_state(made: Made) -> None:
     made.nodes[-2].input.extend(["", made.constant("h0", np.ones((1, 3, 4), np.float32))])
 
 
-def another_head(made: Made) -> None:
+def something_behind(made: Made) -> None:
     lstm_with_head(made)
-    made.add("MatMul", made.tip, made.constant("more", np.ones((2, 2), np.float32)))
+    made.add("Erf", made.tip)
 
 
 def no_recurrence(made: Made) -> None:
@@ -417,8 +451,8 @@ def last_of_both(made: Made) -> None:
         (Spec(3, LSTM(4)), a_state, "its node LSTM takes an initial state, h0, that is not zeros"),
         (
             Spec.simple(3, 4, 2),
-            another_head,
-            "its node MatMul (n5) does what a Spec has no place for: part='recurrent'",
+            something_behind,
+            "its node Erf (n5) does what a Spec has no place for: part='recurrent'",
         ),
         (Spec(3, GRU(4)), no_recurrence, "it has no node RNN, GRU or LSTM: its recurrence is unrolled, or in a Loop"),
         (Spec(3, Bidirectional(GRU(4))), last_of_both, "it takes the last step of what was read backwards"),
@@ -435,7 +469,7 @@ def test_graphs_that_a_spec_cannot_hold(spec: Spec, build: Any, sentence: str, t
 def test_the_recurrent_part_of_a_graph(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     made = Made(filled(Spec.simple(3, 4, 2), 1))
-    another_head(made)
+    something_behind(made)
     file = made.save(tmp_path / "model.onnx")
     spec, weights = read_model(file, part="recurrent")
     assert spec == Spec(3, SimpleRNN(4, return_sequences=True))

@@ -10,6 +10,7 @@ from pytest_rnnequiv import Bidirectional, Dense, SimpleRNN, Spec, Supports
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.registry import BUILT_IN, Runtime
 from pytest_rnnequiv.plugin import listing
+from pytest_rnnequiv.plugin.listing import declared
 from pytest_rnnequiv.strategies.architectures import _candidates
 from pytest_rnnequiv.strategies.codes import Style
 
@@ -89,6 +90,14 @@ def test_heads_have_those_of_the_layers_where_nothing_else_is_said() -> None:
     assert heads(members(supports)) == {"linear", "tanh", "relu"}
     assert heads(members(Supports(options=("use_bias",), activations=("tanh", "relu")))) == {"linear"}
     assert supports.takes(Spec.simple(2, 3, 2, head_activation="softmax"))
+
+
+def test_heads_of_float64_have_no_parameters_that_onnx_rounds() -> None:
+    """Attributes of ONNX have 32 bits, so that 0.2 of leaky_relu is another number there."""
+    reference = declared(BUILT_IN["onnx-reference"])
+    assert "float64" in reference.dtypes
+    assert {"elu", "softsign"} < {*reference.head_activations}
+    assert {"leaky_relu", "hard_sigmoid"}.isdisjoint(reference.head_activations)
 
 
 @pytest.mark.parametrize(

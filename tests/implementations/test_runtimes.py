@@ -34,6 +34,8 @@ SPECS = {
     "initial states": Spec(2, (SimpleRNN(3, return_sequences=True, initial_state=True), GRU(4, initial_state=True))),
     "lengths": Spec(3, LSTM(4, return_sequences=True, return_state=True), Dense(2), source="mask", T=5, N=3),
     "lengths, both directions": Spec(3, Bidirectional(GRU(4), merge_mode="sum"), source="mask", T=5, N=3),
+    "several Dense": Spec(3, GRU(4), (Dense(6, "tanh"), Dense(5, "relu", use_bias=False), Dense(2))),
+    "projection": Spec(3, Bidirectional(LSTM(4, return_sequences=True, projection=3)), Dense(2)),
     "ids": Spec(3, SimpleRNN(4, use_bias=False), Dense(2), source="embedding"),
 }
 

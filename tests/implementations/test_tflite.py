@@ -87,9 +87,12 @@ def test_loops_are_read(tmp_path: Path) -> None:
         k.Embedding(9, 3),
         k.Bidirectional(k.LSTM(2, return_sequences=True), merge_mode="ave"),
         k.GRU(4, "relu", "hard_sigmoid", go_backwards=True, reset_after=False, use_bias=False),
+        k.Dense(6, activation="relu"),
+        k.Dense(5, activation="tanh"),
         k.Dense(3, activation="softmax"),
     ]
     spec = converted(file, layers, (5,))
+    assert len(spec.hidden) == 2
     assert read_model(file)[0] == spec
     with pytest.raises(ImplementationError, match="a part of it cannot be read alone: its layers have no names any"):
         read_model(file, part="recurrent")

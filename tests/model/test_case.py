@@ -253,6 +253,24 @@ def test_a_part_has_its_weights_by_their_names_in_it() -> None:
 # ---- what the first layer gets ----
 
 
+def test_a_layer_has_its_weights_by_direction_and_cell() -> None:
+    case = NETWORKS["cells, both"]
+    ways = case.layer_weights(0)
+    assert [[w.Wx.shape for w in cells] for cells in ways] == [[(3, 2), (2, 3)]] * 2
+    assert ways[1][0].Wh is case.named_weights["layer0/backward/cell0/Wh"]
+
+
+def test_each_layer_gets_the_mask_of_the_one_below() -> None:
+    """Turned round behind a layer that goes backwards, and none behind a single output."""
+    mask = np.array([[True, True, False]])
+    layers = (sequences(2, go_backwards=True), sequences(2), SimpleRNN(2))
+    case = filled(Spec(1, layers, Dense(1), source="mask"), 1, N=1, T=3).replace(
+        calls=(Call(np.ones((1, 3, 1)), mask),)
+    )
+    masks = [each.tolist() for each in case.masks(case.calls[0])]
+    assert masks == [[[True, True, False]], [[False, True, True]], [[False, True, True]], [[True]]]
+
+
 def test_masking_masks_where_all_features_are_the_value() -> None:
     spec = Spec(2, SimpleRNN(1), source="masking", mask_value=-1.0)
     case = filled(spec).replace(calls=(Call([[[-1.0, -1.0], [-1.0, 0.0], [0.0, 0.0]]]),))

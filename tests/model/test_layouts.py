@@ -404,8 +404,10 @@ def test_a_state_dict_that_is_none_is_told() -> None:
         layouts.from_torch({name.replace("l0", "l1"): value for name, value in state.items()})
     with pytest.raises(ValueError, match=r"is no RNN, GRU or LSTM: it has weight_ih \(16, 3\), weight_hh \(8, 4\)"):
         layouts.from_torch(state | {"weight_hh_l0": np.zeros((8, 4))})
-    with pytest.raises(ValueError, match="an LSTM with proj_size"):
+    with pytest.raises(ValueError, match=r"is no RNN, GRU or LSTM: it has .*weight_hr \(2, 4\)"):
         layouts.from_torch(state | {"weight_hr_l0": np.zeros((2, 4))})
+    with pytest.raises(ValueError, match="PyTorch's proj_size has to be smaller than the number of units"):
+        layouts.to_torch(*made(LSTM(4, projection=4)))
 
 
 def test_a_node_that_keras_lacks_is_told() -> None:
@@ -455,12 +457,12 @@ def test_variables_that_are_no_cell_are_told() -> None:
     three = dict.fromkeys(("w_i_diag", "w_f_diag", "w_o_diag"), np.zeros(3))
     with pytest.raises(ValueError, match=r"peepholes of 4 units must have shape \(4,\), not \(3,\), \(3,\), \(3,\)"):
         layouts.from_tf1("LSTM", variables | three)
-    with pytest.raises(
-        ValueError, match="the cell has a projection, which no Spec has: rnn/cell_0/lstm_cell/projection/kernel"
-    ):
-        layouts.from_tf1(
-            "LSTM", two | {"rnn/cell_0/lstm_cell/projection/kernel": np.zeros((4, 2))}, "rnn/cell_0/lstm_cell"
-        )
+    with pytest.raises(ValueError, match=r"projection/kernel has shape \(3, 2\), expected \(4, P\), of an LSTM"):
+        layouts.from_tf1("LSTM", variables | {"projection/kernel": np.zeros((3, 2))})
+    with pytest.raises(ValueError, match="the projection of the cell has more than a kernel.*: projection/bias"):
+        layouts.from_tf1("LSTM", variables | {"projection/bias": np.zeros(2)})
+    with pytest.raises(ValueError, match="an LSTM node of ONNX has no projection; PyTorch"):
+        layouts.to_onnx(*made(LSTM(4, projection=2)))
     with pytest.raises(ValueError, match="cell_clip of TensorFlow 1 clips the cell state"):
         layouts.to_tf1(*made(LSTM(4, clip=2.0)))
     with pytest.raises(ValueError, match="cell must be one of SimpleRNN, GRU, LSTM, not 'BasicLSTMCell'"):

@@ -1,8 +1,8 @@
 """The architecture of a Keras model, read from its configuration: layers by name, and options, of Keras 2 and 3.
 
 Layers that do nothing at inference, such as ``Dropout``, are skipped. An ``Activation`` behind a ``Dense`` without one
-is that of the ``Dense``. A model inside of a model is its layers. What a spec cannot hold is refused in a sentence that
-names the layer; each recurrent layer can be read by itself, by its name.
+is that of the ``Dense``; several of these are one head. A model inside of a model is its layers. What a spec cannot
+hold is refused in a sentence that names the layer; each recurrent layer can be read by itself, by its name.
 """
 
 from __future__ import annotations
@@ -289,8 +289,8 @@ def read(
     if part not in PARTS and _given_states(layers[0], made[0]):
         made = (_with_states(made[0]),)
     masked = options.get("source") in ("masking", "embedding with mask") and made[-1].return_sequences
-    head = reader.head(behind, masked) if part == "whole" else None
-    arrays = {entry: list(weights(entry)) for entry in [*source, *layers, *(head[:1] if head else ())]}
+    head = reader.head(behind, masked) if part == "whole" else {}
+    arrays = {entry: list(weights(entry)) for entry in [*source, *layers, *head]}
     flat = [array for each in arrays.values() for array in each]
     kernel = arrays[layers[0]][0] if arrays[layers[0]] else np.zeros(0)
     if any(layer.stateful for layer in made):
@@ -299,7 +299,7 @@ def read(
         options["T"] = _at(shape, 1)
     try:
         D = options.pop("D", kernel.shape[0] if kernel.ndim == 2 else 0)
-        spec = Spec(D, made, head[1] if head else None, dtype=reader.policy(layers, kernel), **options)
+        spec = Spec(D, made, tuple(head.values()) or None, dtype=reader.policy(layers, kernel), **options)
     except (TypeError, ValueError) as error:
         raise ImplementationError(f"its layers are not covered: {error}") from None
     return model_of(spec, flat)
@@ -450,32 +450,35 @@ class _Reader:
 
     # ---- behind them ----
 
-    def head(self, behind: list[Entry], masked: bool) -> tuple[Entry, Dense] | None:
-        """The dense head: the entry that has its weights, and the head of the spec."""
-        if not behind:
-            return None
-        first, *more = behind
-        distributed = first.kind == "TimeDistributed"
-        dense = _inner(first.config["layer"]) if distributed else first
-        if dense.kind != "Dense":
-            what = f"a {first.kind}({dense.kind})" if distributed else f"{first}"
-            raise ImplementationError(
-                f"behind its recurrent layers stands {what}, where a Spec has one Dense, also in TimeDistributed, and "
-                f"nothing else: {RECURRENT_ONLY}"
-            )
-        function = self.function(dense.config.get("activation"), dense)
-        if function.name == "linear" and more and (folded := self.applied(more[0], masked)) is not None:
-            function, more = folded, more[1:]
-        if more:
-            raise ImplementationError(
-                f"behind its head, {first}, stands {more[0]}, and a Spec ends with one Dense and its activation: "
-                f"{RECURRENT_ONLY}"
-            )
-        try:
-            head = Dense(dense.config["units"], function, bool(dense.config.get("use_bias", True)), distributed)
-        except (TypeError, ValueError, KeyError) as error:
-            raise ImplementationError(f"its {first}: {error}") from None
-        return first, head
+    def head(self, behind: list[Entry], masked: bool) -> dict[Entry, Dense]:
+        """The Dense layers behind the recurrent ones, by the entries that have their weights."""
+        found: dict[Entry, Dense] = {}
+        left = [*behind]
+        while left:
+            entry = left.pop(0)
+            dense, distributed = self._dense(entry, [*found])
+            function = self.function(dense.config.get("activation"), dense)
+            if function.name == "linear" and left and (folded := self.applied(left[0], masked)) is not None:
+                function, left = folded, left[1:]
+            use_bias = bool(dense.config.get("use_bias", True))
+            try:
+                found[entry] = Dense(dense.config["units"], function, use_bias, distributed)
+            except (TypeError, ValueError, KeyError) as error:
+                raise ImplementationError(f"its {entry}: {error}") from None
+        return found
+
+    def _dense(self, entry: Entry, before: list[Entry]) -> tuple[Entry, bool]:
+        """The Dense layer that an entry is or distributes over the steps, and whether it does."""
+        distributed = entry.kind == "TimeDistributed"
+        dense = _inner(entry.config["layer"]) if distributed else entry
+        if dense.kind == "Dense":
+            return dense, distributed
+        what = f"a {entry.kind}({dense.kind})" if distributed else f"{entry}"
+        where = f"its {before[-1]}" if before else "its recurrent layers"
+        raise ImplementationError(
+            f"behind {where} stands {what}, where a Spec has Dense layers, also in TimeDistributed, each with its "
+            f"activation, and nothing else: {RECURRENT_ONLY}"
+        )
 
     # ---- its numbers ----
 

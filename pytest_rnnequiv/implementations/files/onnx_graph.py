@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...model.layers import RNN, Bidirectional, Dense
+from ...model.layers import RNN, Bidirectional
 from ...model.layouts import from_onnx
 from ...model.spec import Spec
 from ..errors import ImplementationError
@@ -73,12 +73,12 @@ def read_onnx(path: str, part: Part = "whole") -> Model:
 
 
 def _model(graph: Graph) -> tuple[Spec, list[Array]]:
-    arrays = [*graph.first, *(array for each in graph.layers for array in each.weights), *graph.last]
+    arrays = [*graph.first, *(array for each in graph.layers for array in each.weights), *graph.dense.arrays]
     kernel, options = graph.layers[0].weights[0], dict(graph.source)
     D = options.pop("D", kernel.shape[0])
     layers = tuple(each.layer for each in graph.layers)
     try:
-        return Spec(D, layers, graph.head, dtype=str(kernel.dtype), **options), arrays
+        return Spec(D, layers, tuple(graph.dense.layers), dtype=str(kernel.dtype), **options), arrays
     except (TypeError, ValueError) as error:
         raise ImplementationError(f"its nodes are not covered: {error}") from None
 
@@ -141,12 +141,13 @@ class _Walk:
         last = len(self.found.layers) - 1
         if self.part != "whole":
             self._close(Value("TNF", tuple((last, d) for d in range(self.found.layers[last].directions))), "its end")
-            self.found.head, self.found.last = None, []
+            self.found.dense.end(0)
             return
         if not outputs:
             raise ImplementationError(f"none of its outputs comes of what could be followed: {RECURRENT_ONLY}")
         value = next((v for name in outputs if (v := self.values[name]).head), self.values[outputs[0]])
         self.found.y = next(name for name in outputs if self.values[name] is value)
+        self.found.dense.end(value.head)
         if not value.head:
             self._close(value, f"its output {self.found.y}")
         self.found.y_axes = value.axes
@@ -342,27 +343,17 @@ class _Walk:
         return self._dense(node, value, kernel.T if attributes.get("transB") else kernel, bias)
 
     def _dense(self, node: Any, value: Value, kernel: Array, bias: Array | None) -> Value | None:
-        if value.head or not value.parts:
+        if not value.parts:
             return None
-        self._close(value, f"the input of its {node.op_type}")
-        self.found.head = Dense(kernel.shape[1], use_bias=bias is not None)
-        self.found.last = [np.array(kernel), *([] if bias is None else [bias.reshape(-1)])]
-        return replace(value, head=True)
+        if not value.head:
+            self._close(value, f"the input of its {node.op_type}")
+        through = self.found.dense.extend(value.head, kernel, bias)
+        return None if through is None else replace(value, head=through)
 
     def _bias(self, node: Any, value: Value) -> Value | None:
-        """Add the bias of the head."""
+        """Add the bias of a Dense layer."""
         bias = next((self.known.constants[name] for name in node.input if name in self.known.constants), None)
-        head = self.found.head
-        if (
-            head is None
-            or not value.head
-            or bias is None
-            or bias.size != head.K
-            or head != Dense(head.K, use_bias=False)
-        ):
-            return None
-        self.found.head, self.found.last = Dense(head.K), [*self.found.last, bias.reshape(-1)]
-        return value
+        return None if bias is None or not self.found.dense.add_bias(value.head, bias) else value
 
     def _function(self, node: Any, value: Value) -> Value | None:
         name, wanted = FUNCTIONS[node.op_type]
@@ -373,10 +364,7 @@ class _Walk:
                 got = -1
             if not np.isclose(got, expected, rtol=1e-6):
                 return None
-        if not value.head or self.found.head is None or self.found.head.activation.name != "linear":
-            return None
-        self.found.head = self.found.head.replace(activation=name)
-        return value
+        return value if self.found.dense.activate(value.head, name) else None
 
     # ---- layers ----
 

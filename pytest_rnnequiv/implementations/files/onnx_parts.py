@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...model.layers import Dense
 from ...model.spec import Layer
+from .dense import DenseChain
 from .onnx_data import Array
 
 __all__ = ["Graph", "Recurrent", "Value"]
@@ -41,7 +41,7 @@ class Graph:
     source : dict
         Options of the spec about its input.
     layers : list of Recurrent
-    head : Dense or None
+    dense : DenseChain
     y : str
         The output.
     y_axes : str
@@ -54,8 +54,7 @@ class Graph:
     source: dict[str, Any] = field(default_factory=dict)
     first: list[Array] = field(default_factory=list)
     layers: list[Recurrent] = field(default_factory=list)
-    head: Dense | None = None
-    last: list[Array] = field(default_factory=list)
+    dense: DenseChain = field(default_factory=DenseChain)
     y: str = ""
     y_axes: str = ""
     cut: bool = False
@@ -77,8 +76,8 @@ class Value:
         How several directions were put together, where there is no ``D`` any more.
     turned : bool
         Whether its steps are in reverse.
-    head : bool
-        Whether it has come through the head.
+    head : int
+        Through how many Dense layers it has come.
     """
 
     axes: str
@@ -86,4 +85,4 @@ class Value:
     end: bool = False
     merged: str | None = None
     turned: bool = False
-    head: bool = False
+    head: int = 0

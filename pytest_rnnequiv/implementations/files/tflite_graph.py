@@ -15,9 +15,10 @@ import numpy as np
 
 from ...cells.lstm import LSTMCell
 from ...cells.simple_rnn import SimpleRNNCell
-from ...model.layers import LAYERS, RNN, Bidirectional, Dense
+from ...model.layers import LAYERS, RNN, Bidirectional
 from ...model.spec import Layer, Spec
 from ..errors import ImplementationError
+from .dense import DenseChain
 from .model import Model, Part, model_of
 from .tflite_data import Array, Operator, Subgraph, load
 from .tflite_step import cell_of
@@ -70,7 +71,7 @@ class _Value:
         Whether it is the last state.
     merged : str or None
         How two directions were put together.
-    head : bool
+    head : int
     """
 
     axes: str
@@ -78,7 +79,7 @@ class _Value:
     turned: bool = False
     end: bool = False
     merged: str | None = None
-    head: bool = False
+    head: int = 0
 
 
 @dataclass
@@ -118,8 +119,7 @@ class _Walk:
         self.source: dict[str, Any] = {}
         #: What is computed of ids, by the numbers of the results.
         self.of_ids: dict[int, Operator] = {}
-        self.head: Dense | None = None
-        self.last: list[Array] = []
+        self.dense = DenseChain()
         (x,) = self.graph.inputs
         rank = len(self.graph.tensors[x].shape)
         if rank not in (2, 3):
@@ -134,13 +134,14 @@ class _Walk:
         if not self.single or len(self.graph.outputs) != 1 or not outputs:
             raise ImplementationError(NO_LAYER if not self.single else "its output is not that of a chain of layers")
         value = self.values[outputs[0]]
+        self.dense.end(value.head)
         if not value.head:
             self._close(value)
-        arrays = [*self.first, *(array for _, weights in self.layers for array in weights), *self.last]
+        arrays = [*self.first, *(array for _, weights in self.layers for array in weights), *self.dense.arrays]
         options = dict(self.source)
         D = options.pop("D", self.layers[0][1][0].shape[0])
         try:
-            spec = Spec(D, tuple(layer for layer, _ in self.layers), self.head, **options)
+            spec = Spec(D, tuple(layer for layer, _ in self.layers), tuple(self.dense.layers), **options)
         except (TypeError, ValueError) as error:
             raise ImplementationError(f"its layers are not covered: {error}") from None
         return model_of(spec, [np.asarray(array, np.float32) for array in arrays])
@@ -245,16 +246,12 @@ class _Walk:
         return self._merged(operator, "concat") if value.axes[axis] == "F" else None
 
     def _add(self, operator: Operator, value: _Value) -> _Value | None:
-        """Follow two directions that are added, and the bias of a head."""
+        """Follow two directions that are added, and the bias of a Dense layer."""
         bias = next((self.constants[i] for i in operator.inputs if i in self.constants), None)
         if bias is None:
             return self._merged(operator, "sum")
-        if self.head is None or not value.head or bias.size != self.head.K or self.head.use_bias:
-            return None
-        if self.head.activation.name != "linear":
-            return None
-        self.head, self.last = self.head.replace(use_bias=True), [*self.last, bias.reshape(-1)]
-        return value if self._applied(operator.fused(0), value) else None
+        added = self.dense.add_bias(value.head, bias)
+        return value if added and self._applied(operator.fused(0), value) else None
 
     def _mul(self, operator: Operator, value: _Value) -> _Value | None:
         half = next((self.constants[i] for i in operator.inputs if i in self.constants), None)
@@ -278,22 +275,17 @@ class _Walk:
 
     def _fully_connected(self, operator: Operator, value: _Value) -> _Value | None:
         kernel, bias = self._constant(operator, 1), self._constant(operator, 2)
-        if kernel is None or value.head or not value.sides or value.axes not in ("NTF", "NF"):
+        if kernel is None or not value.sides or value.axes not in ("NTF", "NF"):
             return None
-        self._close(value)
-        self.head = Dense(kernel.shape[0], use_bias=bias is not None)
-        self.last = [kernel.T, *([] if bias is None else [bias.reshape(-1)])]
-        made = replace(value, head=True)
-        return made if self._applied(operator.fused(0), made) else None
+        if not value.head:
+            self._close(value)
+        through = self.dense.extend(value.head, kernel.T, bias)
+        made = replace(value, head=through or 0)
+        return made if through is not None and self._applied(operator.fused(0), made) else None
 
     def _applied(self, function: str, value: _Value) -> bool:
-        """Have the head apply a function; False where there is no place for it."""
-        if function == "linear":
-            return True
-        if not value.head or self.head is None or self.head.activation.name != "linear":
-            return False
-        self.head = self.head.replace(activation=function)
-        return True
+        """Have a Dense layer apply a function; False where there is no place for it."""
+        return function == "linear" or self.dense.activate(value.head, function)
 
     # ---- layers ----
 

@@ -106,6 +106,8 @@ def to_onnx(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> On
         if first != last and (name == "units" or of_node(first[0]) != of_node(last[0])):
             raise ValueError(f"a node of ONNX has the same cell and units in both directions, unlike {only}: make two")
     cell = directions[0].kinds[0]
+    if "projection" in cell.beyond:
+        raise ValueError("an LSTM node of ONNX has no projection; PyTorch (proj_size) and TensorFlow 1 (num_proj) have")
     attributes: dict[str, Any] = {"hidden_size": directions[0].features, "direction": _direction(only)}
     attributes |= _activations(directions)
     if hasattr(cell, "reset_after"):

@@ -2,7 +2,8 @@
 
 ``weight_ih_l0 (gM, F)`` and ``weight_hh_l0 (gM, M)`` are Keras's kernels transposed, with the gates in PyTorch's order:
 of an LSTM i f g o, which is Keras's; of a GRU r z n. There are two biases, ``bias_ih_l0`` and ``bias_hh_l0 (gM,)``. The
-second direction has the suffix ``_reverse``; the next layer is ``l1``, and gets both directions side by side.
+second direction has the suffix ``_reverse``; the next layer is ``l1``, and gets both directions side by side. An LSTM
+with ``proj_size`` has ``weight_hr_l0 (P, M)`` too.
 Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html, and ``torch.nn.LSTM`` and ``torch.nn.RNN``.
 """
 
@@ -24,7 +25,9 @@ __all__ = ["from_torch", "to_torch"]
 
 CELLS_BY_GATES = {1: "SimpleRNN", 3: "GRU", 4: "LSTM"}
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-NAME = re.compile(rf"({'|'.join(WEIGHTS)}|weight_hr)(?:_l(\d+)(_reverse)?)?")
+#: Of an LSTM with a projection.
+PROJECTION = "weight_hr"
+NAME = re.compile(rf"({'|'.join(WEIGHTS)}|{PROJECTION})(?:_l(\d+)(_reverse)?)?")
 
 
 def to_torch(layers: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> dict[str, Array]:
@@ -59,6 +62,8 @@ def to_torch(layers: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> 
             for name, array in zip(WEIGHTS, arrays, strict=False):
                 ordered = reorder(array, cell, "Keras", "PyTorch", axis=0)
                 state[f"{name}_l{k}{suffix}"] = np.array(ordered, order="C")
+            if "projection" in direction.kinds[0].beyond:
+                state[f"{PROJECTION}_l{k}{suffix}"] = np.array(w.Wr.T, order="C")
     return state
 
 
@@ -82,8 +87,10 @@ def _check_alike(layers: Sequence[Layer]) -> None:
 
 def _check_step(layer: RNN) -> None:
     (cell,) = layer.kinds
-    if cell.beyond:
-        raise ValueError(f"PyTorch's {cell.name} has no {' and no '.join(sorted(cell.beyond))}; ONNX's has")
+    if lacking := sorted(cell.beyond - {"projection"}):
+        raise ValueError(f"PyTorch's {cell.name} has no {' and no '.join(lacking)}; ONNX's has")
+    if layer.features > layer.cells[0] - ("projection" in cell.beyond):
+        raise ValueError(f"PyTorch's proj_size has to be smaller than the number of units, unlike that of {layer}")
     if not getattr(cell, "reset_after", True):
         raise ValueError(
             "PyTorch's GRU applies the reset gate after the product with Wh, so it cannot compute reset_after=False "
@@ -119,7 +126,7 @@ def from_torch(
     Raises
     ------
     ValueError
-        If these are not the weights of one such module, or it is an LSTM with ``proj_size``.
+        If these are not the weights of one such module.
     """
     found: dict[tuple[int, str], dict[str, Array]] = {}
     for name, value in state.items():
@@ -127,8 +134,6 @@ def from_torch(
         if match is None:
             continue
         letter, number, reverse = match.groups()
-        if letter == "weight_hr":
-            raise ValueError(f"{name}: an LSTM with proj_size has a projection of the state, which Keras's LSTM lacks")
         found.setdefault((int(number or 0), reverse or ""), {})[letter] = numbers(name, value)
     if not found:
         raise ValueError(
@@ -155,13 +160,17 @@ def _direction(found: Any, k: int, suffix: str, activation: str | Activation) ->
     missing = [name for name in WEIGHTS[:2] if name not in own]
     if missing or ("bias_ih" in own) != ("bias_hh" in own):
         raise ValueError(f"layer {k}{suffix} has {', '.join(own) or 'no weights'}; expected {', '.join(WEIGHTS)}")
-    rows, M = own["weight_hh"].shape
+    shapes = ", ".join(f"{name} {array.shape}" for name, array in own.items())
+    Wr, (rows, P) = own.pop(PROJECTION, None), own["weight_hh"].shape
+    M = P if Wr is None else Wr.shape[-1]
     cell = CELLS_BY_GATES.get(rows // M) if rows % M == 0 else None
-    if cell is None or any(len(array) != rows for array in own.values()):
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in own.items())
+    fits = Wr is None or (cell == "LSTM" and Wr.shape == (P, M))
+    if cell is None or not fits or any(len(array) != rows for array in own.values()):
         raise ValueError(f"layer {k}{suffix} is no RNN, GRU or LSTM: it has {shapes}")
     ordered = {name: reorder(array, cell, "PyTorch", "Keras", axis=0) for name, array in own.items()}
     use_bias = "bias_ih" in own
-    layer = made(cell, M, activation=activation if cell == "SimpleRNN" else "tanh", use_bias=use_bias)
+    projected = {} if Wr is None else {"projection": P}
+    layer = made(cell, M, activation=activation if cell == "SimpleRNN" else "tanh", use_bias=use_bias, **projected)
     bh = one_bias(layer.kinds[0], ordered["bias_ih"], ordered["bias_hh"]) if use_bias else None
-    return layer, CellWeights(Wx=ordered["weight_ih"].T, Wh=ordered["weight_hh"].T, bh=bh)
+    more = {} if Wr is None else {"Wr": Wr.T}
+    return layer, CellWeights(Wx=ordered["weight_ih"].T, Wh=ordered["weight_hh"].T, bh=bh, **more)

@@ -22,6 +22,8 @@ from .common import Array, Layer, joined, made, numbers, only_layer, reorder
 
 __all__ = ["from_tf1", "to_tf1"]
 
+#: Name of the kernel of ``num_proj``, ``(M, P)``.
+PROJECTION = "projection/kernel"
 #: Names of the peepholes of an ``LSTMCell``, in Keras's order of gates.
 PEEPHOLES = ("w_i_diag", "w_f_diag", "w_o_diag")
 GATES = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
@@ -50,7 +52,7 @@ def to_tf1(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any], forget
             "TensorFlow 1 has a cell of its own for each direction: map `layer.forward` with the first half of the "
             "weights, and the backward layer with the second"
         )
-    (cell,), (w,), M = only.kinds, own, only.features
+    (cell,), (w,), M = only.kinds, own, only.cells[0]
     if getattr(cell, "reset_after", False):
         raise ValueError(
             "GRUCell of TensorFlow 1 applies the reset gate before the product with Wh, so it cannot compute "
@@ -75,7 +77,8 @@ def to_tf1(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any], forget
             f"{only} clips the arguments of its activations; cell_clip of TensorFlow 1 clips the cell state"
         )
     peepholes = dict(zip(PEEPHOLES, w.Wp, strict=True)) if "peepholes" in cell.beyond else {}
-    return {"kernel": kernel, "bias": bias, **peepholes}
+    projection = {PROJECTION: w.Wr} if "projection" in cell.beyond else {}
+    return {"kernel": kernel, "bias": bias, **peepholes, **projection}
 
 
 def _forgetting(bias: Array, M: int, more: float) -> Array:
@@ -112,16 +115,19 @@ def from_tf1(
     Raises
     ------
     ValueError
-        If there is no such cell in the variables, or more than one, or it has a projection.
+        If there is no such cell in the variables, or more than one, or it has what no Spec has.
     """
     if cell not in GATES:
         raise ValueError(f"cell must be one of {', '.join(GATES)}, not {cell!r}")
     named = {name.partition(":")[0]: value for name, value in variables.items()}
     kernels = ("gates/kernel", "candidate/kernel") if cell == "GRU" else ("kernel",)
     where = _scope(named, scope, kernels)
-    extra = [name for name in named if name.startswith(f"{where}projection/")]
+    extra = [name for name in named if name.startswith(f"{where}projection/") and name != where + PROJECTION]
     if extra:
-        raise ValueError(f"the cell has a projection, which no Spec has: {', '.join(extra)}")
+        raise ValueError(
+            f"the projection of the cell has more than a kernel, and none of a Spec has: {', '.join(extra)}"
+        )
+    Wr = numbers(where + PROJECTION, named[where + PROJECTION]) if where + PROJECTION in named else None
     parts = []
     for kernel in kernels:
         pair = kernel, kernel.removesuffix("kernel") + "bias"
@@ -131,7 +137,10 @@ def from_tf1(
         parts.append([numbers(where + name, named[where + name]) for name in pair])
     kernel_, bias = (np.concatenate([part[k] for part in parts], axis=-1) for k in (0, 1))
     M, odd = divmod(bias.shape[-1], GATES[cell])
-    F = kernel_.shape[0] - M
+    P = M if Wr is None else Wr.shape[-1]
+    if Wr is not None and (cell != "LSTM" or Wr.shape != (M, P)):
+        raise ValueError(f"{where}{PROJECTION} has shape {Wr.shape}, expected ({M}, P), of an LSTM")
+    F = kernel_.shape[0] - P
     if odd or kernel_.shape[1:] != bias.shape or F < 1:
         raise ValueError(
             f"{where}: kernel {kernel_.shape} and bias {bias.shape} are not those of {cell}, which has "
@@ -140,11 +149,13 @@ def from_tf1(
     if cell == "LSTM":
         bias = _forgetting(bias, M, forget_bias)
     kernel_, bias = (reorder(array, cell, "TensorFlow 1", "Keras") for array in (kernel_, bias))
-    options: dict[str, bool] = {"reset_after": False} if cell == "GRU" else {}
+    options: dict[str, Any] = {"reset_after": False} if cell == "GRU" else {}
     own = {}
     if cell == "LSTM" and any(where + name in named for name in PEEPHOLES):
         own["Wp"] = _peepholes(named, where, M)
         options["peepholes"] = True
+    if Wr is not None:
+        own["Wr"], options["projection"] = Wr, P
     layer = made(cell, M, activation=activation, **options)
     return layer, joined(layer, [CellWeights(Wx=kernel_[:F], Wh=kernel_[F:], bh=bias, **own)])
 
