@@ -69,12 +69,10 @@ def branches() -> dict[str, Any]:
 
 
 def test_layers_that_are_no_chain(pytester: pytest.Pytester) -> None:
-    """A file is asked about all of them; a port is told how to be asked about one."""
+    """A port is told how to be asked about one of them."""
     arrays = {name: each for name, each in weights().items() if name in ("rnn", "head")}
     write_keras(pytester.path / "model.keras", branches(), arrays)
     args = ("--rnn-equiv-model", "model.keras", *QUICK, "--rnn-equiv-impl")
-    result = pytester.runpytest(*args, "model.keras")
-    result.assert_outcomes(passed=1)
     result = pytester.runpytest(*args, "numpy", "-k", "repeats")
     result.stdout.fnmatch_lines(
         ["*numpy is asked about recurrent layers that follow one another, and those of model.k*"]
@@ -82,19 +80,12 @@ def test_layers_that_are_no_chain(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*--rnn-equiv-model-part rnn asks about one of them (it has rnn)*"])
 
 
-@pytest.mark.parametrize(
-    ("arrays", "sentence"),
-    [
-        ({"x": np.zeros((2, 5, 4))}, "its series has shape (2, 5, 4), expected (None, 5, 3)"),
-        ({"x": np.zeros((2, 5))}, "its series has dtype float64 and shape (2, 5), expected numbers (None, 5, 3)"),
-    ],
-)
-def test_inputs_of_another_model(arrays: Any, sentence: str, pytester: pytest.Pytester) -> None:
+def test_inputs_of_another_model(pytester: pytest.Pytester) -> None:
     write_files(pytester)
-    np.savez(pytester.path / "x.npz", **arrays)
+    np.savez(pytester.path / "x.npz", x=np.zeros((2, 5, 4)))
     result = pytester.runpytest("--rnn-equiv-model", "model.keras", "--rnn-equiv-inputs", "x.npz", *QUICK)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: *{sentence}*"])
+    result.stderr.fnmatch_lines(["ERROR: *its series has shape (2, 5, 4), expected (None, 5, 3)*"])
 
 
 def test_words_outside_of_the_vocabulary_and_names_of_inputs(tmp_path: Any) -> None:
