@@ -19,10 +19,16 @@ from pytest_rnnequiv.divergences.keras import DIVERGENCES, KERAS, UPCOMING, Dive
 from pytest_rnnequiv.failures.script import script
 from pytest_rnnequiv.implementations.registry import BUILT_IN
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, Mistake
+from pytest_rnnequiv.model.around import AROUND
 from pytest_rnnequiv.plugin.listing import declared
 from pytest_rnnequiv.plugin.report import summary_json
 from pytest_rnnequiv.plugin.settings import Settings
 from pytest_rnnequiv.suite.registry import PROFILES
+
+
+def layers_around() -> str:
+    """Return the layers that may stand round the recurrent ones."""
+    return ", ".join(f"`{name}`" for name in sorted(AROUND))
 
 
 def options() -> str:
@@ -276,6 +282,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     generated: tuple[tuple[str, Callable[[], str]], ...] = (
         ("options", options),
         ("profiles", profiles),
+        ("layers around", layers_around),
         ("mistakes", mistakes),
         ("divergences", divergences),
         ("runtimes", runtimes),

@@ -57,6 +57,8 @@ class EquivalenceError(AssertionError):
     ask_again: Callable[[], str] | None = None
     seen: tuple[Observation, ...] = ()
     known: Diagnosis | None = None
+    #: What it is not.
+    what: str = "the recurrence on"
     as_built: bool = False
     beside: tuple[EquivalenceError, ...] = ()
     untold: bool = False
@@ -134,7 +136,7 @@ class EquivalenceError(AssertionError):
         return self._text
 
     def _lines(self) -> list[str]:
-        lines = [f"{self.name or 'the implementation'} is not the recurrence on {called(self.case)}", ""]
+        lines = [f"{self.name or 'the implementation'} is not {self.what} {self.called}", ""]
         lines += [f"  {label:<13}{text}" for label, text in self.rows()]
         return [*lines, "", *self._shown_alone()]
 
@@ -191,6 +193,11 @@ class EquivalenceError(AssertionError):
         tools = "Keras and numpy" if runtime or not case.spec.plain else "numpy"
         source = script(case, "case.npz" if large else None, called_as=runtime, as_built=self.as_built)
         return [f"  to see it with {tools} alone{hint}:", "", *indented(source.splitlines())]
+
+    @property
+    def called(self) -> str:
+        """What its case is a case of, and its size."""
+        return called(self.case)
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -313,10 +320,13 @@ def assert_equivalent(
     """
     __tracebackhide__ = True
     if isinstance(case, (str, os.PathLike)) and isinstance(actual, (str, os.PathLike)):
-        from .two_files import answers  # which loads all that can run a file
+        from .two_files import answers, assert_whole  # which load all that can run a file
 
+        own = None if precision is None else Precision.of(precision)
+        if assert_whole(os.fspath(case), os.fspath(actual), own):
+            return
         for each, ask, its_own, name in answers(os.fspath(case), os.fspath(actual)):
-            _judged(each, ask, its_own if precision is None else Precision.of(precision), name)
+            _judged(each, ask, its_own if own is None else own, name)
         return
     if not isinstance(case, Case):
         hint = "; the case comes first" if isinstance(actual, Case) else ""

@@ -18,7 +18,7 @@ from ..implementations.answering import HANGS
 from ..model.case import Case
 from ..model.spec import Spec
 from ..wording import cleaned, plural
-from .assertion import EquivalenceError, called, indented
+from .assertion import EquivalenceError, indented
 
 __all__ = [
     "MOST_LINES",
@@ -105,7 +105,7 @@ def account(failure: EquivalenceError) -> Account:
         says,
         causes,
         about=_about(failure.case),
-        called=called(failure.case),
+        called=failure.called,
         size=list(size(failure.case)),
         rows=[[label, text] for label, text in rows if label not in _SUMMED_UP and text],
         script=failure.short_script(),

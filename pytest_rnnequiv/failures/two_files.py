@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import tally
 from ..arithmetic.precision import Precision
 from ..implementations.answering import PortFailure
 from ..implementations.errors import MissingRuntime
@@ -17,13 +19,17 @@ from ..implementations.files.model import other_weights, shows_the_same
 from ..implementations.port import Port
 from ..implementations.registry import check_available
 from ..implementations.resolving import resolve
+from ..implementations.whole_file import WholeFile, in_its_file, whole_model
+from ..judging.whole import judge_answer
+from ..mistakes.whole import Run
 from ..model.call import Call
 from ..model.case import Case
 from ..model.forward import reference
 from ..model.spec import Spec
 from ..model.trajectory import BadAnswer, Trajectory
+from .whole import WholeModelError
 
-__all__ = ["answers"]
+__all__ = ["answers", "assert_whole"]
 
 #: Samples and steps of the inputs.
 SIZES = ((3, 5), (2, 1), (2, 24))
@@ -57,6 +63,39 @@ def answers(expected: str, actual: str) -> Iterator[tuple[Case, Callable[[], Any
     for seed, sizes in enumerate(SIZES):
         case = Case(spec, weights=weights, calls=(_inputs(spec, seed, *_sizes(spec, port, *sizes)),))
         yield case, _asking(case, own, port, name), None if port is None else port.precision, name
+
+
+def assert_whole(expected: str, actual: str, precision: Precision | None = None) -> bool:
+    """Judge the second file as the whole model in the first, where that has layers which a spec has no place for.
+
+    Returns
+    -------
+    bool
+        False where it has none.
+
+    Raises
+    ------
+    WholeModelError
+        If the second is another model.
+    ImplementationError
+        If a file can neither be read nor run.
+    """
+    __tracebackhide__ = True
+    if (graph := whole_model(expected)) is None:
+        return False
+    file = WholeFile(actual, graph)
+    p = precision or file.precision
+    for seed, (N, T) in enumerate(SIZES):
+        inputs = graph.drawn(np.random.default_rng(seed), file.N or N, file.steps(max(T, 5)), padded=bool(seed))
+        verdict, outputs = judge_answer(graph, inputs, partial(file.ask, inputs), p)
+        tally.current().record(verdict)
+        if verdict.different:
+            seen = [Run(inputs, outputs)]
+            files = (expected, actual)
+            raise WholeModelError(
+                graph, seen, verdict, precision=p, name=file.name, files=files, facts=lambda: in_its_file(file)
+            )
+    return True
 
 
 def _sizes(spec: Spec, port: Port | None, *sizes: int) -> Iterator[int]:

@@ -56,6 +56,12 @@ class Port:
     diverges_as: str = ""
     #: The model that the run is about, whatever the port is able to.
     given: Model | None = None
+    #: Whether it is asked as a whole model, whatever layers it has round the recurrent ones.
+    whole: bool = False
+    #: The file of the model that it was made of.
+    made_of: str = ""
+    #: Inputs of a whole model that were recorded.
+    recorded_inputs: tuple[Any, ...] = ()
     #: Cases of inputs that were recorded, for the model that is given or compiled in.
     recorded: tuple[Case, ...] = ()
 

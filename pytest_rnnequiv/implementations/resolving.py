@@ -5,12 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from ..model.graph import Graph
 from .errors import MissingRuntime, UnknownImplementation
 from .files.model import Part
 from .port import Port
 from .registry import ALL, BUILT_IN, GROUPS, expand, runs_file
 
-__all__ = ["resolve"]
+__all__ = ["resolve", "resolve_whole"]
 
 
 def resolve(name: str, part: Part = "whole") -> Port:
@@ -39,4 +40,22 @@ def resolve(name: str, part: Part = "whole") -> Port:
         return Port(built_in, name=name, identity=name, runtime=runtime)
     port = Port(built_in, name=name, identity=name)
     port.own_weights, port.diverges_as = True, of_file.runs
+    return port
+
+
+def resolve_whole(path: str, graph: Graph) -> Port:
+    """Load a model file that is to be a whole model, whatever layers that has.
+
+    Raises
+    ------
+    ImplementationError
+        If it cannot be had; the message says why.
+    """
+    from .whole_file import WholeFile
+
+    try:
+        port = Port(WholeFile(path, graph), name=path, identity=path)
+    except ImportError as error:
+        raise MissingRuntime(f"the implementation {path!r} cannot be loaded: {error}") from error
+    port.whole = True
     return port

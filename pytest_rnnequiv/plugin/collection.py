@@ -357,7 +357,9 @@ class SuiteCollection:
     def _about(self) -> tuple[bool, ...]:
         """Say whether the run is about one model, and whether that is the notebook's; nothing where it is not."""
         given = self.config.stash.get(GIVEN, None)
-        return () if given is None or given.model is None else (given.model[0].plain,)
+        if given is None or (given.model is None and given.graph is None):
+            return ()
+        return (given.model is not None and given.model[0].plain,)
 
     # -- what was asked for
 

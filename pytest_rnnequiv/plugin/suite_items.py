@@ -16,9 +16,10 @@ from hypothesis import Phase
 from ..implementations.errors import ImplementationError
 from ..implementations.port import Port
 from ..implementations.registry import DEFAULT, expand, runs_file
-from ..implementations.resolving import resolve
+from ..implementations.resolving import resolve, resolve_whole
 from ..implementations.runner import can_fork
 from ..mistakes.catalogue import CATALOGUE, Mistake
+from ..model.graph import Graph
 from ..suite import selfcheck
 from ..suite.architectures import divergences, show_divergence
 from ..suite.checks import CHECKS
@@ -70,11 +71,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("port", "divergence"), shown, indirect=["port"], scope="session")
         return
     check = CHECKS[metafunc.function.__name__]
-    names = check.applies_to(implementations(metafunc))
+    names = check.applies_to(implementations(metafunc), _whole(metafunc.config) is not None)
     if check.recorded and settings(metafunc.config).inputs is None:
         names = []
     # A check that applies to nothing here has no port, and is not collected.
     metafunc.parametrize("port", names or [None], ids=_short, indirect=True, scope="session")
+
+
+def _whole(config: pytest.Config) -> Graph | None:
+    """The whole model that the run is about, where a spec has no place for it."""
+    given = config.stash.get(GIVEN, None)
+    return None if given is None else given.graph
 
 
 def _short(name: str | None) -> str | None:
@@ -102,7 +109,11 @@ def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Po
     try:
         if request.param != FIXTURE:
             progress(request.config).say(f"loading {request.param} ...")  # TensorFlow takes seconds
-            ready = resolve(request.param, settings(request.config).part)
+            whole = _whole(request.config)
+            if whole is not None and runs_file(request.param) is not None:
+                ready = resolve_whole(request.param, whole)
+            else:
+                ready = resolve(request.param, settings(request.config).part)
         elif isinstance(rnn_implementation, Port):
             ready = rnn_implementation
         else:
@@ -113,7 +124,7 @@ def port(request: pytest.FixtureRequest, rnn_implementation: Any) -> Iterator[Po
         problem = ready.keep_to(settings(request.config).cells)
         if not problem and (given := request.config.stash.get(GIVEN, None)) is not None:
             problem = give(ready, given)
-        if not problem and not ready.any_weights and ready.fixed is None:
+        if not problem and not ready.any_weights and ready.fixed is None and not ready.whole:
             problem = (
                 f"{ready.name} can be run, and not be read ({ready.runner.implementation.unread}): say which model it "
                 "was made of, by --rnn-equiv-model FILE"
@@ -136,6 +147,6 @@ def selfcheck_item(port: Port, mistake: Mistake) -> None:
     hunts = {
         name: each.item(running(), phases=[Phase.generate], database=None)
         for name, each in CHECKS.items()
-        if each.examples and not each.keras
+        if each.examples and each.of_ports
     }
     selfcheck.catch(port, mistake, hunts)

@@ -41,6 +41,7 @@ from .drawing import (
 from .heeding import heeding
 from .registry import CHECKS, Data, Opening, check, running
 from .verification import each_in_turn, expect, verify
+from .whole import verify_whole, whole_inputs
 
 __all__ = ["CHECKS"]
 
@@ -58,6 +59,10 @@ AT_ONCE = 32
 @check(everywhere=True, models="any", recorded=True)
 def test_recorded_inputs(port: Port) -> None:
     """The inputs of ``--rnn-equiv-inputs``, on the model that is meant."""
+    if port.whole:
+        for inputs in port.recorded_inputs:
+            verify_whole(port, inputs)
+        return
     need(port, bool(port.recorded), "was given no recorded inputs")
     asked, samples = 0, sum(case.calls[0].N for case in port.recorded)
     for case in port.recorded:
@@ -69,6 +74,18 @@ def test_recorded_inputs(port: Port) -> None:
                 return
             verify(port, [case if step >= N else case.samples(slice(first, first + step))])
             asked += min(step, N - first)
+
+
+#: Samples and steps of the inputs of whole models, the size of the numbers, and whether rows are padded.
+WHOLE = ((3, 9, 1.3, False), (2, 24, 1.3, True), (2, 12, 5.0, False), (4, 40, 0.2, True), (1, 5, 1.3, False))
+
+
+@check(examples=60, openings=len(WHOLE), models="whole")
+def test_whole_model(port: Port, data: Data) -> None:
+    """The outputs of a whole model, with the layers that stand round the recurrent ones."""
+    N, T, size, padded = choose(data, WHOLE, "N, T, size, padded")
+    seed = data.number if isinstance(data, Opening) else choose(data, range(2**16), "seed")
+    verify_whole(port, whole_inputs(port, seed, N, T, size=size, padded=padded))
 
 
 @check(examples=30, share=0.5)

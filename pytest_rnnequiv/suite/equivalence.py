@@ -60,7 +60,7 @@ class EquivalenceSuite:
         cls.__test__ = True
         # New functions for each subclass: Hypothesis rightly refuses one test that runs in several classes.
         for name, check in CHECKS.items():
-            if not check.keras and name not in vars(cls):
+            if check.of_ports and name not in vars(cls):
                 setattr(cls, name, check.method(PROFILES[cls.profile]))
 
 

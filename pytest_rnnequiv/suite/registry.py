@@ -154,6 +154,11 @@ class Check:
         self.recorded = recorded
         self.members = members
 
+    @property
+    def of_ports(self) -> bool:
+        """Whether any port can be asked: it is neither about Keras's models nor about files of whole ones."""
+        return not self.keras and self.models != "whole"
+
     def weight(self, name: str) -> float:
         """Its part of the time of a run, on an implementation of that name."""
         runtime = BUILT_IN.get(name)
@@ -161,8 +166,12 @@ class Check:
             return FIXED
         return min(self.share, 0.5) if runtime and runtime.secondary else self.share
 
-    def applies_to(self, names: list[str]) -> list[str]:
-        """Choose the implementations that the check is for."""
+    def applies_to(self, names: list[str], whole: bool = False) -> list[str]:
+        """Choose the implementations that the check is for; `whole` says that model files are asked as whole models."""
+        if self.models == "whole":
+            return [name for name in names if whole and runs_file(name) is not None]
+        if whole and not self.recorded:
+            names = [name for name in names if runs_file(name) is None]
         # a model file is asked about one model
         runtimes = {name: BUILT_IN.get(name) for name in names if self.models or runs_file(name) is None}
         if self.keras:
@@ -174,7 +183,7 @@ class Check:
 
     def about_one_model(self, plain: bool) -> bool:
         """Whether it can be asked about a model that is given, the notebook's or another."""
-        return self.models == "any" or (plain and self.models == "notebook's")
+        return self.models in ("any", "whole") or (plain and self.models == "notebook's")
 
     def item(self, profile: Profile, **own: Any) -> Callable[..., None]:
         """Return a test function of a port; `own` are settings of Hypothesis that go before the profile's."""
@@ -471,8 +480,9 @@ def check(
         Whether it is about Keras's models, and not about ports.
     openings : int
         How many cases it begins with, whatever the time.
-    models : {"any", "notebook's", ""}
-        The models that it can be asked about where one is given, with its weights.
+    models : {"any", "notebook's", "whole", ""}
+        The models that it can be asked about where one is given, with its weights; whole ones have other layers beside
+        recurrent ones.
     recorded : bool
         Whether it is about recorded inputs, and nothing without them.
     members : bool

@@ -41,6 +41,8 @@ def introduce(port: Port) -> None:
     now = tally.current()
     now.implementation = port.name
     now.versions.update(port.versions())
+    if port.whole:
+        return
     features.open_matrix(port.supports)
     left_out = port.supports.left_out()
     note = f"{port.name} was asked for {left_out}: that is what it supports"

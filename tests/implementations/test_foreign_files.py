@@ -629,3 +629,36 @@ def test_a_runtime_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
         MissingRuntime, match=r'needs onnx and onnxruntime, .* here: pip install "pytest-rnnequiv\[onnxruntime\]"'
     ):
         check_available([str(tmp_path / "model.onnx")])
+
+
+@pytest.mark.parametrize("dynamo", [False, True], ids=["TorchScript", "dynamo"])
+@pytest.mark.filterwarnings("ignore")
+def test_what_the_exporters_of_pytorch_write(dynamo: bool, tmp_path: Path) -> None:
+    """The file is read, run, and found to be the model of its state_dict, and not that of an earlier one of a layer."""
+    for library in ("onnx", "onnxruntime", *(["onnxscript"] if dynamo else [])):
+        pytest.importorskip(library)
+    torch = pytest.importorskip("torch")
+
+    class Net(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = torch.nn.GRU(3, 4, num_layers=2, batch_first=True, bidirectional=True, dropout=0.1)
+            self.fc = torch.nn.Linear(8, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.fc(self.rnn(x)[0])
+
+    net, model = Net().eval(), tmp_path / "net.onnx"
+    state = net.state_dict()
+    torch.save(state, tmp_path / "net.pt")
+    earlier = {name: 0.9 * each if name == "rnn.weight_hh_l1" else each for name, each in state.items()}
+    torch.save(earlier, tmp_path / "earlier.pt")
+    sizes: dict[str, Any] = {"dynamic_axes": {"x": {0: "N", 1: "T"}}}
+    if dynamo:
+        sizes = {"dynamic_shapes": ({0: torch.export.Dim("N"), 1: torch.export.Dim("T")},)}
+    torch.onnx.export(net, (torch.zeros(2, 6, 3),), model, dynamo=dynamo, input_names=["x"], **sizes)
+    assert str(read_model(model)[0]).count("Bidirectional(GRU(4, return_sequences=True))") == 2
+    assert_equivalent(tmp_path / "net.pt", model)
+    with pytest.raises(EquivalenceError, match="net.onnx, whose layer1/forward/Wh has other numbers, is not") as raised:
+        assert_equivalent(tmp_path / "earlier.pt", model)
+    assert "first broken layer1 forward: state (sample 0, step 1" in str(raised.value)

@@ -218,7 +218,7 @@ def test_what_failed_before_is_asked_first() -> None:
 # ---- what it begins with ----
 
 
-@pytest.mark.parametrize("name", [name for name, each in CHECKS.items() if each.examples and not each.keras])
+@pytest.mark.parametrize("name", [name for name, each in CHECKS.items() if each.examples and each.of_ports])
 def test_every_check_begins_with_a_case_that_can_be_conclusive(name: str) -> None:
     """No zeros, and nothing of size 1 that need not be: a port that is asked once has shown something."""
     port = Right()

@@ -10,7 +10,9 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
@@ -18,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ImplementationError
-from .keras_config import Entry, chain, read
+from .keras_config import RECURRENT, Entry, chain, read
 from .limits import LARGEST_TEXT, bounded, member, seen_zip
 from .model import Model, Part
 
-__all__ = ["read_archive", "read_hdf5"]
+__all__ = ["Stored", "archive", "hdf5", "read_archive", "read_hdf5"]
 
 Array = npt.NDArray[Any]
 
@@ -30,35 +32,57 @@ Array = npt.NDArray[Any]
 ROOTS = ("layers", "_layer_checkpoint_dependencies")
 
 
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A model as a file has it: its configuration, the arrays of each layer, and the Keras that wrote it."""
+
+    config: Any
+    weights: Callable[[Entry], list[Array]]
+    version: str
+
+
 def read_archive(path: str, part: Part = "whole") -> Model:
     """Read a ``.keras`` file: an archive of the configuration and of the weights."""
+    with archive(path) as stored:
+        return read(chain(stored.config, part), stored.weights, stored.version, part)
+
+
+def read_hdf5(path: str, part: Part = "whole") -> Model:
+    """Read an ``.h5`` file: the configuration is an attribute, and the weights lie in a group for each layer."""
+    with hdf5(path) as stored:
+        return read(chain(stored.config, part), stored.weights, stored.version, part)
+
+
+@contextmanager
+def archive(path: str) -> Iterator[Stored]:
+    """Open a ``.keras`` file."""
     bounded(path)
     if not zipfile.is_zipfile(path):
         raise ImplementationError("it is no .keras file, which is a zip archive" + _other(path))
-    with zipfile.ZipFile(path) as archive:
-        seen_zip(archive)
-        entries = chain(json.loads(member(archive, "config.json", LARGEST_TEXT)), part)
-        version = json.loads(member(archive, "metadata.json", LARGEST_TEXT)).get("keras_version", "")
-        with h5py.File(io.BytesIO(member(archive, "model.weights.h5")), "r") as stored:
+    with zipfile.ZipFile(path) as members:
+        seen_zip(members)
+        config = json.loads(member(members, "config.json", LARGEST_TEXT))
+        version = json.loads(member(members, "metadata.json", LARGEST_TEXT)).get("keras_version", "")
+        with h5py.File(io.BytesIO(member(members, "model.weights.h5")), "r") as stored:
             root = next((name for name in ROOTS if name in stored), ROOTS[0])
 
             def weights(entry: Entry) -> list[Array]:
                 place = f"/{root}/".join(_group(each.kind, each.number) for each in (*entry.within, entry))
                 group = _child(stored, f"{root}/{place}")
-                return [array for inner in _inside(entry) for array in _numbered(group, inner)]
+                return [array for inner in _inside(entry) for array in _numbered(group, inner, _floats_of(entry))]
 
-            return read(entries, weights, str(version), part)
+            yield Stored(config, weights, str(version))
 
 
-def read_hdf5(path: str, part: Part = "whole") -> Model:
-    """Read an ``.h5`` file: the configuration is an attribute, and the weights lie in a group for each layer."""
+@contextmanager
+def hdf5(path: str) -> Iterator[Stored]:
+    """Open an ``.h5`` file."""
     bounded(path)
     if not h5py.is_hdf5(path):
         raise ImplementationError("it is no HDF5 file" + _other(path))
     with h5py.File(path, "r") as stored:
         if "model_config" not in stored.attrs:
             raise ImplementationError("it holds weights and no architecture: save the whole model, by model.save")
-        entries = chain(json.loads(_text(stored.attrs["model_config"])), part)
         group = _child(stored, "model_weights")
         versions = [_text(each.attrs["keras_version"]) for each in (group, stored) if "keras_version" in each.attrs]
 
@@ -67,9 +91,14 @@ def read_hdf5(path: str, part: Part = "whole") -> Model:
             names = [_text(name) for name in own.attrs["weight_names"]]
             if entry.within:  # those of a model inside lie in one group, under the names of its layers
                 names = [name for name in names if entry.name in name.split("/")[:-1]]
-            return [_array(own, name) for name in names]
+            return [_array(own, name) for name in names[: _floats_of(entry)]]
 
-        return read(entries, weights, next(iter(versions), ""), part)
+        yield Stored(json.loads(_text(stored.attrs["model_config"])), weights, next(iter(versions), ""))
+
+
+def _floats_of(entry: Entry) -> int | None:
+    """How many of a layer's arrays are floats: behind its statistics, a Normalization keeps how many it has seen."""
+    return 2 if entry.kind == "Normalization" else None
 
 
 def _other(path: str) -> str:
@@ -100,7 +129,7 @@ def _inside(entry: Entry) -> list[str]:
 
 
 def _of_record(record: Mapping[str, Any]) -> list[str]:
-    if record["class_name"] in ("Dense", "Embedding"):
+    if record["class_name"] not in RECURRENT:
         return ["vars"]
     cell = record["config"].get("cell") or {}
     if cell.get("class_name") != "StackedRNNCells":
@@ -109,9 +138,9 @@ def _of_record(record: Mapping[str, Any]) -> list[str]:
     return [f"cell/cells/{_group(kind, kinds[:i].count(kind))}/vars" for i, kind in enumerate(kinds)]
 
 
-def _numbered(group: Any, path: str) -> list[Array]:
+def _numbered(group: Any, path: str, count: int | None = None) -> list[Array]:
     own = _child(group, path)
-    return [_array(own, name) for name in sorted(own, key=int)]
+    return [_array(own, name) for name in sorted(own, key=int)[:count]]
 
 
 # ---- arrays that lie in the file, and nowhere else ----

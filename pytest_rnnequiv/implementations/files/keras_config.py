@@ -22,7 +22,7 @@ from ...model.spec import POLICIES, Layer, Spec
 from ..errors import ImplementationError
 from .model import PARTS, RECURRENT_ONLY, Model, Part, by_name, model_of
 
-__all__ = ["Entry", "chain", "read"]
+__all__ = ["SHAPES", "Entry", "Reader", "chain", "entries_of", "inside_of", "read", "refuse_code", "with_states"]
 
 Array = npt.NDArray[Any]
 
@@ -76,6 +76,8 @@ class Entry:
     """The models in which it lies inside of the whole one, from the outermost on."""
     refused: str = ""
     """Why it is not read, where it is code or somebody's own."""
+    nodes: Sequence[Any] = ()
+    """The records of its calls, as they stand in the file."""
 
     def __str__(self) -> str:
         return self.kind if not self.name else f"{self.kind} ({self.name})"
@@ -91,6 +93,7 @@ def _entry(record: Mapping[str, Any]) -> Entry:
         config,
         str(record.get("name") or config.get("name") or ""),
         [list(_sources(node)) for node in record.get("inbound_nodes") or ()],
+        nodes=record.get("inbound_nodes") or (),
     )
     if kind in CODE:
         return replace(entry, refused=f"its {entry} {CODE[kind]}")
@@ -104,17 +107,17 @@ def _entry(record: Mapping[str, Any]) -> Entry:
     return entry
 
 
-def _checked(entries: Iterable[Entry], hint: str = "") -> None:
+def refuse_code(entries: Iterable[Entry], hint: str = "") -> None:
     """Refuse layers that are code, or classes of the user's own."""
     for entry in entries:
         if entry.refused:
             raise ImplementationError(entry.refused + hint)
 
 
-def _inner(record: Mapping[str, Any]) -> Entry:
+def inside_of(record: Mapping[str, Any]) -> Entry:
     """Read the record of what a layer has inside."""
     entry = _entry(record)
-    _checked([entry])
+    refuse_code([entry])
     return entry
 
 
@@ -143,12 +146,12 @@ def chain(config: Any, part: Part = "whole") -> list[Entry]:
     if part not in PARTS:
         return [_named(_all(config), part)]
     ordered = []
-    inner = config.get("config") if isinstance(config, Mapping) else None
-    entries = list(_entries(config))
+    said = config.get("config") if isinstance(config, Mapping) else None
+    entries = list(entries_of(config))
     if part == "whole":
-        _checked(entries, f". {RECURRENT_ONLY}")
-    if isinstance(inner, Mapping) and any(entry.sources for entry in entries):
-        entries = _in_order(entries, list(_sources(inner.get("output_layers"))), _recurrent_names(config))
+        refuse_code(entries, f". {RECURRENT_ONLY}")
+    if isinstance(said, Mapping) and any(entry.sources for entry in entries):
+        entries = _in_order(entries, list(_sources(said.get("output_layers"))), _recurrent_names(config))
     for entry in entries:
         if entry.kind not in MODELS:
             ordered.append(entry)
@@ -157,7 +160,7 @@ def chain(config: Any, part: Part = "whole") -> list[Entry]:
     return ordered
 
 
-def _entries(config: Any) -> Iterator[Entry]:
+def entries_of(config: Any) -> Iterator[Entry]:
     """Yield the layers of a model, and the models inside as one each, in the order in which they are listed."""
     kind, inner = (config.get("class_name"), config.get("config")) if isinstance(config, Mapping) else (None, None)
     records = inner if isinstance(inner, list) else (inner or {}).get("layers")  # a list before Keras 2.3
@@ -174,7 +177,7 @@ def _entries(config: Any) -> Iterator[Entry]:
 
 def _all(config: Any) -> Iterator[Entry]:
     """Yield all layers of a model and of those inside of it, however they are connected."""
-    for entry in _entries(config):
+    for entry in entries_of(config):
         if entry.kind in MODELS:
             yield from _moved_into(entry, _all({"class_name": entry.kind, "config": entry.config}))
         else:
@@ -269,7 +272,7 @@ def read(
     ImplementationError
         If a spec cannot hold such a model, or the arrays do not fit; the message names the layer.
     """
-    reader = _Reader(version)
+    reader = Reader(version)
     shape = next((entry.config.get(key) for entry in entries[:1] for key in SHAPES if entry.config.get(key)), None)
     working = [each for each in entries if each.refused or not (each.kind in IDLE or reader.is_identity(each))]
     places = [i for i, entry in enumerate(working) if entry.kind in RECURRENT]
@@ -277,7 +280,7 @@ def read(
         kinds = " -> ".join(map(str, working)) or "empty"
         raise ImplementationError(f"it has no recurrent layer of {', '.join(RECURRENT)}: it is {kinds}")
     before, layers, behind = working[: places[0]], working[places[0] : places[-1] + 1], working[places[-1] + 1 :]
-    _checked(layers)
+    refuse_code(layers)
     for entry in layers:
         if entry.kind not in RECURRENT:
             raise ImplementationError(
@@ -287,7 +290,7 @@ def read(
     source, options = reader.source(before, part)
     made = tuple(reader.layer(entry) for entry in layers)
     if part not in PARTS and _given_states(layers[0], made[0]):
-        made = (_with_states(made[0]),)
+        made = (with_states(made[0]),)
     masked = options.get("source") in ("masking", "embedding with mask") and made[-1].return_sequences
     head = reader.head(behind, masked) if part == "whole" else {}
     arrays = {entry: list(weights(entry)) for entry in [*source, *layers, *head]}
@@ -314,7 +317,8 @@ def _given_states(entry: Entry, layer: Layer) -> bool:
     return any(len(tensors) == 1 + states for tensors in entry.sources)
 
 
-def _with_states(layer: Layer) -> Layer:
+def with_states(layer: Layer) -> Layer:
+    """Return a layer that is given its states to begin with."""
     if isinstance(layer, RNN):
         return layer.replace(initial_state=True)
     backward = layer.backward and layer.backward.replace(initial_state=True)
@@ -326,7 +330,7 @@ def _at(shape: Any, i: int) -> int | None:
     return found if isinstance(found, int) else None
 
 
-class _Reader:
+class Reader:
     """Reads layers of one model."""
 
     def __init__(self, version: str) -> None:
@@ -420,7 +424,7 @@ class _Reader:
         record = entry.config["cell"]
         stacked = isinstance(record, Mapping) and record.get("class_name") == "StackedRNNCells"
         records = record["config"]["cells"] if stacked else [record]
-        cells = [_inner(each) for each in records]
+        cells = [inside_of(each) for each in records]
         kinds, units, shared = [], [], set()
         for cell in cells:
             name = cell.kind.removesuffix("Cell")
@@ -441,11 +445,11 @@ class _Reader:
 
     def _bidirectional(self, entry: Entry) -> Bidirectional:
         config, without = entry.config, ("zero_output_for_mask", "go_backwards")  # the wrapper decides on both
-        forward = self._recurrent(_inner(config["layer"]), without)
+        forward = self._recurrent(inside_of(config["layer"]), without)
         if config["layer"]["config"].get("go_backwards"):
             raise ImplementationError(f"its {entry} wraps a layer with go_backwards=True, which Keras refuses")
         given = config.get("backward_layer")
-        backward = forward if given is None else self._recurrent(_inner(given), without)
+        backward = forward if given is None else self._recurrent(inside_of(given), without)
         return Bidirectional(forward, None if backward == forward else backward, config.get("merge_mode"))
 
     # ---- behind them ----
@@ -470,7 +474,7 @@ class _Reader:
     def _dense(self, entry: Entry, before: list[Entry]) -> tuple[Entry, bool]:
         """The Dense layer that an entry is or distributes over the steps, and whether it does."""
         distributed = entry.kind == "TimeDistributed"
-        dense = _inner(entry.config["layer"]) if distributed else entry
+        dense = inside_of(entry.config["layer"]) if distributed else entry
         if dense.kind == "Dense":
             return dense, distributed
         what = f"a {entry.kind}({dense.kind})" if distributed else f"{entry}"

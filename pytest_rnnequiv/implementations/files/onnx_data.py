@@ -13,7 +13,7 @@ import onnx
 from ..errors import ImplementationError
 from .limits import beside, bounded
 
-__all__ = ["Array", "attributes_of", "load"]
+__all__ = ["Array", "attributes_of", "load", "tensors_of"]
 
 Array = npt.NDArray[Any]
 
@@ -33,13 +33,14 @@ def load(path: str) -> Any:
         raise ImplementationError(f"it is no ONNX model: {type(error).__name__}") from error
     if not model.graph.node:
         raise ImplementationError("it is no ONNX model: it has no nodes")
-    for tensor in _tensors(model.graph):
+    for tensor in tensors_of(model.graph):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             _take_in(path, tensor)
     return model
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
+def tensors_of(graph: Any) -> Iterator[Any]:
+    """Yield all tensors with numbers in them, those of graphs inside too."""
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:
@@ -47,7 +48,7 @@ def _tensors(graph: Any) -> Iterator[Any]:
                 yield attribute.t
             yield from attribute.tensors
             for inner in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-                yield from _tensors(inner)
+                yield from tensors_of(inner)
 
 
 def _take_in(path: str, tensor: Any) -> None:

@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from ...model.call import Call
 from ...model.case import Case
+from ...model.graph import Graph, Input
 from ...model.spec import Spec
 from ..errors import ImplementationError
 from .limits import bounded, seen_zip, told
 
-__all__ = ["recorded_cases"]
+__all__ = ["recorded_cases", "recorded_inputs"]
 
 Array = npt.NDArray[Any]
 
@@ -45,6 +46,49 @@ def recorded_cases(file: str | os.PathLike[str], spec: Spec, weights: Sequence[A
         if not arrays:
             raise ImplementationError("it has no arrays in it")
         return tuple(_case(name, x, mask, spec, weights) for name, x in arrays.items())
+
+
+def recorded_inputs(file: str | os.PathLike[str], graph: Graph) -> tuple[list[Array], ...]:
+    """Return the inputs of a whole model that are in a file, in the order of its inputs.
+
+    Parameters
+    ----------
+    file : path
+        As for :func:`recorded_cases`; of a model with several inputs, arrays by their names.
+    graph : Graph
+        The model whose inputs they are.
+
+    Raises
+    ------
+    ImplementationError
+        If they cannot be read, or are not inputs of that model; the message says which array.
+    """
+    path, names = os.fspath(file), [each.name for each in graph.inputs]
+    with told(path, "inputs"):
+        arrays = dict(_arrays(path))
+        if not arrays:
+            raise ImplementationError("it has no arrays in it")
+        if len(names) > 1 and {*names} != {*arrays}:
+            raise ImplementationError(
+                f"it has the arrays {', '.join(arrays)}, and the model has the inputs {', '.join(names)}"
+            )
+        sets = [[arrays[name] for name in names]] if len(names) > 1 else [[x] for x in arrays.values()]
+        return tuple([_input(x, each) for x, each in zip(one, graph.inputs, strict=True)] for one in sets)
+
+
+def _input(x: Array, given: Input) -> Array:
+    wanted = (None, *given.shape)
+    if x.dtype.kind not in "fiu" or x.ndim != len(wanted) or 0 in x.shape:
+        raise ImplementationError(
+            f"its {given.name} has dtype {x.dtype} and shape {x.shape}, expected numbers {wanted}"
+        )
+    if any(size not in (None, own) for size, own in zip(wanted, x.shape, strict=True)):
+        raise ImplementationError(f"its {given.name} has shape {x.shape}, expected {wanted}")
+    if given.vocabulary and not 0 <= x.min() <= x.max() < given.vocabulary:
+        raise ImplementationError(
+            f"its {given.name} has numbers outside of the vocabulary, 0 to {given.vocabulary - 1}"
+        )
+    return np.asarray(x, np.float32)
 
 
 def _case(name: str, x: Array, mask: Array | None, spec: Spec, weights: Sequence[Array]) -> Case:

@@ -1,0 +1,393 @@
+"""A whole model in a file, run on the inputs of the whole model: whatever its layers are, its outputs are seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from itertools import permutations
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arithmetic.precision import Precision
+from ..judging.whole import enclosed
+from ..model.around import Around
+from ..model.graph import Graph, Recurrent
+from ..model.trajectory import BadAnswer
+from .errors import ImplementationError
+from .files.keras_graph import SUFFIXES, read_graph
+from .files.limits import told
+from .files.model import RECURRENT_ONLY
+from .files.reading import read_model
+
+__all__ = ["WholeFile", "first_inputs", "in_its_file", "lacking", "whole_model"]
+
+Array = npt.NDArray[Any]
+
+
+def whole_model(path: str) -> Graph | None:
+    """Return the layers of a model which a spec has no place for; None where it has.
+
+    Raises
+    ------
+    ImplementationError
+        If it can be read in neither way; the message says why.
+    """
+    try:
+        read_model(path)
+    except ImplementationError as refused:
+        if os.path.splitext(path)[1].lower() not in SUFFIXES or find_spec("h5py") is None:
+            raise
+        return _followed(path, refused)
+    return None
+
+
+#: Steps of the inputs on which it is tried whether a model is followed.
+TRIED = 64
+
+
+def _followed(path: str, refused: ImplementationError) -> Graph:
+    try:
+        graph = read_graph(path)
+        with told(path):
+            enclosed(graph, graph.drawn(np.random.default_rng(0), 1, TRIED), Precision.float32, bounds=False)
+    except ImplementationError as error:
+        if str(error) == str(refused):
+            raise
+        hint = "" if RECURRENT_ONLY in str(error) else f". {RECURRENT_ONLY}"
+        raise ImplementationError(f"{error}{hint}") from None
+    return graph
+
+
+def first_inputs(graph: Graph, inputs: Sequence[Array]) -> Array:
+    """Return what comes to the first recurrent layer of a model, of inputs of the whole model."""
+    cases = enclosed(graph, inputs, Precision.float32, bounds=False).cases
+    return next(iter(cases.values())).calls[0].x
+
+
+class Slot(NamedTuple):
+    """An input or an output of a file; a size that is open is None."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: np.dtype[Any]
+
+
+class WholeFile:
+    """The model of a file that is to be another one, of which the layers are known.
+
+    Parameters
+    ----------
+    path : str
+    graph : Graph
+        The model that it is to be: inputs are put in in its order, and outputs are given so.
+
+    Raises
+    ------
+    ImplementationError
+        If it cannot be run, or cannot be that model.
+    """
+
+    first_timeout = 600.0
+
+    def __init__(self, path: str, graph: Graph) -> None:
+        self.name, self.graph = os.path.basename(path), graph
+        suffix = os.path.splitext(path)[1].lower()
+        with told(path):
+            kind: Callable[[str], _Kind] | None = KINDS.get(suffix)
+            if kind is None:
+                raise ImplementationError(
+                    f"as a whole model it is neither run nor read: {', '.join(KINDS)} are. part='recurrent' "
+                    "(--rnn-equiv-model-part recurrent) leaves out what is round the recurrent layers"
+                )
+            self._kind = kind(path)
+            self._inputs = self._order("input", self._kind.inputs, [each.name for each in graph.inputs], self._wanted())
+        #: How many samples the file takes; None for any.
+        self.N = graph.N or self._kind.inputs[self._inputs[0]].shape[0]
+
+    @property
+    def precision(self) -> Precision | None:
+        """The arithmetic of what runs it."""
+        return self._kind.precision
+
+    @property
+    def constants(self) -> list[Array]:
+        """The numbers that lie in the file."""
+        return list(self._kind.constants())
+
+    def versions(self) -> dict[str, str]:
+        """Versions of everything that takes part."""
+        return self._kind.versions()
+
+    def run(self, case: Any) -> Any:
+        """Refuse a case of recurrent layers alone."""
+        raise ImplementationError(f"{self.name} is asked as a whole model")
+
+    def steps(self, T: int) -> int:
+        """Return the number of steps that the file takes, where the model leaves it open: else `T`."""
+        for each, i in zip(self.graph.inputs, self._inputs, strict=True):
+            for size, own in zip(each.shape, self._kind.inputs[i].shape[1:], strict=False):
+                if size is None and own is not None:
+                    return own
+        return T
+
+    def ask(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run the file on the inputs of the model, and return the outputs in the order of the model.
+
+        Raises
+        ------
+        ImplementationError
+            If it does not take them.
+        BadAnswer
+            If what it puts out has other shapes than the model's outputs.
+        """
+        slots = self._kind.inputs
+        given = {i: x.astype(slots[i].dtype) for i, x in zip(self._inputs, inputs, strict=True)}
+        try:
+            answers = self._kind.ask([given[i] for i in range(len(slots))])
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise ImplementationError(f"{self.name} does not take these inputs: {error}") from None
+        except Exception as error:  # ONNX Runtime's own
+            if type(error).__module__.partition(".")[0] != "onnxruntime":
+                raise
+            raise ImplementationError(f"{self.name} does not take these inputs: {error}") from None
+        expected = enclosed(self.graph, inputs, self.precision or Precision.float32).outputs
+        wanted = [each.number.shape for each in expected]
+        got = [Slot(slot.name, a.shape, a.dtype) for slot, a in zip(self._kind.outputs, answers, strict=True)]
+        names = [source.layer for source in self.graph.outputs]
+        try:
+            return [answers[i] for i in self._order("output", got, names, wanted)]
+        except ImplementationError as error:
+            raise BadAnswer(f"{self.name} is another model: {error}") from None
+
+    def _wanted(self) -> list[tuple[int | None, ...]]:
+        return [(self.graph.N, *each.shape) for each in self.graph.inputs]
+
+    def _order(
+        self, what: str, slots: Sequence[Slot], names: Sequence[str], shapes: Sequence[tuple[int | None, ...]]
+    ) -> list[int]:
+        """Find which slot of the file is which of the model: by their shapes, and where those do not tell, by name."""
+        if len(slots) != len(shapes):
+            raise ImplementationError(
+                f"it has {len(slots)} {what}s, and the model has {len(shapes)}: {', '.join(names)}"
+            )
+        if len(slots) > MOST:
+            raise ImplementationError(f"it has {len(slots)} {what}s, and no more than {MOST} are told apart")
+        fitting = [
+            order
+            for order in permutations(range(len(slots)))
+            if all(_fits(slots[i].shape, shape) for i, shape in zip(order, shapes, strict=True))
+        ]
+        if not fitting:
+            given = ", ".join(str(slot.shape) for slot in slots)
+            raise ImplementationError(f"its {what}s have the shapes {given}, expected {', '.join(map(str, shapes))}")
+        named = [sum(name in slots[i].name for i, name in zip(order, names, strict=True)) for order in fitting]
+        return list(fitting[int(np.argmax(named))])
+
+
+def _fits(own: Sequence[int | None], wanted: Sequence[int | None]) -> bool:
+    pairs = list(zip(own, wanted, strict=False))
+    return len(own) == len(wanted) and all(None in (a, b) or a == b for a, b in pairs[1:])
+
+
+#: Inputs, and outputs, whose orders are tried.
+MOST = 6
+
+
+class _Kind:
+    """A kind of file."""
+
+    inputs: list[Slot]
+    outputs: list[Slot]
+    precision: Precision | None = None
+
+    def ask(self, inputs: list[Array]) -> list[Array]:
+        """Run it."""
+        raise NotImplementedError
+
+    def constants(self) -> Iterator[Array]:
+        """Yield the numbers that are in it."""
+        raise NotImplementedError
+
+    def versions(self) -> dict[str, str]:
+        """Versions of what runs it."""
+        raise NotImplementedError
+
+
+class _Onnx(_Kind):
+    def __init__(self, path: str) -> None:
+        import onnx
+        from onnx import numpy_helper
+
+        from .files.onnx_data import load, tensors_of
+        from .onnxruntime import precision_of, session_of
+
+        proto = load(path)
+        self._constants = [numpy_helper.to_array(each) for each in tensors_of(proto.graph)]
+        if quantized := sorted({node.op_type for node in proto.graph.node if node.op_type in QUANTIZED}):
+            raise ImplementationError(f"it has {', '.join(quantized)}: {NOT_QUANTIZED}")
+        try:
+            self._session = session_of(proto.SerializeToString())
+        except Exception as error:
+            raise ImplementationError(f"ONNX Runtime refuses it: {error}") from None
+        self.inputs = [self._slot(onnx, each) for each in self._session.get_inputs()]
+        self.outputs = [self._slot(onnx, each) for each in self._session.get_outputs()]
+        self.precision = precision_of("float32")
+
+    @staticmethod
+    def _slot(onnx: Any, each: Any) -> Slot:
+        from .onnx_file import KINDS
+
+        if each.type not in KINDS:
+            raise ImplementationError(f"its {each.name} is a {each.type}, and numbers are followed")
+        shape = tuple(size if isinstance(size, int) else None for size in each.shape)
+        return Slot(each.name, shape, np.dtype(onnx.helper.tensor_dtype_to_np_dtype(KINDS[each.type])))
+
+    def ask(self, inputs: list[Array]) -> list[Array]:
+        given = {slot.name: x for slot, x in zip(self.inputs, inputs, strict=True)}
+        answers: list[Array] = self._session.run([slot.name for slot in self.outputs], given)
+        return answers
+
+    def constants(self) -> Iterator[Array]:
+        yield from self._constants
+
+    def versions(self) -> dict[str, str]:
+        import onnxruntime
+
+        return {"onnxruntime": onnxruntime.__version__, "numpy": np.__version__}
+
+
+class _LiteRt(_Kind):
+    def __init__(self, path: str) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        from .files.tflite_data import load
+
+        graphs = load(path)
+        tensors = [each for graph in graphs for each in graph.tensors]
+        if any(each.scales is not None or (each.dtype == np.float16) for each in tensors):
+            raise ImplementationError(f"its weights are stored in less than float32: {NOT_QUANTIZED}")
+        self._constants = [each.numbers for each in tensors if each.numbers is not None and each.floating]
+        try:
+            self._lite: Any = Interpreter(model_path=path, num_threads=1)
+            self._lite.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise ImplementationError(f"LiteRT refuses it: {error}") from None
+        self.inputs = [self._slot(each) for each in self._lite.get_input_details()]
+        self.outputs = [self._slot(each) for each in self._lite.get_output_details()]
+
+    @staticmethod
+    def _slot(each: Mapping[str, Any]) -> Slot:
+        shape = tuple(int(size) if size > 0 else None for size in each["shape_signature"])
+        return Slot(each["name"], shape, np.dtype(each["dtype"]))
+
+    def ask(self, inputs: list[Array]) -> list[Array]:
+        lite, details = self._lite, self._lite.get_input_details()
+        for each, x in zip(details, inputs, strict=True):
+            if tuple(each["shape"]) != x.shape:
+                lite.resize_tensor_input(each["index"], x.shape, strict=True)
+        lite.allocate_tensors()
+        for each, x in zip(details, inputs, strict=True):
+            lite.set_tensor(each["index"], x)
+        lite.invoke()
+        return [lite.get_tensor(each["index"]) for each in lite.get_output_details()]
+
+    def constants(self) -> Iterator[Array]:
+        yield from self._constants
+
+    def versions(self) -> dict[str, str]:
+        import ai_edge_litert
+
+        return {"litert": ai_edge_litert.__version__, "numpy": np.__version__}
+
+
+class _Keras(_Kind):
+    """A file of Keras, computed by NumPy of what was read: nothing in it is run."""
+
+    def __init__(self, path: str) -> None:
+        self._own = graph = read_graph(path)
+        kind = np.dtype(np.float32)
+        self.inputs = [Slot(each.name, (graph.N, *each.shape), kind) for each in graph.inputs]
+        self.outputs = [Slot(source.layer, (), kind) for source in graph.outputs]
+
+    def ask(self, inputs: list[Array]) -> list[Array]:
+        answers = enclosed(self._own, inputs, Precision.float32).outputs
+        return [each.number.value.astype(np.float32) for each in answers]
+
+    def constants(self) -> Iterator[Array]:
+        for _, layer in self._own.layers():
+            yield from layer.weights
+
+    def versions(self) -> dict[str, str]:
+        return {"numpy": np.__version__}
+
+
+KINDS: dict[str, Callable[[str], _Kind]] = {".onnx": _Onnx, ".tflite": _LiteRt, **dict.fromkeys(SUFFIXES, _Keras)}
+
+#: Nodes of ONNX that compute in integers.
+QUANTIZED = (
+    "ConvInteger",
+    "DequantizeLinear",
+    "DynamicQuantizeLSTM",
+    "DynamicQuantizeLinear",
+    "MatMulInteger",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QuantizeLinear",
+)
+
+NOT_QUANTIZED = (
+    "a whole model is judged in float32, and how the layers round the recurrent ones are rounded is not known; convert "
+    "it without quantization to check the conversion, and check the quantized recurrent layers by themselves"
+)
+
+
+#: Layers whose kernels a converter leaves as they are; that of a convolution may have a scale in it.
+KEPT = ("Dense", "Embedding")
+
+
+def lacking(graph: Graph, constants: Sequence[Array]) -> list[str]:
+    """Return the names of the layers whose kernels are not among the numbers of a file, though others' are.
+
+    A converter may put gates into another order and transpose; the numbers by which one unit meets the states stay
+    beside each other.
+    """
+    known = {row.tobytes() for array in constants for row in _rows(array)}
+    found = dict[str, bool]()
+    for name, layer in graph.layers():
+        kernels = layer.weights[:1] if isinstance(layer, Around) and layer.kind in KEPT else []
+        if isinstance(layer, Recurrent):
+            kernels = [
+                w for full, w in zip(layer.spec.weight_shapes, layer.weights, strict=True) if full.endswith("Wh")
+            ]
+        if len(kernels):
+            found[name] = any(row.tobytes() in known for kernel in kernels for row in _blocks(kernel))
+    return [name for name, is_there in found.items() if not is_there] if any(found.values()) else []
+
+
+def in_its_file(file: WholeFile) -> tuple[str, ...]:
+    """Return what the numbers in a file tell of the layers of its model."""
+    names = lacking(file.graph, file.constants)
+    return tuple(f"in its file, nothing has the numbers of the kernel of {name}" for name in names)
+
+
+def _rows(array: Array) -> Iterator[Array]:
+    """Yield what stands side by side in an array, along each of its last two axes."""
+    a = np.asarray(array, np.float32)
+    if a.ndim < 2:
+        return
+    for each in (a, np.swapaxes(a, -1, -2)):
+        yield from np.ascontiguousarray(each).reshape(-1, each.shape[-1])
+
+
+def _blocks(kernel: Array) -> Iterator[Array]:
+    """Yield the rows and columns of a kernel, and those of each gate's block of a recurrent one."""
+    kernel = np.asarray(kernel, np.float32)
+    M = len(kernel)
+    yield from np.ascontiguousarray(kernel)
+    yield from np.ascontiguousarray(kernel.T)
+    for block in np.split(kernel, kernel.shape[1] // M, 1) if kernel.shape[1] % M == 0 else ():
+        yield from np.ascontiguousarray(block)
+        yield from np.ascontiguousarray(block.T)
