@@ -77,6 +77,8 @@ def _of_bo(asker: Asker, base: Answer) -> Iterator[str]:
     if one is None or two is None or len(answers) < 3 or len({y.shape for y in answers}) > 1:
         return
     room = base.room
+    if np.abs(shift).max() <= 2 * CLEAR * room:  # a coarse port may be off by as much
+        return
     once, more = answers[1] - answers[0], answers[2] - answers[1]
     if np.abs(once).max() <= CLEAR * room:
         yield "moving `bo` moves no output"

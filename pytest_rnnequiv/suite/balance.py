@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 from .. import tally
+from ..arithmetic.precision import Precision
 from ..failures.assertion import EquivalenceError
 from ..implementations.port import Port
 from ..judging.observing import Observation
 from ..judging.verdict import Verdict
 from ..mistakes.diagnosis import Diagnosis
-from ..mistakes.weighing import Balance, Weighed, named, weigh
+from ..mistakes.excluding import is_coarse
+from ..mistakes.weighing import KEPT, Balance, Weighed, named, weigh
 from ..run_state import state
 
-__all__ = ["by_evidence", "failure", "left_open"]
+__all__ = ["by_evidence", "failure", "kept_of", "left_open", "or_near"]
+
+#: How many cases have to be far from the right run, to name what they are near.
+LEAST_NAMING = 3
 
 
 @dataclass
@@ -105,3 +110,33 @@ def failure(port: Port, seen: Observation, verdict: Verdict) -> EquivalenceError
     )
     found.called_as, found.seen = port.called_as, (seen,)
     return found
+
+
+def kept_of(port: Port) -> list[Weighed]:
+    """Return the cases that are kept of a port because they are far from the right run."""
+    scale = state().part(_Scales).of.get(port)
+    return [] if scale is None else [*scale.balance.kept]
+
+
+def or_near(
+    found: Diagnosis, precision: Precision | None, kept: Sequence[Weighed], seen: Sequence[Observation]
+) -> Diagnosis:
+    """Name a mistake of a coarse port by how near it is, where none explains all that was seen within its bounds.
+
+    A case that was made small may be proved to be wrong, and be too small for a name that larger ones have told.
+
+    Parameters
+    ----------
+    kept : sequence of Weighed
+        Cases that prove nothing, and are far from the right run.
+    seen : sequence of Observation
+        Cases that are different.
+    """
+    if found.explanations or precision is None or not is_coarse(precision):
+        return found
+    weighed = [*kept]
+    for each in seen:
+        if len(weighed) < KEPT and (one := weigh(each, precision, ())) is not None and not one.near:
+            weighed.append(one)
+    near = named(weighed, precision) if len(weighed) >= LEAST_NAMING else []
+    return replace(found, explanations=tuple(near)) if near else found

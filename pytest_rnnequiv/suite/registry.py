@@ -35,6 +35,7 @@ from ..failures.errors import errors_in
 from ..implementations.errors import Declined
 from ..implementations.port import Port
 from ..implementations.registry import BUILT_IN, runs_file
+from ..mistakes.excluding import is_coarse
 from ..run_state import state
 from . import told_before
 from .allotment import allotted
@@ -417,13 +418,20 @@ def _remember(port: Port, spent: Budget, failures: list[EquivalenceError]) -> No
 
 
 def _see_that_something_was_shown(port: Port, spent: Budget) -> None:
-    """Fail a check all of whose cases were inconclusive; skip one whose cases the port declined, all of them."""
+    """Fail a check all of whose cases were inconclusive; skip one whose cases the port declined, all of them.
+
+    Of a coarse port the cases of one check may be too few, or too wild, for an answer. It is skipped then: its cases
+    count among those without an answer, and the run fails if these are too many.
+    """
     __tracebackhide__ = True
     counted = tally.current()
     if counted.conclusive > spent.before:
         return
     if counted.cases:
-        raise NothingShown(_nothing_shown(port, counted), pytrace=False)
+        why = _nothing_shown(port, counted)
+        if port.precision is not None and is_coarse(port.precision):
+            pytest.skip(why)
+        raise NothingShown(why, pytrace=False)
     if counted.declined:
         pytest.skip(f"{port.name} declined all of the {counted.declined} cases that it was asked")
 

@@ -180,7 +180,7 @@ def _failure(
     if not worth_shrinking(port) and asked_once(port):  # a first call may be slow
         with suppress(PortFailure, BadAnswer, Declined):
             ask(port, case, anew=True)
-    slow = not worth_shrinking(port)
+    slow, kept = not worth_shrinking(port), balance.kept_of(port)
     shown = observation
     told = verdict
 
@@ -189,7 +189,8 @@ def _failure(
             return explanation()
 
     def explanation() -> Diagnosis:
-        return replace(named(), probed=lambda: probed(port, case))
+        found = balance.or_near(named(), port.precision, kept, seen)
+        return replace(found, probed=lambda: probed(port, case))
 
     def named() -> Diagnosis:
         if slow and case.spec.param_count > PUZZLING:

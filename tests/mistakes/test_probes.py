@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from ports import by_hand
 from samples import NETWORKS, generic
 
-from pytest_rnnequiv import Case, Supports, Trajectory, assert_equivalent, diagnose, reference
+from pytest_rnnequiv import Case, Precision, Supports, Trajectory, assert_equivalent, diagnose, reference
 from pytest_rnnequiv.judging.observing import Asking
 from pytest_rnnequiv.mistakes.asked import Unasked, probe_case
 from pytest_rnnequiv.mistakes.probes import probe
@@ -320,6 +321,17 @@ def test_rounding_is_no_movement() -> None:
         return y * (1 + 1e-7 * noise.standard_normal(y.shape)).astype(np.float32)
 
     assert probe(shaky, generic()) == TOLD[by_hand.bias_added_twice]
+
+
+def test_what_a_coarse_port_may_be_off_by_hides_how_outputs_move() -> None:
+    """Where a right port may be off by as much as a bias is moved, nothing is said of that bias."""
+
+    def run(case: Case) -> Any:
+        return reference(case.replace(Wh=case.Wh.T)).outputs[:, -1]
+
+    p = replace(Precision.float32, radius=dict.fromkeys(("Wx", "Wh", "Wo"), 0.02))
+    told = probe(run, generic(N=1, T=10, D=3, M=5, K=2), p)
+    assert not [each for each in told if "`bo`" in each]
 
 
 def test_probing_ends_in_time() -> None:

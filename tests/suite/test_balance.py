@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from samples import generic
 
-from pytest_rnnequiv import Precision, Trajectory, tally
+from pytest_rnnequiv import Precision, Trajectory, reference, tally
 from pytest_rnnequiv.failures.assertion import EquivalenceError
 from pytest_rnnequiv.failures.story import reason
 from pytest_rnnequiv.implementations.port import Port
+from pytest_rnnequiv.judging.observing import Observation
 from pytest_rnnequiv.judging.verdict import Verdict
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE
+from pytest_rnnequiv.mistakes.diagnosis import Diagnosis
 from pytest_rnnequiv.mistakes.evidence import Explanation
-from pytest_rnnequiv.mistakes.weighing import Balance, Weighed
+from pytest_rnnequiv.mistakes.weighing import Balance, Weighed, weigh
 from pytest_rnnequiv.suite import balance, verification
 from pytest_rnnequiv.tally import EVIDENCE, Tally
 
@@ -52,8 +55,6 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Port:
 
 
 def _plainly(port: Port, case: Any) -> Any:
-    from pytest_rnnequiv.judging.observing import Observation
-
     return Observation.of(case, port.run(case))
 
 
@@ -97,6 +98,37 @@ def test_a_wrong_port_without_a_name(port: Port, monkeypatch: pytest.MonkeyPatch
         verify(port, range(60))
     assert "no mistake of the catalogue explains it" in reason(failed.value)[1][0]
     assert "1e" in failed.value.brief
+
+
+UNTOLD = replace(Precision.float32, radius=dict.fromkeys(("Wx", "Wh", "Wo"), 0.01), name="weights on some grid")
+
+
+def turned(seed: int, **sizes: Any) -> Observation:
+    """A port on weights that may be off a little, with its recurrent kernel transposed, by its last output."""
+    case = generic(seed, **{"N": 1, "T": 8, "D": 3, "M": 6, "K": 3, "radius": 0.9, **sizes})
+    return Observation.of(case, Trajectory(reference(case.replace(Wh=case.Wh.T)).outputs[:, -1]))
+
+
+def test_a_case_that_was_made_small_keeps_the_name_of_larger_ones() -> None:
+    small = turned(0, T=2, D=1, M=2, K=1)
+    none = Diagnosis((), "how it looks")
+    larger = [turned(seed) for seed in range(3)]
+    kept = [one for seen in larger if (one := weigh(seen, UNTOLD)) is not None]
+    assert balance.or_near(none, UNTOLD, kept, [small]).name == "Wh-transposed"
+    assert balance.or_near(none, UNTOLD, [], [small, *larger]).name == "Wh-transposed"
+    told = Diagnosis((Explanation((CATALOGUE[0],), 1, 1, 0),), "")
+    assert balance.or_near(told, UNTOLD, kept, [small]) is told
+    assert balance.or_near(none, UNTOLD, [], [small]) is none  # one case tells no name
+    assert balance.or_near(none, Precision.float32, kept, [small]) is none
+
+
+def test_a_failure_that_is_proved_has_what_was_kept(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The balance of the port is asked, and not that of a check which is over."""
+    port.runner.implementation.wrong = True
+    verify(port, range(3))
+    tally.take()
+    assert len(balance.kept_of(port)) == 3
+    assert balance.kept_of(Port(Wide(), name="another")) == []
 
 
 def test_a_settled_case_is_open_no_more() -> None:

@@ -164,7 +164,7 @@ class Ledger:
     @property
     def counted(self) -> list[Entry]:
         """The entries of the items that came to count something."""
-        return [entry for entry in self.entries if entry.tally is not None and entry.outcome != "skipped"]
+        return [e for e in self.entries if e.tally is not None and (e.outcome != "skipped" or e.cases)]
 
     def labels(self) -> dict[str, str]:
         """Return how reports call each implementation, by its identity: by its name, unless others bear it too."""
