@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..arithmetic.precision import Precision
+from ..judging.inspection import inspection
 from ..judging.observing import Observation
 from ..judging.oracle import judge_all
 from ..judging.verdict import Finding, Verdict
@@ -23,8 +24,8 @@ from ..model.trajectory import Trajectory
 from ..model.wiring import Unmade
 from .catalogue import CATALOGUE, Mistake
 from .evidence import COMMON
-from .made import Made, only_what
-from .seen import findings
+from .made import only_what
+from .seen import Wide
 
 __all__ = ["EXCLUSION", "LEAST_EXCLUDED", "by_exclusion", "excluded", "is_coarse", "outcome", "usual"]
 
@@ -62,7 +63,7 @@ def by_exclusion(seen: Observation, verdict: Verdict, precision: Precision) -> V
     if not verdict.inconclusive:
         return verdict
     mistakes, missed, made = usual(), 0, 0
-    for found in excluded(seen, precision, mistakes):
+    for found in excluded(seen, precision, mistakes, at_once=True):
         made, missed = made + len(found), missed + sum(not each for each in found.values())
         if missed > (1 - LEAST_EXCLUDED) * len(mistakes):
             return verdict
@@ -71,8 +72,16 @@ def by_exclusion(seen: Observation, verdict: Verdict, precision: Precision) -> V
     return Verdict("equivalent", EXCLUSION, verdict.error_over_bound, steps=verdict.steps)
 
 
-def excluded(seen: Observation, precision: Precision, mistakes: Iterable[Mistake]) -> Iterator[dict[str, bool]]:
+def excluded(
+    seen: Observation, precision: Precision, mistakes: Iterable[Mistake], *, at_once: bool = False
+) -> Iterator[dict[str, bool]]:
     """Make mistakes in a case, a few at a time, and judge whether they would have been seen.
+
+    Parameters
+    ----------
+    at_once : bool
+        By the bounds of all right runs together. Without it the runs after each tie are followed for each mistake,
+        which excludes more, and takes as many runs.
 
     Yields
     ------
@@ -83,7 +92,7 @@ def excluded(seen: Observation, precision: Precision, mistakes: Iterable[Mistake
     case, shown = seen.case, seen.trajectory
     exact = dict(only_what(shown, reference(case)).numbers())
     outcomes = ((m, run) for m in mistakes if (run := outcome(m, case, shown, precision, exact)) is not None)
-    beside = _bounds(case, shown, precision)
+    beside = _bounds(case, shown, precision, at_once=at_once)
     while some := list(islice(outcomes, AT_A_TIME)):
         runs = [run for _, run in some]
         if beside is None:
@@ -125,13 +134,20 @@ def _same(one: dict[str, Any], two: dict[str, Any]) -> bool:
         )
 
 
-def _bounds(case: Case, shown: Trajectory, precision: Precision) -> list[Finding] | None:
-    """The bounds of each call's outputs, where these are all that was shown, and no rounding has several outcomes."""
+class _AllAtOnce(Wide):
+    """An inspection by the bounds of all runs together, whatever is chosen at ties."""
+
+    most_runs = 0
+
+
+def _bounds(case: Case, shown: Trajectory, precision: Precision, *, at_once: bool) -> list[Finding] | None:
+    """The bounds of each call's outputs, where these are all that was shown; None where they depend on that."""
     more = any(layer is not None for call in shown.each_call for layer in call.shown_layers)
-    if precision.formats or more or case.spec.two_outputs:
+    if (precision.formats and not at_once) or more or case.spec.two_outputs:
         return None
-    found = findings(Made(case), shown, precision)
-    return found if len(found) == len(case.calls) else None
+    walk = inspection(case, shown, precision, kind=_AllAtOnce)
+    walk.calls()
+    return walk.findings if len(walk.findings) == len(case.calls) else None
 
 
 def _outside(run: Trajectory, beside: Sequence[Finding]) -> bool:

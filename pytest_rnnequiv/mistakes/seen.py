@@ -25,7 +25,7 @@ from ..model.wiring import Unmade
 from .arithmetic import bits_of_marks
 from .made import FEW, Made, outputs_of, whole
 
-__all__ = ["NOTHING", "Seen", "Told", "findings"]
+__all__ = ["NOTHING", "Seen", "Told", "Wide", "findings"]
 
 Array = npt.NDArray[np.float64]
 
@@ -220,7 +220,7 @@ def _apart(one: list[Array], other: list[Array]) -> float:
     return float(np.nan_to_num(max(shares), nan=np.inf))
 
 
-class _Wide(Inspection):
+class Wide(Inspection):
     """An inspection that keeps bounds which are too wide to acquit."""
 
     most_runs = FEW
@@ -231,7 +231,7 @@ class _Wide(Inspection):
 
 def findings(made: Made, shown: Trajectory, precision: Precision) -> list[Finding]:
     """What was shown beside what it should be, with all bounds, however wide."""
-    walk = _Wide(made.case, made.seen(shown), made.precision or precision, made.wiring)
+    walk = Wide(made.case, made.seen(shown), made.precision or precision, made.wiring)
     walk.calls()
     return walk.findings
 
