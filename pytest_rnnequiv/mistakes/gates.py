@@ -244,6 +244,14 @@ class CellStateForgotten(LSTMCell):
         return out(c) * act(c), c
 
 
+class StateKept(LSTMCell):
+    """``c_t = f h_{t-1} + i g``: the state is what is kept, and there is no cell state."""
+
+    def step(self, x: Any, states: tuple[Any, ...], w: CellWeights, activation: Activation) -> tuple[Any, ...]:
+        h, _ = states
+        return super().step(x, (h, h), w, activation)
+
+
 class CellStateOut(LSTMCell):
     """The cell state is put out, and goes into the next step, in the place of the state."""
 
@@ -338,6 +346,8 @@ def _register_cells() -> None:
         (ForgetsNothing, both, "forget-gate-left-out", "without its forget gate", "the LSTM of 1997"),
         (CellStateForgotten, both, "cell-state-not-kept", "with its cell state starting from zeros at every step",
          "`c` declared inside the loop over the steps"),
+        (StateKept, both, "state-in-place-of-cell-state", "with its state in the place of the cell state",
+         "`h = c = zeros(...)`, one array, which is then changed in place; or one variable for both"),
         (CellStateOut, both, "cell-state-put-out", "with its cell state in the place of the state",
          "`c` returned for `h`"),
         (CellStateClipped, both, "cell-state-clipped", "with its cell state clipped to [-1, 1]",

@@ -82,6 +82,17 @@ def _(r: Recurrence) -> Recurrence | None:
     return r.replace(Wx=joined[: r.D], Wh=joined[r.D :])
 
 
+@in_recurrence(
+    "weights",
+    "kernels-joined-as-inputs-first",
+    "with one kernel for `[x, h]` that is multiplied by `[h, x]`",
+    "`concat([h, x]) @ W`, with `Wx` stacked above `Wh`, as TensorFlow 1 has it",
+)
+def _(r: Recurrence) -> Recurrence | None:
+    joined = np.concatenate([r.Wx, r.Wh])
+    return r.replace(Wx=joined[r.M :], Wh=joined[: r.M])
+
+
 # ---- one by one ----
 
 

@@ -247,6 +247,8 @@ def _shape_hint(got: tuple[int, ...], full: tuple[int, ...]) -> str:
         return "; N and T are swapped (time-major?)"
     if got in ((last,), (T, last)) and N == 1:
         return "; the sample axis is missing"
+    if got == (T, last):
+        return "; there is a row for each step, and not for each sample (time-major, or one sample only?)"
     if got == (N, last, T):
         return "; the last two axes are swapped"
     if got == (last, N):

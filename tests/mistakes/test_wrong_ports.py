@@ -47,6 +47,8 @@ NAMES = {
     "gru_bias_by_sample": "bh-by-sample",
     "lstm_gates_side_by_side": "gates-side-by-side",
     "lstm_cell_state_of_the_loop": "cell-state-not-kept",
+    "lstm_concatenates_the_other_way": "kernels-joined-as-inputs-first",
+    "lstm_of_one_array": "state-in-place-of-cell-state",
     "gru_in_one_buffer": "state-overwritten",
     "gru_resets_the_candidate": "reset-outside",
     "pools_over_time": "mean-output-taken",

@@ -325,6 +325,27 @@ def lstm_cell_state_of_the_loop(case: Case) -> Any:
     return h @ case.Wo + case.bo
 
 
+def lstm_concatenates_the_other_way(case: Case) -> Any:
+    """One kernel for `[x, h]`, used on `[h, x]`."""
+    W = np.concatenate([case.Wx, case.Wh])
+    h, c = np.zeros((2, case.N, case.M), f32)
+    for t in range(case.T):
+        i, f, g, o = np.split(np.concatenate([h, case.x[:, t]], 1) @ W + case.bh, 4, 1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+    return h @ case.Wo + case.bo
+
+
+def lstm_of_one_array(case: Case) -> Any:
+    """`h` and `c` are one array, which is changed in place."""
+    h = c = np.zeros((case.N, case.M), f32)
+    for t in range(case.T):
+        i, f, g, o = np.split(case.x[:, t] @ case.Wx + h @ case.Wh + case.bh, 4, 1)
+        c[:] = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h[:] = sigmoid(o) * np.tanh(c)
+    return h @ case.Wo + case.bo
+
+
 def gru_in_one_buffer(case: Case) -> Any:
     """Loops of JavaScript over one typed array: later units read the new state of earlier ones."""
     M, y = case.M, []

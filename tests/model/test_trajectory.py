@@ -140,8 +140,13 @@ def test_what_is_no_answer_gets_its_sentence(answer: Any, message: str) -> None:
 def test_one_sample_without_its_axis(shape: tuple[int, ...]) -> None:
     with pytest.raises(BadAnswer, match="; the sample axis is missing"):
         checked(outputs(*shape), 1)
+
+
+def test_rows_of_steps_are_no_rows_of_samples() -> None:
     with pytest.raises(BadAnswer, match=r"\(every step\)$"):
-        checked(outputs(*shape))
+        checked(outputs(K))
+    with pytest.raises(BadAnswer, match=r"; there is a row for each step, and not for each sample \(time-major"):
+        checked(outputs(T, K))
 
 
 @pytest.mark.parametrize(
