@@ -19,7 +19,7 @@ from ..implementations.files.model import other_weights, shows_the_same
 from ..implementations.port import Port
 from ..implementations.registry import check_available
 from ..implementations.resolving import resolve
-from ..implementations.whole_file import WholeFile, in_its_file, whole_model
+from ..implementations.whole_file import WholeFile, in_its_file, numbers_lacking, whole_model
 from ..judging.whole import judge_answer
 from ..mistakes.whole import Run
 from ..model.call import Call
@@ -60,6 +60,8 @@ def answers(expected: str, actual: str) -> Iterator[tuple[Case, Callable[[], Any
         name = (
             f"{name.rstrip(',')}, whose {' and '.join(others)} {'has' if len(others) == 1 else 'have'} other numbers,"
         )
+    if own is None and (absent := numbers_lacking(expected, actual)):
+        name = f"{name}, which has not the numbers of the kernel of {' and '.join(absent)},"
     for seed, sizes in enumerate(SIZES):
         case = Case(spec, weights=weights, calls=(_inputs(spec, seed, *_sizes(spec, port, *sizes)),))
         yield case, _asking(case, own, port, name), None if port is None else port.precision, name

@@ -22,7 +22,7 @@ from .files.limits import told
 from .files.model import RECURRENT_ONLY
 from .files.reading import read_model
 
-__all__ = ["WholeFile", "first_inputs", "in_its_file", "lacking", "whole_model"]
+__all__ = ["WholeFile", "first_inputs", "in_its_file", "lacking", "numbers_lacking", "whole_model"]
 
 Array = npt.NDArray[Any]
 
@@ -170,8 +170,10 @@ class WholeFile:
     ) -> list[int]:
         """Find which slot of the file is which of the model: by their shapes, and where those do not tell, by name."""
         if len(slots) != len(shapes):
+            own = ", ".join(slot.name for slot in slots)
+            hint = LEFT_OUT if what == "input" and len(slots) > len(shapes) else ""
             raise ImplementationError(
-                f"it has {len(slots)} {what}s, and the model has {len(shapes)}: {', '.join(names)}"
+                f"it has {len(slots)} {what}s ({own}), and the model has {len(shapes)} ({', '.join(names)}){hint}"
             )
         if len(slots) > MOST:
             raise ImplementationError(f"it has {len(slots)} {what}s, and no more than {MOST} are told apart")
@@ -191,6 +193,12 @@ def _fits(own: Sequence[int | None], wanted: Sequence[int | None]) -> bool:
     pairs = list(zip(own, wanted, strict=False))
     return len(own) == len(wanted) and all(None in (a, b) or a == b for a, b in pairs[1:])
 
+
+#: What more inputs than the model has may come of.
+LEFT_OUT = (
+    ": what an exporter leaves out of the file becomes an input of it, as the statistics of a Normalization do in "
+    "Keras's export to ONNX (3.15); give the layer's numbers to a Rescaling or a Dense, or normalize before the model"
+)
 
 #: Inputs, and outputs, whose orders are tried.
 MOST = 6
@@ -371,6 +379,20 @@ def in_its_file(file: WholeFile) -> tuple[str, ...]:
     """Return what the numbers in a file tell of the layers of its model."""
     names = lacking(file.graph, file.constants)
     return tuple(f"in its file, nothing has the numbers of the kernel of {name}" for name in names)
+
+
+def numbers_lacking(model: str, made: str) -> list[str]:
+    """Return the layers of a Keras file whose kernels are not in what somebody made of it, as far as that is known.
+
+    For files that are run and cannot be read.
+    """
+    kind = KINDS.get(os.path.splitext(made)[1].lower())
+    if kind is None or os.path.splitext(model)[1].lower() not in SUFFIXES:
+        return []
+    try:
+        return lacking(read_graph(model), list(kind(made).constants()))
+    except (ImplementationError, ImportError):
+        return []
 
 
 def _rows(array: Array) -> Iterator[Array]:

@@ -97,8 +97,8 @@ def give(port: Port, given: Given) -> str:
     str
         Why it cannot be; empty if it can.
     """
+    port.made_of = given.file
     if port.whole:
-        port.made_of = given.file
         if given.inputs is not None and given.graph is not None:
             port.recorded_inputs = recorded_inputs(given.inputs, given.graph)
         return ""

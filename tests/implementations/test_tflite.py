@@ -15,7 +15,9 @@ import pytest
 from pytest_rnnequiv import LSTM, Case, EquivalenceError, SimpleRNN, Spec, assert_equivalent, judge, read_model
 from pytest_rnnequiv.arithmetic.formats import Scaled
 from pytest_rnnequiv.implementations.errors import ImplementationError
+from pytest_rnnequiv.implementations.files.tflite_data import Operator, Subgraph, Tensor
 from pytest_rnnequiv.implementations.files.tflite_hybrid import precision_of_file
+from pytest_rnnequiv.implementations.files.tflite_mask import Held
 from pytest_rnnequiv.implementations.resolving import resolve
 
 
@@ -96,6 +98,22 @@ def test_loops_are_read(tmp_path: Path) -> None:
     assert read_model(file)[0] == spec
     with pytest.raises(ImplementationError, match="a part of it cannot be read alone: its layers have no names any"):
         read_model(file, part="recurrent")
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore")
+def test_loops_that_heed_a_mask(tmp_path: Path) -> None:
+    """Of words, in both directions; and of steps that hold a value, whose outputs are zeros or the last one."""
+    k = pytest.importorskip("keras").layers
+    file = tmp_path / "model.tflite"
+    words = [k.Embedding(9, 3, mask_zero=True), k.Bidirectional(k.LSTM(2)), k.Dense(3, activation="softmax")]
+    spec = converted(file, words, (5,))
+    assert read_model(file)[0] == spec
+    assert spec.source == "embedding with mask"
+    steps = [k.Masking(0.5), k.GRU(3, return_sequences=True, zero_output_for_mask=True), k.SimpleRNN(2)]
+    spec = converted(file, steps, (5, 3))
+    assert read_model(file)[0] == spec
+    assert (spec.source, spec.mask_value) == ("masking", 0.5)
 
 
 @pytest.mark.tensorflow
@@ -206,8 +224,8 @@ def test_what_is_no_chain_of_layers(tmp_path: Path) -> None:
     k = pytest.importorskip("keras").layers
     file = tmp_path / "model.tflite"
     for layers, sentence in (
-        ([k.Masking(), k.GRU(2)], "its recurrence is unrolled, or its input goes through something else before"),
-        ([k.GRU(2), k.Dense(2), k.Dense(1)], "its operator FULLY_CONNECTED does what a Spec has no place for: say whi"),
+        ([k.Conv1D(2, 2), k.GRU(2)], "its recurrence is unrolled, or its input goes through something else before"),
+        ([k.GRU(2, return_sequences=True), k.Flatten()], "does what a Spec has no place for: say which model"),
     ):
         with pytest.raises(ImplementationError, match=re.escape(sentence)):
             converted(file, layers, (3, 2))
@@ -335,3 +353,39 @@ def test_a_file_that_is_cut_off_or_garbled_is_an_error_of_one_sentence(tmp_path:
         file.write_bytes(other)
         with pytest.raises(ImplementationError, match="it is no TFL3 file|it is cut off, or no FlatBuffer"):
             read_model(file)
+
+
+def operators(*made: tuple[str, tuple[int, ...], int]) -> Subgraph:
+    """A loop's body of operators on tensors 0 (a mask), 1 (what is carried) and others."""
+    tensors = tuple(Tensor(str(i), (1, 2), np.dtype(np.float32), None) for i in range(9))
+    return Subgraph(tensors, (), (), tuple(Operator(kind, given, (made,), None) for kind, given, made in made))
+
+
+GATHERED = ("GATHER", (0, 8), 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (operators(GATHERED, ("ADD", (1, 3), 4)), "its loop heeds a mask in another way than by holding its states"),
+        (
+            operators(GATHERED, ("ADD", (1, 3), 5), ("SELECT", (2, 5, 3), 4)),
+            "its loop heeds a mask in another way than by holding its states",
+        ),
+        (
+            operators(GATHERED, ("ADD", (1, 3), 5), ("SELECT", (2, 5, 1), 4), ("RESHAPE", (5,), 6)),
+            "its loop puts out something else at masked steps than zeros or the last output",
+        ),
+    ],
+)
+def test_masks_that_no_spec_has(body: Subgraph, sentence: str) -> None:
+    with pytest.raises(ImplementationError, match=sentence):
+        assert Held(body, 0, {1: (4, 7, 8)}).zero_output
+
+
+def test_what_is_held_at_a_masked_step() -> None:
+    """The state goes on with what it is where nothing is masked; the last output is carried on, and is no state."""
+    new = (("ADD", (1, 3), 5), ("SELECT", (2, 5, 1), 4), ("SELECT", (2, 5, 7), 8), ("RESHAPE", (8,), 6))
+    held = Held(operators(GATHERED, *new), 0, {1: (4, 0, 0), 7: (8, 0, 0)})
+    assert held.states == {1: (5, 0, 0)}
+    assert not held.zero_output

@@ -13,7 +13,7 @@ from whole_models import LAYERS, MODEL, Weights, layer, sequential, weights, wri
 from pytest_rnnequiv import EquivalenceError, Precision, Spec, assert_equivalent, layouts
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.files.keras_graph import graph_of, read_graph
-from pytest_rnnequiv.implementations.whole_file import WholeFile, lacking, whole_model
+from pytest_rnnequiv.implementations.whole_file import WholeFile, lacking, numbers_lacking, whole_model
 from pytest_rnnequiv.judging.whole import enclosed, judge_whole
 from pytest_rnnequiv.model.around import AROUND, Around
 from pytest_rnnequiv.model.graph import Graph
@@ -210,6 +210,13 @@ def test_an_onnx_file_of_another_model(tmp_path: Path) -> None:
     ):
         assert_equivalent(wide, right)
     proto = onnx.load(right)
+    proto.graph.input.append(onnx.helper.make_tensor_value_info("mean", onnx.TensorProto.FLOAT, [1, 1, 3]))
+    onnx.save(proto, tmp_path / "more.onnx")
+    sentence = (
+        "it has 2 inputs (x, mean), and the model has 1 (series): what an exporter leaves out of the file becomes an"
+    )
+    with pytest.raises(ImplementationError, match=re.escape(sentence)):
+        WholeFile(str(tmp_path / "more.onnx"), graph())
     proto.graph.node.append(onnx.helper.make_node("DequantizeLinear", ["Wo", "b"], ["unused"]))
     onnx.save(proto, tmp_path / "int8.onnx")
     with pytest.raises(ImplementationError, match="it has DequantizeLinear: a whole model is judged in float32"):
@@ -278,6 +285,17 @@ def test_weights_of_an_earlier_checkpoint_in_one_layer(tmp_path: Path) -> None:
     arrays = [weights()["rnn"][1].T, weights()["head"][0] * 2]
     assert lacking(graph(), arrays) == ["head"]
     assert lacking(graph(), []) == []
+
+
+def test_files_that_are_run_and_not_read(tmp_path: Path) -> None:
+    """Their numbers tell the layer all the same; gates in another order, and kernels transposed, are there."""
+    pytest.importorskip("onnxruntime")
+    model = str(write_keras(tmp_path / "model.keras", MODEL, weights()))
+    earlier = weights() | {"rnn": [each * np.float32(0.9) for each in weights()["rnn"]]}
+    assert numbers_lacking(model, str(write_onnx(tmp_path / "right.onnx", weights()))) == []
+    assert numbers_lacking(model, str(write_onnx(tmp_path / "earlier.onnx", earlier))) == ["rnn"]
+    assert numbers_lacking(model, str(tmp_path / "gone.onnx")) == []
+    assert numbers_lacking("model.onnx", str(tmp_path / "right.onnx")) == []
 
 
 # ---- bounds ----

@@ -68,6 +68,8 @@ OPERATORS = {
     42: "DIV",
     55: "MAXIMUM",
     57: "MINIMUM",
+    72: "NOT_EQUAL",
+    91: "REDUCE_ANY",
     151: "DYNAMIC_UPDATE_SLICE",
 }
 

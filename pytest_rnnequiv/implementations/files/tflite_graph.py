@@ -21,6 +21,7 @@ from ..errors import ImplementationError
 from .dense import DenseChain
 from .model import Model, Part, model_of
 from .tflite_data import Array, Operator, Subgraph, load
+from .tflite_mask import SELECTS, Held
 from .tflite_step import cell_of
 
 __all__ = ["read_tflite"]
@@ -90,6 +91,7 @@ class _Found:
     weights: list[Array]
     source: int
     turned: bool
+    masked: bool = False
 
 
 def read_tflite(path: str, part: Part = "whole") -> Model:
@@ -117,6 +119,9 @@ class _Walk:
         self.layers: list[tuple[Layer, list[Array]]] = []
         self.first: list[Array] = []
         self.source: dict[str, Any] = {}
+        #: Masks of the steps, and whether those are turned round; and with what inputs were compared for one.
+        self.masks: dict[int, bool] = {}
+        self.compared: dict[int, float] = {}
         #: What is computed of ids, by the numbers of the results.
         self.of_ids: dict[int, Operator] = {}
         self.dense = DenseChain()
@@ -137,6 +142,7 @@ class _Walk:
         self.dense.end(value.head)
         if not value.head:
             self._close(value)
+        self._see_masks()
         arrays = [*self.first, *(array for _, weights in self.layers for array in weights), *self.dense.arrays]
         options = dict(self.source)
         D = options.pop("D", self.layers[0][1][0].shape[0])
@@ -146,9 +152,53 @@ class _Walk:
             raise ImplementationError(f"its layers are not covered: {error}") from None
         return model_of(spec, [np.asarray(array, np.float32) for array in arrays])
 
+    def _see_masks(self) -> None:
+        """See that all layers heed the mask, or none."""
+        heeded = {each.masked for each in self.single}
+        source = self.source.get("source")
+        if heeded == {True} and source == "embedding":
+            self.source["source"] = "embedding with mask"
+        elif heeded != {source == "masking"}:
+            raise ImplementationError(
+                f"some of its layers heed a mask, and others do not, or it comes of nothing that a Spec has: {RUN}"
+            )
+
     # ---- operators ----
 
+    def _followed_as_mask(self, operator: Operator) -> bool:
+        """Follow what a ``Masking`` or an ``Embedding`` computes for a mask, and where that goes."""
+        if not operator.inputs or not operator.outputs:
+            return False
+        first, made, kind = operator.inputs[0], operator.outputs[0], operator.kind
+        if kind == "NOT_EQUAL" and first in self.graph.inputs:
+            value = self._constant(operator, 1)
+            if value is None or value.size != 1 or (self.values[first].axes == "NT" and value.any()):
+                return False
+            self.compared[made] = float(value.flat[0])
+            if self.values[first].axes == "NT":
+                self.masks[made] = False
+            return True
+        if kind == "REDUCE_ANY" and first in self.compared:
+            axes = self._constant(operator, 1)
+            if axes is None or [int(axis) % 3 for axis in axes.ravel()] != [2]:
+                return False
+            self.masks[made] = False
+            self.source = {"source": "masking", "mask_value": self.compared[first]}
+            return True
+        if first not in self.masks:
+            return False
+        if kind in ("CAST", "EXPAND_DIMS", "RESHAPE", "REVERSE_V2", "SQUEEZE", "TRANSPOSE"):
+            self.masks[made] = self.masks[first] != (kind == "REVERSE_V2")
+            return True
+        zeros = self._constant(operator, 2)
+        if kind in SELECTS and operator.inputs[1] in self.graph.inputs and zeros is not None and not zeros.any():
+            self.values[made] = self.values[operator.inputs[1]]
+            return True
+        return False
+
     def _visit(self, operator: Operator) -> None:
+        if self._followed_as_mask(operator):
+            return
         followed = [i for i in operator.inputs if i in self.values]
         if not followed:
             if operator.kind in IDLE and operator.inputs[0] in self.constants:  # weights of 16 bits, and of 8
@@ -374,8 +424,9 @@ class _Walk:
         body = self.graphs[body_number]
         carried = list(zip(operator.inputs, body.inputs, body.outputs, operator.outputs, strict=True))
         xs = [(outer, inner) for outer, inner, after, _ in carried if outer in self.values and after == inner]
-        if len(xs) != 1 or self.values[xs[0][0]].axes != "TNF":
-            raise ImplementationError("its loop is not one over the steps of a sequence, without a mask")
+        masks = [(outer, inner) for outer, inner, after, _ in carried if outer in self.masks and after == inner]
+        if len(xs) != 1 or self.values[xs[0][0]].axes != "TNF" or len(masks) > 1:
+            raise ImplementationError("its loop is not one over the steps of a sequence")
         ((outer, x_inner),) = xs
         value, D = self.values[outer], self._shape(outer)[2]
         states = {
@@ -383,6 +434,11 @@ class _Walk:
             for given, inner, after, shown in carried
             if after != inner and body.tensors[inner].floating and len(body.tensors[inner].shape) == 2
         }
+        held = Held(body, masks[0][1], states) if masks else None
+        if masks and self.masks[masks[0][0]] != value.turned:
+            raise ImplementationError("its loop takes the steps of its mask in another order than those of its input")
+        if held is not None:
+            states = held.states
         widths = {body.tensors[inner].shape[-1] for inner in states}
         if len(widths) != 1:
             raise ImplementationError("its loop carries no states, or states of several sizes")
@@ -395,7 +451,10 @@ class _Walk:
         x = self._one_step(body, x_inner)
         cell, name, weights = cell_of(body, x, D, {i: after for i, (after, _, _) in states.items()}, widths.pop())
         layer = LAYERS[cell.name](len(weights[1]), name, use_bias=len(weights) > 2, cell=cell)
+        if held is not None:
+            layer = layer.replace(zero_output_for_mask=held.zero_output)
         number = self._add_layer(layer, weights, value)
+        self.single[number].masked = held is not None
         for _, inner, after, shown in carried:
             shape = body.tensors[inner].shape
             if inner in states:
