@@ -168,8 +168,9 @@ NETWORKS: dict[str, Case] = {
     },
     "clip": filled(Spec(3, (LSTM(3, "relu", return_sequences=True, clip=0.6),), Dense(2)), 33),
     "peepholes": filled(Spec(3, (LSTM(3, return_sequences=True, peepholes=True),), Dense(2)), 34),
+    "projection": filled(Spec(3, (LSTM(3, return_sequences=True, projection=3),), Dense(2)), 36),
     "several Dense": filled(
-        Spec(3, (sequences(3),), (Dense(3, "sigmoid"), Dense(3, "softplus"), Dense(2, "softmax"))), 35
+        Spec(3, (sequences(3),), (Dense(3, "sigmoid"), Dense(3, "softplus"), Dense(3, "softmax"))), 35
     ),
     "sigmoid": filled(Spec(3, (sequences(3, activation="sigmoid"), SimpleRNN(3)), Dense(2)), 27),
 }

@@ -199,9 +199,11 @@ def _(case: Case) -> Case | None:
 def _(case: Case, parts: Collection[str]) -> Case | None:
     spec = case.spec
     square = {part for part in parts if len({*spec.parts[part]["Wo"]}) == 1}
-    kept = [dense for part, dense in spec.dense.items() if part not in square]
-    if not square or not kept:
+    if len(square) == len(spec.dense):
+        square.discard("head")
+    if not square:
         return None
+    kept = [dense for part, dense in spec.dense.items() if part not in square]
     gone = tuple(f"{part}/" for part in square)
     weights = [array for name, array in case.named_weights.items() if not name.startswith(gone)]
     return Case(spec.with_dense(kept), weights=weights, calls=case.calls)
@@ -216,9 +218,7 @@ def _(case: Case, parts: Collection[str]) -> Case | None:
 )
 def _(case: Case) -> Case | None:
     spec = case.spec
-    assert spec.head is not None
-    before = spec.hidden[-1].activation
-    return None if before is spec.head.activation else _with_head_activation(case, before)
+    return _with_head_activation(case, spec.hidden[-1].activation) if spec.hidden else None
 
 
 @in_case(

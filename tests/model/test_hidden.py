@@ -149,7 +149,7 @@ def test_who_does_not_declare_them_is_not_asked() -> None:
 
 
 NAMED = (
-    *("head-activation-ignored", "bo-dropped", "Wo-columns-reversed", "Wo-laid-out-transposed", "dense-left-out"),
+    *("head-activation-ignored", "bo-dropped", "Wo-columns-reversed", "dense-left-out"),
     *("hidden-activation-on-head", "hidden-activations-ignored", "hidden-activation-relu", "dense-0-and-1-exchanged"),
 )
 

@@ -87,6 +87,7 @@ def test_there_are_no_other_values(specs):
         "head_activation=tanh",
         "head_activation=sigmoid",
         "head_activation=linear",
+        "hidden",
     }
 
 
@@ -169,6 +170,7 @@ ALONE = {
     "merge_mode": lambda n: isinstance(n.layers[0], Bidirectional) and n.layers[0].merge_mode == "sum",
     "backward_layer": lambda n: isinstance(n.layers[0], Bidirectional) and n.layers[0].backward,
     "head": lambda n: n.head is None or not n.head.use_bias,
+    "hidden": lambda n: bool(n.hidden),
     "masking": lambda n: n.source == "masking" and n.mask_value,
     "mask": lambda n: n.source == "mask",
     "embedding": lambda n: n.source == "embedding with mask",
