@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import pytest
 
 from pytest_rnnequiv import LSTM, RNN, Bidirectional, Call, Case, Dense, SimpleRNN, Spec, Trajectory
 
@@ -174,3 +176,11 @@ NETWORKS: dict[str, Case] = {
     ),
     "sigmoid": filled(Spec(3, (sequences(3, activation="sigmoid"), SimpleRNN(3)), Dense(2)), 27),
 }
+
+
+def converter_to_tflite(model: Any) -> Any:
+    """Return TensorFlow's converter of a Keras model; the test is skipped where it ends the process."""
+    tf = pytest.importorskip("tensorflow")
+    if version("tensorflow").startswith("2.16."):
+        pytest.skip("the converter of TensorFlow 2.16 ends the process on models of Keras 3")
+    return tf.lite.TFLiteConverter.from_keras_model(model)

@@ -62,6 +62,21 @@ def _(spec: Spec) -> bool:
 
 
 @_divergence(
+    name="bidirectional-not-loaded",
+    says="a model with a Bidirectional layer that was saved as .keras cannot be loaded, and cannot be saved as .h5: "
+    "both directions are written under one name",
+    instead="keep model.get_weights() beside the code that builds the model",
+    runtimes=("keras-reloaded", "keras-h5"),
+    silent=False,
+    since="3.1.1",
+    until="3.3.3",
+    smallest=lambda: counting(Spec(1, Bidirectional(SimpleRNN(1, "linear"))), [[[1.0]]]),
+)
+def _(spec: Spec) -> bool:
+    return any(isinstance(layer, Bidirectional) for layer in spec.layers)
+
+
+@_divergence(
     name="unrolled-mask-not-zeroed",
     says="on the JAX and NumPy backends, an unrolled layer with zero_output_for_mask, as those of a Bidirectional are, "
     "puts out the last valid output at masked steps, and not zeros",

@@ -101,7 +101,7 @@ def _asked(onnxruntime: Any, x: float, **attributes: Any) -> float:
     "activation, h(C), where ONNX has it too: a cell state beyond the clip goes into h as it is",
     instead="put nothing on clip that the cell state can reach, or write the recurrence as a Scan",
     report="https://github.com/microsoft/onnxruntime/issues/27224",
-    since="1.32.0",
+    since="1.20.0",
     smallest=clipped_lstm,
     in_case=clip_reaches_cell_state,
     **_ABOUT,
@@ -115,7 +115,7 @@ def _(spec: Spec) -> bool:
     says="the activation ThresholdedRelu that is given no activation_alpha has the threshold 0, where its operator has "
     "1; Affine and ScaledTanh without theirs put out 0 whatever comes in",
     instead="write activation_alpha and activation_beta for each activation that has them",
-    since="1.32.0",
+    since="1.20.0",
     **_ABOUT,
 )
 def _(onnxruntime: Any) -> None:

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
+from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
@@ -182,7 +183,8 @@ def _exported(spec: Spec, everything: bool) -> tuple[Built, Any]:
     tf, _ = load()
     built = build(spec, everything)
     with tempfile.TemporaryDirectory() as folder, retracing():
-        built.model.export(folder, verbose=False)
+        quiet = {"verbose": False} if "verbose" in signature(built.model.export).parameters else {}  # from Keras 3.8 on
+        built.model.export(folder, **quiet)
         return built, tf.saved_model.load(folder)
 
 

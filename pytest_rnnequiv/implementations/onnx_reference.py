@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..cells import GRUCell, LSTMCell
+from ..divergences.table import installed, ordered
 from .onnx_model import ONNX_ACTIVATIONS, OPTIONS, Array, OnnxImplementation
 from .supports import Supports
 
@@ -22,6 +23,12 @@ EXACT = tuple(
 )
 
 
+#: Before onnx 1.23, reverse nodes run forwards, those of two directions raise, and an LSTM puts out no Y_c.
+COMPLETE = ordered(installed("onnx")) >= (1, 23)
+LACKING = () if COMPLETE else ("go_backwards", "bidirectional", "merge_mode", "backward_layer")
+LSTMS = (LSTMCell(), LSTMCell(peepholes=True)) if COMPLETE else ()
+
+
 class OnnxReference(OnnxImplementation):
     """``onnx.reference.ReferenceEvaluator(model).run``.
 
@@ -31,10 +38,13 @@ class OnnxReference(OnnxImplementation):
 
     name = "onnx-reference"
     supports = Supports(
-        cells=("SimpleRNN", GRUCell(), GRUCell(reset_after=False), LSTMCell(), LSTMCell(peepholes=True)),
+        cells=("SimpleRNN", GRUCell(), GRUCell(reset_after=False), *LSTMS),
         dtypes=("float32", "float64"),
         head_activations=EXACT,
-        options=(*(option for option in OPTIONS if option not in ("mask", "zero_output_for_mask")), "peepholes"),
+        options=(
+            *(option for option in OPTIONS if option not in ("mask", "zero_output_for_mask", *LACKING)),
+            *(("peepholes",) if LSTMS else ()),
+        ),
         mask_zero=False,
     )
 

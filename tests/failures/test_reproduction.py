@@ -263,9 +263,16 @@ OF_KERAS = {name: case for name, case in (NETWORKS | MORE).items() if not case.s
 DIVERGES = {"masked backwards"}
 
 
+def skip_in_older(case: Case, way: str) -> None:
+    """Skip a case of which an older Keras makes something else, which a newer one has mended."""
+    if names := [each.name for each in concerning(case, way) if each.until]:
+        pytest.skip(f"Keras {installed()} has {', '.join(names)}")
+
+
 @pytest.mark.parametrize("name", [name for name, case in OF_KERAS.items() if not needs_numpy_only(case)])
 def test_keras_gives_what_a_networks_script_expects(name: str) -> None:
     case = OF_KERAS[name]
+    skip_in_older(case, "keras-call")
     lines = printed(script(case))
     assert lines[-1] == ("NOT as expected" if name in DIVERGES else "as expected"), "\n".join(lines)
 
@@ -355,9 +362,10 @@ def test_a_large_network_is_read_from_its_file(tmp_path: Path) -> None:
     source = script(case, str(file))
     assert len(source) < 2500
     assert repr(str(file)) in source
-    assert printed(source)[-1] == "as expected"
     small = NETWORKS["embedding"]
     assert script(small, "case.npz").startswith(script(small))
+    skip_in_older(case, "keras-call")
+    assert printed(source)[-1] == "as expected"
 
 
 def test_an_activation_of_ones_own_in_a_network_is_left_to_define() -> None:
@@ -424,12 +432,14 @@ def test_what_predict_alone_has_wrong() -> None:
 def test_a_model_gives_what_its_script_expects(name: str) -> None:
     case = OF_KERAS[name]
     known = bool(concerning(case.spec, "keras-call"))
+    skip_in_older(case, "keras-call")
     assert (ran(script(case, called_as="keras-call")) == "as expected") != known
 
 
 @pytest.mark.parametrize("way", ["keras-predict", "keras-graph"])
 @pytest.mark.parametrize("name", ["stack", "states", "embedding with mask", "stateful, reset", "both, apart"])
 def test_the_other_ways_give_it_too(name: str, way: str) -> None:
+    skip_in_older(NETWORKS[name], way)
     assert ran(script(NETWORKS[name], called_as=way)) == "as expected"
 
 
@@ -444,7 +454,7 @@ def test_a_plain_case_is_run_on_the_model_that_shows_its_states(options: dict[st
 
 def test_a_large_case_of_keras_is_read_from_its_file(tmp_path: Path) -> None:
     file = tmp_path / "case's.npz"
-    for case in (generic(M=20, T=8, h0=True, mask=True), NETWORKS["states"].replace()):
+    for case in (generic(M=20, T=8, h0=True, mask=True), NETWORKS["states of two"]):
         case.save(file)
         source = script(case, str(file), called_as="keras-call")
         assert ran(source) == "as expected"

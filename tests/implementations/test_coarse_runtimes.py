@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from samples import converter_to_tflite
 
 from pytest_rnnequiv import Case, Precision, Spec, Trajectory, diagnose, judge
 
@@ -38,7 +39,7 @@ def test_dynamic_range_of_litert(cell: str) -> None:
     rng = np.random.default_rng(0)
     weights = [(rng.standard_normal(w.shape) / np.sqrt(M)).astype(np.float32) for w in model.get_weights()]
     model.set_weights(weights)
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter = converter_to_tflite(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     port = interpreter(converter.convert())
     port.allocate_tensors()

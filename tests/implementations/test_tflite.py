@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from samples import converter_to_tflite
 
 from pytest_rnnequiv import LSTM, Case, EquivalenceError, SimpleRNN, Spec, assert_equivalent, judge, read_model
 from pytest_rnnequiv.arithmetic.formats import Scaled
@@ -34,7 +35,6 @@ def test_what_is_none(tmp_path: Path) -> None:
 @pytest.mark.tensorflow
 def test_it_is_run(tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert")
-    tf = pytest.importorskip("tensorflow")
     keras = pytest.importorskip("keras")
 
     def model() -> object:
@@ -47,7 +47,7 @@ def test_it_is_run(tmp_path: Path) -> None:
         each.set_weights([rng.normal(size=weight.shape) for weight in each.get_weights()])  # type: ignore[attr-defined]
     right.save(tmp_path / "model.keras")  # type: ignore[attr-defined]
     for name, each in (("right", right), ("wrong", wrong)):
-        (tmp_path / f"{name}.tflite").write_bytes(tf.lite.TFLiteConverter.from_keras_model(each).convert())
+        (tmp_path / f"{name}.tflite").write_bytes(converter_to_tflite(each).convert())
     assert_equivalent(tmp_path / "model.keras", tmp_path / "right.tflite")
     with pytest.raises(EquivalenceError):
         assert_equivalent(tmp_path / "model.keras", tmp_path / "wrong.tflite")
@@ -63,12 +63,12 @@ def test_it_is_run(tmp_path: Path) -> None:
 
 def converted(file: Path, layers: Sequence[Any], shape: tuple[int | None, ...], **options: Any) -> Spec:
     """Have TensorFlow convert a model with weights that are drawn, and save it beside; return its spec."""
-    tf, keras = pytest.importorskip("tensorflow"), pytest.importorskip("keras")
+    keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input(shape, batch_size=1), *layers])
     rng = np.random.default_rng(1)
     model.set_weights([rng.normal(size=weight.shape) / 2 for weight in model.get_weights()])
     model.save(file.with_suffix(".keras"))
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter = converter_to_tflite(model)
     for name, value in options.items():
         setattr(converter, name, value)
     file.write_bytes(converter.convert())
