@@ -43,7 +43,7 @@ BOTH = ("bidirectional", "backward_layer", "layers", "return_sequences")
         ({"merge_modes": ("concat",), "options": (*BOTH, "merge_mode")}, {"concat"}),
         ({"options": (*BOTH, "merge_mode", "head")}, {"concat", "sum", "mul", "ave", None}),
     ],
-    ids=str,
+    ids=["none said", "concat", "sum", "two", "mul or two outputs", "the option, and one", "the option"],
 )
 def test_directions_are_merged_in_those_ways_only(said: dict[str, Any], drawn: set[str | None]) -> None:
     supports = Supports(**{"options": BOTH} | said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,13 +12,14 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.database import InMemoryExampleDatabase
+from samples import NETWORKS
 
 from pytest_rnnequiv import Case, Precision, Verdict, reference, tally
 from pytest_rnnequiv.failures.assertion import EquivalenceError
 from pytest_rnnequiv.implementations.errors import Declined
 from pytest_rnnequiv.implementations.port import Port
 from pytest_rnnequiv.implementations.runner import PortFailure
-from pytest_rnnequiv.suite import registry
+from pytest_rnnequiv.suite import checks, registry
 from pytest_rnnequiv.suite.budget import open_budget
 from pytest_rnnequiv.suite.checks import CHECKS
 from pytest_rnnequiv.suite.registry import PROFILES, Check, Data, NothingShown, Opening
@@ -231,6 +233,22 @@ def test_every_check_begins_with_a_case_that_can_be_conclusive(name: str) -> Non
     assert case.N >= 2 or "size" in name
     assert len({case.D, case.M, case.K}) == 3 or name == "test_equal_sizes"
     assert np.count_nonzero(case.Wh) > 0.9 * case.Wh.size
+
+
+@pytest.mark.parametrize("leaks", [False, True])
+def test_a_nan_of_one_call_is_not_in_the_next(monkeypatch: pytest.MonkeyPatch, leaks: bool) -> None:
+    """A model that is given may be called twice in a case."""
+    met = []
+
+    def run(case: Case) -> Any:
+        met.append(bool(np.isnan(case.x).any()))
+        outputs = reference(case, np.float32).outputs
+        return np.full_like(outputs, np.nan) if leaks and any(met) else outputs
+
+    monkeypatch.setattr(checks, "draw_pack", lambda *_, **__: [NETWORKS["two calls"]])
+    with pytest.raises(EquivalenceError) if leaks else nullcontext():
+        CHECKS["test_nan"].function(Port(run), Opening())
+    assert met[:2] == [True, False]
 
 
 def test_what_checks_begin_with_is_asked_once() -> None:
