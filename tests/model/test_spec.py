@@ -15,6 +15,7 @@ from samples import both, sequences
 
 from pytest_rnnequiv import RNN, Bidirectional, Dense, Precision, SimpleRNN, Spec, param_count
 from pytest_rnnequiv.arithmetic.activations import ACTIVATIONS, Activation
+from pytest_rnnequiv.divergences.known import concerning
 from pytest_rnnequiv.mistakes.steps import BiasAfterActivation
 from pytest_rnnequiv.model.layers import MERGE_MODES
 from pytest_rnnequiv.model.spec import OPTIONS, POLICIES, Place
@@ -282,7 +283,8 @@ def test_the_law_is_keras_s() -> None:
     model = build(spec).model
     assert [tuple(w.shape) for w in model.get_weights()] == list(spec.weight_shapes.values())
     assert model.count_params() == spec.param_count
-    assert sum(v.numpy().size for v in model.trainable_variables) == spec.trainable_count
+    if not concerning(spec, "keras-call"):  # older releases train what is frozen
+        assert sum(v.numpy().size for v in model.trainable_variables) == spec.trainable_count
 
 
 def test_a_spec_is_a_value() -> None:

@@ -513,7 +513,7 @@ def test_masked_steps_hold_the_value_and_others_some_of_it(value):
     assert all(np.array_equal(h.all(-1), ~seen_mask(c)) for h, c in zip(held, drawn, strict=True))
     assert np.mean([(h.any(-1) & ~h.all(-1)).any() for h in held]) > 0.4
     tiny = [np.abs(case.calls[0].x[case.calls[0].x != 0]).min(initial=1) for case in drawn]
-    assert min(tiny) >= 1e-4
+    assert min(tiny) >= np.float32(1e-4)
 
 
 def test_steps_under_a_mask_hold_anything():
