@@ -333,7 +333,8 @@ class ResetOutside(GRUCell):
 
 
 def _register_cells() -> None:
-    both, after, before = (lambda cell: True), (lambda cell: cell.reset_after), (lambda cell: not cell.reset_after)
+    both, unprojected = (lambda cell: True), (lambda cell: not cell.projection)
+    after, before = (lambda cell: cell.reset_after), (lambda cell: not cell.reset_after)
     for wrong, fits, name, says, cause in (
         (OutputNotActivated, both, "cell-state-not-activated", "without the activation of the cell state",
          "`h = o * c` for `h = o * tanh(c)`"),
@@ -346,7 +347,7 @@ def _register_cells() -> None:
         (ForgetsNothing, both, "forget-gate-left-out", "without its forget gate", "the LSTM of 1997"),
         (CellStateForgotten, both, "cell-state-not-kept", "with its cell state starting from zeros at every step",
          "`c` declared inside the loop over the steps"),
-        (StateKept, both, "state-in-place-of-cell-state", "with its state in the place of the cell state",
+        (StateKept, unprojected, "state-in-place-of-cell-state", "with its state in the place of the cell state",
          "`h = c = zeros(...)`, one array, which is then changed in place; or one variable for both"),
         (CellStateOut, both, "cell-state-put-out", "with its cell state in the place of the state",
          "`c` returned for `h`"),

@@ -112,7 +112,7 @@ def test_the_room_of_one_weight_is_for_that_weight(name: str) -> None:
 
 
 def test_a_scale_of_no_weight_is_an_error() -> None:
-    with pytest.raises(ValueError, match="there are no weights W, bias: expected Wx, Wh, bh, Wp, Wo, bo, E, or"):
+    with pytest.raises(ValueError, match="there are no weights W, bias: expected Wx, Wh, bh, Wp, Wr, Wo, bo, E, or"):
         Precision.float32.quantized(bias=1.0, W=1.0, Wx=1.0)
 
 
