@@ -150,11 +150,12 @@ class Cell:
         blocks = [slice(k * M, (k + 1) * M) for k in range(len(self.gates))]
         return [part(a, block) if still_open else a[..., block] for block in blocks]
 
-    def permuted(self, w: CellWeights, order: Any) -> CellWeights:
-        """Return the weights of the same cell with its units in another order."""
-        M = len(w.Wh)
+    def permuted(self, w: CellWeights, order: Any, rows: Any = None) -> CellWeights:
+        """Return the weights of the same cell with its units in another order; `rows` are those of Wh, by default."""
+        M = w.Wx.shape[-1] // len(self.gates)
         columns = np.concatenate([gate * M + np.asarray(order) for gate in range(len(self.gates))])
-        return CellWeights(Wx=w.Wx[:, columns], Wh=w.Wh[order][:, columns], bh=w.bh[..., columns])
+        recurrent = w.Wh[order if rows is None else rows]
+        return CellWeights(Wx=w.Wx[:, columns], Wh=recurrent[:, columns], bh=w.bh[..., columns])
 
     @property
     def gated(self) -> bool:

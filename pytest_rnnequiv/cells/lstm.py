@@ -92,15 +92,13 @@ class LSTMCell(Cell):
         """How many numbers the state and the cell state have, of a cell of `M` units."""
         return (M if self.projection is None else self.projection, M)
 
-    def permuted(self, w: CellWeights, order: Any) -> CellWeights:
+    def permuted(self, w: CellWeights, order: Any, rows: Any = None) -> CellWeights:
         """Return the weights of the same cell with its units in another order."""
-        columns = np.concatenate([gate * w.Wx.shape[-1] // 4 + np.asarray(order) for gate in range(4)])
-        own = CellWeights(Wx=w.Wx[:, columns], Wh=w.Wh[:, columns], bh=w.bh[columns])
+        projected = self.projection is not None
+        own = super().permuted(w, order, slice(None) if projected else rows)  # then the rows of Wh are no units
         if self.peepholes:
             own.Wp = w.Wp[:, order]
-        if self.projection is None:
-            own.Wh = own.Wh[order]
-        else:  # the rows of Wh are no units
+        if projected:
             own.Wr = w.Wr[order]
         return own
 

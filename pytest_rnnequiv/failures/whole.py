@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..arithmetic.precision import Precision
 from ..judging.verdict import Verdict
-from ..judging.whole import enclosed
+from ..judging.whole import first_case
 from ..mistakes.diagnosis import Diagnosis
 from ..mistakes.whole import Run, explain_whole
 from ..model.graph import Graph
@@ -52,8 +52,9 @@ class WholeModelError(EquivalenceError):
         facts: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self.graph, self.runs, self.files = graph, tuple(runs), files
-        case = next(iter(enclosed(graph, runs[0].inputs, precision or Precision.float32).cases.values()))
-        super().__init__(case, verdict, self._explain, precision=precision, name=name)
+        super().__init__(
+            first_case(graph, runs[0].inputs, precision), verdict, self._explain, precision=precision, name=name
+        )
         self._more = facts
 
     def _explain(self) -> Diagnosis:

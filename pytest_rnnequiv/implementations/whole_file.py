@@ -22,7 +22,7 @@ from .files.limits import told
 from .files.model import RECURRENT_ONLY
 from .files.reading import read_model
 
-__all__ = ["WholeFile", "first_inputs", "in_its_file", "lacking", "numbers_lacking", "whole_model"]
+__all__ = ["WholeFile", "in_its_file", "lacking", "numbers_lacking", "said_of", "whole_model"]
 
 Array = npt.NDArray[Any]
 
@@ -59,12 +59,6 @@ def _followed(path: str, refused: ImplementationError) -> Graph:
         hint = "" if RECURRENT_ONLY in str(error) else f". {RECURRENT_ONLY}"
         raise ImplementationError(f"{error}{hint}") from None
     return graph
-
-
-def first_inputs(graph: Graph, inputs: Sequence[Array]) -> Array:
-    """Return what comes to the first recurrent layer of a model, of inputs of the whole model."""
-    cases = enclosed(graph, inputs, Precision.float32, bounds=False).cases
-    return next(iter(cases.values())).calls[0].x
 
 
 class Slot(NamedTuple):
@@ -147,13 +141,12 @@ class WholeFile:
         given = {i: x.astype(slots[i].dtype) for i, x in zip(self._inputs, inputs, strict=True)}
         try:
             answers = self._kind.ask([given[i] for i in range(len(slots))])
-        except (RuntimeError, ValueError, TypeError) as error:
-            raise ImplementationError(f"{self.name} does not take these inputs: {error}") from None
-        except Exception as error:  # ONNX Runtime's own
-            if type(error).__module__.partition(".")[0] != "onnxruntime":
+        except Exception as error:
+            own = type(error).__module__.partition(".")[0] == "onnxruntime"
+            if not own and not isinstance(error, (RuntimeError, ValueError, TypeError)):
                 raise
             raise ImplementationError(f"{self.name} does not take these inputs: {error}") from None
-        expected = enclosed(self.graph, inputs, self.precision or Precision.float32).outputs
+        expected = enclosed(self.graph, inputs, Precision.float32, bounds=False).outputs  # for their shapes
         wanted = [each.number.shape for each in expected]
         got = [Slot(slot.name, a.shape, a.dtype) for slot, a in zip(self._kind.outputs, answers, strict=True)]
         names = [source.layer for source in self.graph.outputs]
@@ -377,8 +370,12 @@ def lacking(graph: Graph, constants: Sequence[Array]) -> list[str]:
 
 def in_its_file(file: WholeFile) -> tuple[str, ...]:
     """Return what the numbers in a file tell of the layers of its model."""
-    names = lacking(file.graph, file.constants)
-    return tuple(f"in its file, nothing has the numbers of the kernel of {name}" for name in names)
+    return said_of(lacking(file.graph, file.constants))
+
+
+def said_of(lacking: Sequence[str]) -> tuple[str, ...]:
+    """Return what is said of layers whose kernels are not in a file."""
+    return tuple(f"in its file, nothing has the numbers of the kernel of {name}" for name in lacking)
 
 
 def numbers_lacking(model: str, made: str) -> list[str]:

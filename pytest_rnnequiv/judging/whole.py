@@ -26,7 +26,7 @@ from ..model.wiring import RIGHT, Wiring
 from .enclosure import Enclosure
 from .verdict import Finding, Verdict, sharp_enough
 
-__all__ = ["WHOLE_MODEL", "Asked", "Change", "enclosed", "judge_answer", "judge_whole"]
+__all__ = ["WHOLE_MODEL", "Asked", "Change", "enclosed", "first_case", "judge_answer", "judge_whole"]
 
 Array = npt.NDArray[Any]
 
@@ -79,6 +79,11 @@ def enclosed(
     with np.errstate(all="ignore"):
         outputs = walk.graph(graph, [Tensor(Inexact(np.float64(x), precision)) for x in inputs])
     return Asked(outputs, walk.cases)
+
+
+def first_case(graph: Graph, inputs: Sequence[Array], precision: Precision | None = None) -> Case:
+    """Return the case of the first recurrent layer, with what comes to it of inputs of the whole model."""
+    return next(iter(enclosed(graph, inputs, precision or Precision.float32, bounds=False).cases.values()))
 
 
 class _Walk:

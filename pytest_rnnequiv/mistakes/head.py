@@ -164,6 +164,10 @@ def _with_activations(case: Case, parts: Collection[str], changed: Any) -> Case 
     return case.under(spec.with_dense(dense)) if dense else None
 
 
+def _with_hidden_activations(case: Case, changed: str) -> Case | None:
+    return _with_activations(case, [part for part in case.spec.dense if part != "head"], changed)
+
+
 def _with_head_activation(case: Case, activation: Any) -> Case | None:
     return _with_activations(case, ("head",), activation)
 
@@ -229,13 +233,10 @@ def _(case: Case) -> Case | None:
     needs=hidden,
 )
 def _(case: Case) -> Case | None:
-    return _with_activations(case, [part for part in case.spec.dense if part != "head"], "linear")
+    return _with_hidden_activations(case, "linear")
 
 
 def _register_hidden() -> None:
-    def another(case: Case, other: str) -> Case | None:
-        return _with_activations(case, [part for part in case.spec.dense if part != "head"], other)
-
     def neighbours(case: Case, a: int) -> Case | None:
         names = [*case.spec.dense]
         if a + 1 >= len(names):
@@ -250,7 +251,7 @@ def _register_hidden() -> None:
                 f"with `{other}` on the Dense layers before its head",
                 "Dense layers copied from another model",
                 "head",
-                partial(another, other=other),
+                partial(_with_hidden_activations, changed=other),
                 needs=hidden,
             )
             for other in ("relu", "tanh", "sigmoid")

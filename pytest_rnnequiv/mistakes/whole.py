@@ -108,15 +108,10 @@ def _candidates(graph: Graph) -> Iterator[tuple[Mistake, Graph, dict[str, Change
         if mistake.group in ("calls", "embedding", "head") or (mistake.precision is not None and not mistake.computed):
             continue
         for name, one in recurrent.items():
-            where = replace(mistake, name=f"{name}.{mistake.name}", says=f"{mistake.says} (in {name})")
-            places = [mistake, *mistake.placed(one.spec)]
-            for each in places:
-                own = (
-                    where
-                    if each is mistake
-                    else replace(each, name=f"{name}.{each.name}", says=f"{each.says} of {name}")
-                )
-                yield own, graph, {name: _made(each)}
+            says = [(mistake, f"{mistake.says} (in {name})")]
+            says += [(each, f"{each.says} of {name}") for each in mistake.placed(one.spec)]
+            for each, said in says:
+                yield replace(each, name=f"{name}.{each.name}", says=said), graph, {name: _made(each)}
 
 
 def _made(mistake: Mistake) -> Change:

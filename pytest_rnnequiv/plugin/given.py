@@ -12,7 +12,8 @@ from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.files import Model, read_model
 from pytest_rnnequiv.implementations.files.recorded import recorded_cases, recorded_inputs
 from pytest_rnnequiv.implementations.port import Port
-from pytest_rnnequiv.implementations.whole_file import first_inputs, whole_model
+from pytest_rnnequiv.implementations.whole_file import whole_model
+from pytest_rnnequiv.judging.whole import first_case
 from pytest_rnnequiv.model.call import Call
 from pytest_rnnequiv.model.case import Case
 from pytest_rnnequiv.model.graph import Graph
@@ -80,9 +81,12 @@ def _read(chosen: Settings) -> tuple[Model | None, Graph | None]:
     """Read the model: as one that a spec holds, or else as a whole one with its recurrent layers."""
     if chosen.model is None:
         return None, None
-    graph = whole_model(os.fspath(chosen.model)) if chosen.part == "whole" else None
-    if graph is None:
+    try:
         return read_model(chosen.model, chosen.part), None
+    except ImplementationError:
+        if chosen.part != "whole":
+            raise
+    graph = whole_model(os.fspath(chosen.model))
     try:
         return read_model(chosen.model, "recurrent"), graph
     except ImplementationError:
@@ -130,6 +134,6 @@ def _recurrent_cases(inputs: Path, graph: Graph, model: Model) -> list[Case]:
     spec, weights = model
     found = []
     for each in recorded_inputs(inputs, graph):
-        x = each[0] if spec.embedded or spec.source == "masking" else first_inputs(graph, each)
+        x = each[0] if spec.embedded or spec.source == "masking" else first_case(graph, each).calls[0].x
         found.append(Case(spec, weights=weights, calls=(Call(x),)))
     return found

@@ -13,7 +13,7 @@ from ..implementations.errors import Declined, ImplementationError
 from ..implementations.files.model import other_weights
 from ..implementations.port import Port
 from ..implementations.runner import PortFailure
-from ..implementations.whole_file import numbers_lacking
+from ..implementations.whole_file import numbers_lacking, said_of
 from ..mistakes.asked import Unasked, probe_case
 from ..mistakes.probes import probe
 from ..model.case import Case
@@ -61,10 +61,7 @@ def of_its_file(port: Port) -> tuple[str, ...]:
     """Return what the weights in a model file tell, where it should be another model and can be read."""
     own = port.declaration.fixed
     if own is None and port.made_of:
-        return tuple(
-            f"in its file, nothing has the numbers of the kernel of {name}"
-            for name in numbers_lacking(port.made_of, port.identity)
-        )
+        return said_of(numbers_lacking(port.made_of, port.identity))
     others = [] if own is None or port.given is None else other_weights(port.given, own, port.precision)
     has = "has" if len(others) == 1 else "have"
     return (f"in its file, {' and '.join(others)} {has} other numbers than the model's",) if others else ()
