@@ -1,4 +1,7 @@
-"""A weight of several cases at once, for a batch in which the samples of all of them stand one after the other."""
+"""A weight of several cases at once, for a batch in which the samples of all of them stand one after the other.
+
+:class:`PerCase` is one of inexact numbers, :class:`ArrayPerCase` one of NumPy's.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,30 @@ from .activations import Activation
 from .inexact import Inexact
 from .precision import Precision
 
-__all__ = ["PerCase"]
+__all__ = ["ArrayPerCase", "PerCase"]
 
 Array = npt.NDArray[Any]
+
+
+def times(other: Array, own: Array) -> Array:
+    """Multiply samples ``(cases * N, ..., F)`` with the weights ``(cases, F, M)`` of their cases."""
+    cases, *rest = len(own), *other.shape[1:]
+    by_case = other.reshape(cases, len(other) // cases, *rest)
+    product = by_case @ own.reshape(cases, *(1,) * (len(rest) - 1), *own.shape[1:])
+    return product.reshape(*other.shape[:-1], product.shape[-1])
+
+
+def beside(array: Array, samples: Array) -> Array:
+    """Repeat an array ``(cases, ...)`` for samples, so that the axes of one case are the last."""
+    cases, *own = array.shape
+    each = np.repeat(array, len(samples) // cases, axis=0)
+    return each.reshape(len(each), *(1,) * (samples.ndim - 1 - len(own)), *own)
+
+
+def looked_up(table: Array, ids: Array) -> tuple[Array, Array]:
+    """Return the index of what ids ``(cases * N, ...)`` name in tables ``(cases, V, F)``: each in that of its case."""
+    case = np.repeat(np.arange(len(table)), len(ids) // len(table))
+    return case.reshape(len(ids), *(1,) * (ids.ndim - 1)), ids
 
 
 class PerCase(Inexact):
@@ -67,21 +91,7 @@ class PerCase(Inexact):
         """Round the open sum."""
         return self._of(super().closed()) if self.terms else self
 
-    @staticmethod
-    def times(samples: Array, weights: Array) -> Array:
-        """Multiply samples ``(cases * N, ..., F)`` with the weights ``(cases, F, M)`` of their cases."""
-        cases, *rest = len(weights), *samples.shape[1:]
-        by_case = samples.reshape(cases, len(samples) // cases, *rest)
-        product = by_case @ weights.reshape(cases, *(1,) * (len(rest) - 1), *weights.shape[1:])
-        return product.reshape(*samples.shape[:-1], product.shape[-1])
-
-    def beside(self, array: Any, other: Inexact) -> Any:
-        """Repeat an array ``(cases, ...)`` for the samples of `other`, so that the axes of one case are the last."""
-        if not isinstance(array, np.ndarray):
-            return array
-        cases, *own = array.shape
-        each = np.repeat(array, len(other.value) // cases, axis=0)
-        return each.reshape(len(each), *(1,) * (other.value.ndim - 1 - len(own)), *own)
+    times = staticmethod(times)
 
     def _combined(self, other: Any, combine: Callable[[Inexact, Inexact], Inexact]) -> Inexact:
         """Combine it with samples, or with a number or another weight, which gives a weight again."""
@@ -92,7 +102,10 @@ class PerCase(Inexact):
 
     def met_by(self, samples: Inexact) -> Inexact:
         """The weight that each sample meets."""
-        value, radius, magnitude = (self.beside(a, samples) for a in (self.value, self.radius, self.magnitude))
+        value, radius, magnitude = (
+            beside(a, samples.value) if isinstance(a, np.ndarray) else a
+            for a in (self.value, self.radius, self.magnitude)
+        )
         met = Inexact(value, self.precision, radius, self.terms, magnitude)
         met.format, met.roundings = self.format, self.roundings
         return met
@@ -111,10 +124,8 @@ class PerCase(Inexact):
         return self._of(super().__neg__())
 
     def __getitem__(self, index: Any) -> Inexact:
-        if isinstance(index, np.ndarray):  # ids that are looked up: a row of the table of each sample's case
-            case = np.repeat(np.arange(len(self.value)), len(index) // len(self.value))
-            index = (case.reshape(len(index), *(1,) * (index.ndim - 1)), index)
-            return Inexact(self.value, self.precision, self.radius)[index]
+        if isinstance(index, np.ndarray):
+            return Inexact(self.value, self.precision, self.radius)[looked_up(self.value, index)]
         index = index if isinstance(index, tuple) else (index,)
         return self._of(super().__getitem__((slice(None), *index)))
 
@@ -124,3 +135,70 @@ class PerCase(Inexact):
 
     def __repr__(self) -> str:
         return repr(Inexact(self.value, self.precision, self.radius, self.terms, self.magnitude))
+
+
+class ArrayPerCase:
+    """The same in NumPy's numbers: what a cell's step does to a weight, done to those of several cases.
+
+    Parameters
+    ----------
+    value : (cases, ...) array
+    """
+
+    __slots__ = ("value",)
+    #: So that ``samples @ weight`` is asked of the weight.
+    __array_ufunc__ = None
+
+    def __init__(self, value: Array) -> None:
+        self.value = value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the values of one case."""
+        return self.value.shape[1:]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of one case."""
+        return self.value.ndim - 1
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __rmatmul__(self, samples: Array) -> Array:
+        return times(samples, self.value)
+
+    def __add__(self, other: Any) -> Any:
+        return self._combined(other, np.add)
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Any) -> Any:
+        return self._combined(other, np.multiply)
+
+    __rmul__ = __mul__
+
+    def _combined(self, other: Any, combine: Callable[[Any, Any], Any]) -> Any:
+        """Combine it with samples, or with a number or another weight, which gives a weight again."""
+        if isinstance(other, ArrayPerCase):
+            return ArrayPerCase(combine(self.value, other.value))
+        return combine(beside(self.value, other), other) if np.ndim(other) else ArrayPerCase(combine(self.value, other))
+
+    def __neg__(self) -> ArrayPerCase:
+        return ArrayPerCase(-self.value)
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -other
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, np.ndarray):
+            return self.value[looked_up(self.value, index)]
+        own: tuple[Any, ...] = index if isinstance(index, tuple) else (index,)
+        return ArrayPerCase(self.value.__getitem__((slice(None), *own)))
+
+    def through(self, activation: Activation) -> ArrayPerCase:
+        """Apply an activation."""
+        return ArrayPerCase(activation(self.value))

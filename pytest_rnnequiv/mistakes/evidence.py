@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, takewhile
+from itertools import chain, islice, takewhile
 from typing import Any
 
 import numpy as np
@@ -132,6 +132,9 @@ Run = tuple[Case, Trajectory]
 #: Seconds of the processor for pairs of mistakes, where each pair has to be judged.
 SECONDS_OF_PAIRS = 10.0
 
+#: How many mistakes are computed together, and how many numbers all their cases have at most.
+MANY, NUMBERS = 200, 5_000_000
+
 #: How many of the shortest runs of an observation are judged by themselves, and how many of the others.
 SHORTEST, LONGER = 8, 4
 
@@ -174,7 +177,7 @@ class Evidence:
     def explanations(self, spec: Spec, what: str) -> list[Explanation]:
         """Find the smallest sets of mistakes that explain everything, of which `what` broke first."""
         for candidates in self._candidates(spec, what):
-            found = [e for e in map(self.try_out, candidates) if e is not None]
+            found = [e for e in map(self.try_out, self._near(candidates)) if e is not None]
             if found:
                 return self._ordered(found)
         after = self._after_rounding()
@@ -199,6 +202,17 @@ class Evidence:
         candidates = ((m,) for m in CATALOGUE if m.wiring is not RIGHT)
         return [e for e in map(self.try_out, candidates) if e is not None and not e.few]
 
+    def _near(self, candidates: Iterable[tuple[Mistake, ...]]) -> Iterator[tuple[Mistake, ...]]:
+        """Leave out those that are far from the first run, many at once."""
+        first, left = self.runs[0], iter(candidates)
+        if not first.computable:
+            yield from left
+        numbers = sum(array.size for array in first.case.numbers().values())
+        while some := list(islice(left, max(1, min(MANY, NUMBERS // numbers)))):
+            far = first.far_from([self._make(each, first.case) for each in some])
+            self._tried += sum(far)
+            yield from (each for each, is_far in zip(some, far, strict=True) if not is_far)
+
     def try_out(self, mistakes: tuple[Mistake, ...]) -> Explanation | None:
         """Judge everything under the mistakes."""
         self._tried += 1
@@ -214,7 +228,7 @@ class Evidence:
         found: list[Judged] = []
         for one in seen:
             made = self._make(mistakes, one.case)
-            if made is not None and ((made.head_only and one.wrong_before_head) or one.far_from(made)):
+            if made is not None and ((made.head_only and one.wrong_before_head) or one.far_from([made])[0]):
                 return None
             verdict = None if made is None else made.judge(one.case, one.shown, self.precision)
             if made is None or verdict is None:

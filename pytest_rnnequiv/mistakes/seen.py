@@ -7,27 +7,32 @@ come from too many mistakes to count for one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isnan
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.precision import Precision
+from ..cells.cell import Cell
 from ..judging.inspection import Inspection
 from ..judging.oracle import judge
 from ..judging.verdict import Finding, Verdict
 from ..model.case import Case
 from ..model.forward import Computed
+from ..model.pack import Apart, Pack
 from ..model.trajectory import Trajectory
-from ..model.wiring import Unmade
+from ..model.wiring import RIGHT, Unmade, Wiring
 from .arithmetic import bits_of_marks
 from .made import FEW, Made, outputs_of, whole
 
 __all__ = ["NOTHING", "Seen", "Told", "Wide", "findings"]
 
 Array = npt.NDArray[np.float64]
+Arrays = list[Array]
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,10 @@ NEAR, MORE = 1e-3, 1000.0
 
 #: Longer runs are computed twice, in single and in double precision: how many times what these differ by is far.
 LONG, GROWN = 512, 1000.0
+
+#: Recorded numbers are moved to one end or the other of what they may be, so many times: how many times what that moves
+#: outputs by is far.
+MOVED, AT_MOST = 3, 100.0
 
 #: The same of numbers that are rounded to 8 bits, and to fewer.
 FAR_IN_8_BITS, FAR_IN_FEWER = 0.1, 0.3
@@ -115,36 +124,72 @@ class Seen:
         """The outputs beside what is right."""
         return findings(Made(self.case), outputs_of(self.shown), self.precision)
 
-    def far_from(self, made: Made) -> bool:
-        """Whether a mistake gives outputs that are far from those seen: then no bounds have to be computed.
+    def far_from(self, many: Sequence[Made | None]) -> list[bool]:
+        """Whether each of some mistakes gives outputs that are far from those seen: then it needs no bounds.
 
         Only runs in single precision, or better, are looked at in this way. In a few steps rounding cannot have grown
-        that far; in more of them, it is seen by how far it grows.
+        that far; in more of them, it is seen by how far it grows, and so is what recorded numbers leave open.
         """
-        if not self.computable or made.precision is not None:
-            return False
-        walked = self._walked(made, self._dtype)
-        if walked is None or [a.shape for a in walked] != [a.shape for a in self._outputs]:
-            return False
-        if not all(np.isfinite(a).all() for a in walked):
-            return False
-        off = _apart(self._outputs, walked)
-        if off <= self._far or self._short:
-            return off > self._far
-        double = self._walked(made, np.float64)
-        return double is not None and off > GROWN * _apart(walked, double)
+        far = [False] * len(many)
+        if not self.computable:
+            return far
+        asked = {i: made for i, made in enumerate(many) if made is not None and made.precision is None}
+        walked = self._walked(asked, self._dtype)
+        off = {i: _apart(list(self._outputs.values()), each, self.precision.shown) for i, each in walked.items()}
+        asked = {i: asked[i] for i in walked if off[i] > self._far}
+        for i in self._beyond_doubt(asked, walked, off):
+            far[i] = True
+        return far
 
-    def _walked(self, made: Made, dtype: Any) -> list[Array] | None:
-        """The outputs of a mistake, of the steps that were shown; None where it cannot be made."""
-        every = any(np.ndim(outputs) == 3 for outputs in self._outputs)
-        case = whole(made.case, made.wiring) if every else made.case
-        try:
+    def _beyond_doubt(
+        self, asked: Mapping[int, Made], walked: Mapping[int, Arrays], off: Mapping[int, float]
+    ) -> set[int]:
+        """Which of those that seem far are so beside all that may part what is computed from what is shown."""
+        if self._recorded:
+            for seed in range(MOVED):
+                moved = self._walked(asked, self._dtype, seed)
+                asked = {i: asked[i] for i in moved if off[i] > AT_MOST * _apart(walked[i], moved[i])}
+            return set(asked)
+        if self._short:
+            return set(asked)
+        double = self._walked(asked, np.float64)
+        return {i for i in asked if i in double and off[i] > GROWN * _apart(walked[i], double[i])}
+
+    def _walked(self, many: Mapping[int, Made], dtype: Any, moved: int | None = None) -> dict[int, Arrays]:
+        """The outputs of mistakes, of the calls and steps that were shown, if they can be made and are finite.
+
+        Recorded numbers may be `moved`, by a seed, to an end of what they may be. Cases that are alike are computed
+        together, if their cells are right: a wrong one may look from one sample to another.
+        """
+        every = any(np.ndim(outputs) == 3 for outputs in self._outputs.values())
+        cases = {i: whole(made.case, made.wiring) if every else made.case for i, made in many.items()}
+        if moved is not None:
+            cases = {i: _moved(case, self.precision, moved) for i, case in cases.items()}
+        alike: dict[Any, list[int]] = {}
+        for i, case in cases.items():
+            right = many[i].wiring is RIGHT and not case.spec.two_outputs and _cells(case) == _cells(self.case)
+            shapes = tuple((array.shape, array.dtype) for array in case.numbers().values())
+            alike.setdefault((case.spec, shapes) if right else i, []).append(i)
+        found: dict[int, Arrays] = {}
+        for group in alike.values():
             # in its own numbers, since what is cut jumps where it saturates
-            walked = Computed(case, made.wiring, dtype).calls().each_call
-        except Unmade:
-            return None  # which is told elsewhere
-        outputs = [np.asarray(call.outputs, np.float64) for call in walked]
-        return [a[:, -1] if a.ndim == 3 and got.ndim == 2 else a for got, a in zip(self._outputs, outputs, strict=True)]
+            for i, own in zip(group, _computed([cases[i] for i in group], many[group[0]].wiring, dtype), strict=True):
+                if own is not None and (outputs := self._as_shown(own)) is not None:
+                    found[i] = outputs
+        return found
+
+    def _as_shown(self, each_call: Arrays) -> Arrays | None:
+        """Of the outputs of each call those that were shown; None where they are of other shapes, or not finite."""
+        shown = [(got, np.asarray(each_call[call], np.float64)) for call, got in self._outputs.items()]
+        outputs = [a[:, -1] if a.ndim == 3 and got.ndim == 2 else a for got, a in shown]
+        if [a.shape for a in outputs] != [a.shape for a in self._outputs.values()]:
+            return None
+        return outputs if all(np.isfinite(a).all() for a in outputs) else None
+
+    @property
+    def _recorded(self) -> bool:
+        """Whether inputs or weights are known to some decimals only."""
+        return bool(self.precision.given or self.precision.radius)
 
     @property
     def _short(self) -> bool:
@@ -167,16 +212,21 @@ class Seen:
         return np.float64 if self.precision.unit < Precision.float32.unit else np.float32
 
     @cached_property
-    def _outputs(self) -> list[Array]:
-        return [np.asarray(call.outputs, np.float64) for call in self.shown.each_call]
+    def _outputs(self) -> dict[int, Array]:
+        """The outputs of each call of which they were shown, by its number."""
+        shown = ((i, call.outputs) for i, call in enumerate(self.shown.each_call))
+        return {i: np.asarray(outputs, np.float64) for i, outputs in shown if outputs is not None}
 
     @cached_property
     def computable(self) -> bool:
-        """Whether nothing but single precision, over not too many steps, parts what is computed from what is shown."""
+        """Whether nothing but single precision, over not too many steps, parts what is computed from what is shown.
+
+        And recording, where numbers are known to some decimals.
+        """
         p, arrays = self.precision, self.case.numbers().values()
-        if p.unit > Precision.float32.unit or p.operand or p.activation_error or p.radius or p.begun:
+        if max(p.unit, p.operand) > Precision.float32.unit or p.activation_error or p.begun or p.tables:
             return False
-        if p.tables or p.coarseness:
+        if (p.operand or p.radius) and not p.coarseness:
             return False
         if any(getattr(each, "overflow", "") == "wrap" for name, each in p.formats.items() if name != "accumulator"):
             return False  # then what comes may be anywhere
@@ -186,7 +236,7 @@ class Seen:
         if max(call.T for call in self.case.calls) > (SHORT if double else LONG) or self.case.spec.two_outputs:
             return False
         large = max((float(np.abs(a).max(initial=0.0)) for a in arrays if a.dtype.kind == "f"), default=0.0)
-        return large < LARGE and all(np.isfinite(a).all() for a in self._outputs)
+        return large < LARGE and bool(self._outputs) and all(np.isfinite(a).all() for a in self._outputs.values())
 
     def told_by(self, made: Made, judged: Verdict) -> Told:
         """How much a mistake tells of what is broken here, of which it is known that it is not refuted.
@@ -213,11 +263,56 @@ class Seen:
         return told
 
 
-def _apart(one: list[Array], other: list[Array]) -> float:
-    """How far outputs are apart, as a share of the largest of the others; infinite where that is no number."""
+def _apart(one: Arrays, other: Arrays, allowed: float = 0.0) -> float:
+    """How far outputs are apart, as a share of the largest of the others; infinite where that is no number.
+
+    Beside what is `allowed` to each.
+    """
     with np.errstate(all="ignore"):
-        shares = [np.abs(a - b).max(initial=0.0) / np.abs(b).max(initial=0.05) for a, b in zip(one, other, strict=True)]
-    return float(np.nan_to_num(max(shares), nan=np.inf))
+        shares = [
+            float((np.abs(a - b).max(initial=allowed) - allowed) / np.abs(b).max(initial=0.05))
+            for a, b in zip(one, other, strict=True)
+        ]
+    return np.inf if any(map(isnan, shares)) else max(shares)
+
+
+def _cells(case: Case) -> list[tuple[Cell, ...]]:
+    """The cells of each direction of each layer."""
+    return [direction.kinds for layer in case.spec.layers for direction in layer.directions]
+
+
+def _computed(cases: list[Case], wiring: Wiring, dtype: Any) -> list[Arrays | None]:
+    """The outputs of each call, of each of some cases of one spec and shape; None where it cannot be made."""
+    if len(cases) > 1:
+        try:
+            together = Computed(Pack.of(cases), wiring, dtype).calls()
+        except (Apart, Unmade):
+            return [outputs for case in cases for outputs in _computed([case], wiring, dtype)]
+        by_call = [np.split(np.asarray(call.outputs), len(cases)) for call in together.each_call]
+        return [list(each) for each in zip(*by_call, strict=True)]
+    try:
+        return [[call.outputs for call in Computed(cases[0], wiring, dtype).calls().each_call]]
+    except Unmade:
+        return [None]  # which is told elsewhere
+
+
+def _moved(case: Case, p: Precision, seed: int) -> Case:
+    """Move each number that was recorded to an end of what it may be; padding stays what it is."""
+    rng, weight = np.random.default_rng(seed), max(map(np.max, p.radius.values()), default=0.0)
+
+    def by(a: Any, most: float) -> Any:
+        a = np.asarray(a)
+        if a.dtype.kind != "f" or not most:
+            return a
+        return np.where(a == case.spec.mask_value, a, a + most * rng.choice((-1.0, 1.0), a.shape)).astype(a.dtype)
+
+    return case.replace(
+        weights=tuple(by(a, weight) for a in case.weights),
+        calls=[
+            call.replace(x=by(call.x, p.given), states=tuple(by(state, p.given) for state in call.states))
+            for call in case.calls
+        ],
+    )
 
 
 class Wide(Inspection):

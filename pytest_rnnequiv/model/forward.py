@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ..arithmetic.activations import Activation
 from ..arithmetic.inexact import choose
+from ..arithmetic.per_case import ArrayPerCase
 from ..cells.cell import Cell, CellWeights
 from .call import Call
 from .case import Case
@@ -240,6 +241,11 @@ class Computed(Walk):
     ) -> None:
         super().__init__(case, wiring)
         self.dtype, self.rounding = dtype, rounding
+
+    def weight(self, name: str, array: Array) -> Any:
+        """A weight, or the inputs; of several cases at once, for the samples of each its own."""
+        own = self.stored(array)
+        return ArrayPerCase(own) if self.case.cases > 1 and name in self.case.named_weights else own
 
     def zeros(self, N: int, M: int) -> Any:
         """The initial state where none is given."""

@@ -11,6 +11,7 @@ import operator
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache, reduce
+from itertools import cycle
 from typing import Any
 
 import ml_dtypes
@@ -492,8 +493,10 @@ def keras_path(request: pytest.FixtureRequest) -> KerasImplementation:
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_keras_activations(activation: str, keras_path: KerasImplementation) -> None:
+@pytest.mark.parametrize(("activation", "way"), [*zip(ACTIVATIONS, cycle(WAYS), strict=False)])
+def test_keras_activations(activation: str, way: type[KerasImplementation]) -> None:
+    """Each in one of the ways; the suite asks every way for every activation."""
+    keras_path = keras_way(way)
     if activation == "sparsemax":
         pytest.skip("Keras's is another function, keras-team/keras#23425")
     if activation not in keras_path.supports.activations:

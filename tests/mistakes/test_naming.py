@@ -20,6 +20,7 @@ from pytest_rnnequiv.mistakes.activations import FAST_TANH
 from pytest_rnnequiv.mistakes.arithmetic import to_tf32
 from pytest_rnnequiv.mistakes.catalogue import CATALOGUE, Mistake, by_name
 from pytest_rnnequiv.mistakes.diagnosis import explain
+from pytest_rnnequiv.mistakes.seen import Seen
 
 Run = Callable[[Case], Any]
 
@@ -285,7 +286,7 @@ STRANGE: list[Callable[[Case], Case]] = [
 
 @pytest.mark.parametrize(
     ("name", "number"),
-    [(name, number) for number, step in enumerate((4, 4, 8, 8)) for name in list(NETWORKS)[::step]],
+    [(name, number) for number in range(len(STRANGE)) for name in list(NETWORKS)[number::8]],
 )
 def test_what_is_in_no_catalogue_is_given_no_name(name: str, number: int) -> None:
     case = NETWORKS[name]
@@ -293,6 +294,17 @@ def test_what_is_in_no_catalogue_is_given_no_name(name: str, number: int) -> Non
     for seen in (shown, outputs_only(shown)):
         if judge(case, seen).different:
             assert diagnose(case, seen).explanations == ()
+
+
+@pytest.mark.parametrize("name", list(NETWORKS)[::3])
+def test_what_is_far_off_is_so_alone_and_among_others(name: str) -> None:
+    case = NETWORKS[name]
+    shown = outputs_only(reference(STRANGE[2](case), np.float32))
+    seen = Seen(case, shown, case.spec.precision, judge(case, shown))
+    made = [mistake.made(case) for mistake in CATALOGUE]
+    far = seen.far_from(made)
+    assert far == [seen.far_from([each])[0] for each in made]
+    assert any(far) == seen.computable
 
 
 def test_where_rounding_is_amplified_beyond_all_bounds_nothing_is_explained() -> None:

@@ -23,6 +23,8 @@ from pytest_rnnequiv import (
     reference,
 )
 from pytest_rnnequiv.mistakes.catalogue import by_name
+from pytest_rnnequiv.mistakes.made import Made
+from pytest_rnnequiv.mistakes.seen import Seen
 
 
 def printed(a: Any, decimals: int = 4) -> Any:
@@ -220,3 +222,40 @@ def test_of_one_output_a_softmax_would_be_seen() -> None:
     told = diagnose(true, reference(true).outputs[:, -1])
     assert not any("`softmax` on its head" in sentence for sentence in told.record_also)
     assert "`softmax` on its head" in str(diagnose(true, np.ones((2, 1), np.float32)))
+
+
+SEEN = ("Wh-transposed", "bh-dropped", "time-reversed", "recurrent-term-dropped", "activation-relu", "bo-doubled")
+
+
+@pytest.mark.parametrize("decimals", [1, 2, 4, 6])
+def test_what_a_mistake_printed_is_not_far_from_it_and_mostly_from_all_others(decimals: int) -> None:
+    told = []
+    for seed in range(4):
+        true = generic(seed, N=2, T=7, dtype="float64")
+        case, p = as_printed(true, decimals), Precision.float32.recorded(decimals)
+        mistakes = [by_name(name) for name in SEEN]
+        for mistake in mistakes:
+            shown = Trajectory(printed(mistake.run(true).outputs, decimals))
+            seen = Seen(case, shown, p, judge(case, shown, p))
+            for other in mistakes:
+                made = other.made(case)
+                assert isinstance(made, Made)
+                (far,) = seen.far_from([made])
+                if other is mistake:
+                    assert not far
+                else:
+                    told.append(far)
+    if decimals > 2:
+        assert np.mean(told) > 0.9  # for these no bounds have to be computed
+
+
+def test_the_calls_that_were_shown_are_enough_to_see_that_a_mistake_is_far() -> None:
+    case = NETWORKS["stateful"]
+    p = case.spec.precision
+    shown = Trajectory.of_calls([Trajectory(None), *(Trajectory(call.outputs) for call in reference(case).calls[1:])])
+    seen = Seen(case, shown, p, judge(case, shown, p))
+    assert seen.far_from([Made(case), None]) == [False, False]
+    negated = Made(case.replace(weights=tuple(-w for w in case.weights)))
+    assert seen.far_from([Made(case), negated, negated]) == [False, True, True]
+    nothing = Trajectory.of_calls([Trajectory(None)] * len(case.calls))
+    assert not Seen(case, nothing, p, judge(case, nothing, p)).computable

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import generic
+from samples import NETWORKS, filled, generic
 
 from pytest_rnnequiv import Case, reference
 from pytest_rnnequiv import strategies as rnn
+from pytest_rnnequiv.model.forward import Computed
 from pytest_rnnequiv.model.notebook import notebook_case
+from pytest_rnnequiv.model.pack import Pack
 
 
 def by_hand(case: Case, n: int) -> tuple[list[list[float]], list[list[float]]]:
@@ -123,3 +125,15 @@ def test_nan_and_overflow_are_answers_without_a_warning(recwarn: pytest.Warnings
     assert np.isnan(shown.states[1, 3:]).all()
     assert not np.isnan(shown.states[1, :2]).any()
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_several_cases_at_once_are_computed_as_each_alone(name: str, dtype: type) -> None:
+    spec, calls = NETWORKS[name].spec, len(NETWORKS[name].calls)
+    cases = [filled(spec, seed, calls=calls) for seed in range(3)]
+    together = dict(Computed(Pack.of(cases), dtype=dtype).calls().numbers())
+    alone = [dict(Computed(case, dtype=dtype).calls().numbers()) for case in cases]
+    assert together.keys() == alone[0].keys()
+    for what, numbers in together.items():
+        assert np.array_equal(numbers, np.concatenate([each[what] for each in alone]), equal_nan=True), what
