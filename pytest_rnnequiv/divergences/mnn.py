@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..model.case import Case
-from ..model.layers import GRU, LSTM, SimpleRNN
+from ..model.layers import GRU, LSTM, Bidirectional, SimpleRNN
 from ..model.spec import Spec
 from .nodes import functions, nodes, reversed_alone, unusual
 from .table import counting, divergence, has_nan
@@ -72,6 +72,16 @@ def _(spec: Spec) -> bool:
 )
 def _(spec: Spec) -> bool:
     return any(unusual(layer) for _, layers in nodes(spec, "SimpleRNN", "GRU") for layer in layers)
+
+
+@_divergence(
+    name="activations-of-one-direction",
+    says="in an LSTM node of direction bidirectional, the activations of the forward direction are used for both",
+    instead="use the same ones in both directions",
+    smallest=lambda: counting(Spec(1, Bidirectional(LSTM(1), LSTM(1, "sigmoid"))), [[[2.0]]]),
+)
+def _(spec: Spec) -> bool:
+    return any(len({functions(layer) for layer in layers}) > 1 for _, layers in nodes(spec, "LSTM"))
 
 
 @_divergence(

@@ -40,6 +40,7 @@ class Mnn(OnnxImplementation):
         options=tuple(option for option in OPTIONS if option not in UNKNOWN),
         mask_zero=False,
         nan=False,
+        N=(1, 2**20),  # a batch of none has no numbers to be read
     )
     precision = Precision.float32
 
