@@ -17,7 +17,7 @@ from ..distributions import version_of
 from .onnx_model import ONNX_ACTIVATIONS, OPTIONS, Array, OnnxImplementation
 from .supports import Supports
 
-__all__ = ["Mnn"]
+__all__ = ["Mnn", "converted"]
 
 #: What it gets wrong wherever it is asked for: see the known divergences.
 UNKNOWN = ("go_backwards", "mask", "zero_output_for_mask")
@@ -56,17 +56,9 @@ class Mnn(OnnxImplementation):
         graph = onnx.load_from_string(model).graph
         inputs, outputs = ([each.name for each in which] for which in (graph.input, graph.output))
         with tempfile.TemporaryDirectory() as folder:
-            given, made = (os.path.join(folder, name) for name in ("model.onnx", "model.mnn"))
-            with open(given, "wb") as stream:
-                stream.write(model)
-            # in a process of its own: the converter ends its process where it refuses a model
-            command = [sys.executable, "-c", CONVERT, "-f", "ONNX", "--bizCode", "rnnequiv"]
-            done = subprocess.run(
-                [*command, "--modelFile", given, "--MNNModel", made], capture_output=True, text=True, check=False
+            module = MNN.nn.load_module_from_file(
+                converted(model, folder), inputs, outputs, precision_mode=MNN.expr.PrecisionMode.High
             )
-            if not os.path.isfile(made):
-                raise RuntimeError(f"mnnconvert made no model: {(done.stderr or done.stdout)[-200:]}")
-            module = MNN.nn.load_module_from_file(made, inputs, outputs, precision_mode=MNN.expr.PrecisionMode.High)
         return module, inputs, outputs
 
     def ask(self, session: Any, given: dict[str, Array]) -> Mapping[str, Array]:
@@ -85,3 +77,23 @@ class Mnn(OnnxImplementation):
         answers = answers if isinstance(answers, (list, tuple)) else [answers]
         read = (np.array(MNN.expr.convert(answer, MNN.expr.NCHW).read()) for answer in answers)
         return dict(zip(outputs, read, strict=True))
+
+
+def converted(model: bytes, folder: str) -> str:
+    """Write an ONNX model to a folder and convert it there, in a process of its own: where it cannot, it ends that.
+
+    Raises
+    ------
+    RuntimeError
+        If no file came of it; with the end of what the converter said.
+    """
+    given, made = (os.path.join(folder, name) for name in ("model.onnx", "model.mnn"))
+    with open(given, "wb") as stream:
+        stream.write(model)
+    command = [sys.executable, "-c", CONVERT, "-f", "ONNX", "--bizCode", "rnnequiv"]
+    done = subprocess.run(
+        [*command, "--modelFile", given, "--MNNModel", made], capture_output=True, text=True, check=False
+    )
+    if not os.path.isfile(made):
+        raise RuntimeError(f"MNN's converter takes no such model: {(done.stderr or done.stdout)[-200:].strip()}")
+    return made

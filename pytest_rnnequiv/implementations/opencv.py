@@ -13,7 +13,7 @@ from ..distributions import version_of
 from .onnx_model import ONNX_ACTIVATIONS, OPTIONS, Array, OnnxImplementation
 from .supports import Supports
 
-__all__ = ["OpenCv"]
+__all__ = ["OpenCv", "leave_usual_activations_unsaid"]
 
 
 class OpenCv(OnnxImplementation):
@@ -45,7 +45,7 @@ class OpenCv(OnnxImplementation):
 
         made = onnx.load_from_string(model)
         for node in made.graph.node:
-            _leave_usual_activations_unsaid(node)
+            leave_usual_activations_unsaid(node)
         return _Network(made)
 
     def ask(self, session: Any, given: dict[str, Array]) -> Mapping[str, Array]:
@@ -79,7 +79,7 @@ class _Network:
 USUAL = {"RNN": [b"Tanh"], "GRU": [b"Sigmoid", b"Tanh"], "LSTM": [b"Sigmoid", b"Tanh", b"Tanh"]}
 
 
-def _leave_usual_activations_unsaid(node: Any) -> None:
+def leave_usual_activations_unsaid(node: Any) -> None:
     """Take the attribute away where it says what holds without it: a GRU that has one is refused, whatever it says."""
     for each in node.attribute:
         if each.name == "activations" and list(each.strings) in (USUAL[node.op_type], 2 * USUAL[node.op_type]):
