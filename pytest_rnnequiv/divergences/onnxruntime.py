@@ -11,7 +11,7 @@ from ..model.case import Case
 from ..model.layers import GRU, SimpleRNN
 from ..model.spec import Spec
 from .clipping import clip_reaches_cell_state, clipped_lstm
-from .table import counting, demonstrated, divergence, expect
+from .table import counting, demonstrated, divergence, expect, has_nan
 
 __all__: list[str] = []
 
@@ -47,7 +47,7 @@ def _has_empty_row(case: Case) -> bool:
 def _numbers_of_nan(case: Case) -> bool:
     lost = any("relu" in _functions(case.spec, i) for i in range(len(case.spec.directions)))
     lost |= any(kind.name != "SimpleRNN" for layer in case.spec.directions for kind in layer.kinds)
-    return lost and any(np.isnan(array).any() for array in case.numbers().values() if array.dtype.kind == "f")
+    return lost and has_nan(case)
 
 
 @_divergence(

@@ -16,11 +16,11 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, wraps
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
+from ..distributions import version_of
 from ..judging.oracle import judge
 from ..model.call import Call
 from ..model.case import Case
@@ -39,6 +39,7 @@ __all__ = [
     "demonstrated",
     "divergence",
     "expect",
+    "has_nan",
     "installed",
     "leaving_nothing",
     "of_library",
@@ -91,7 +92,7 @@ class Divergence:
     runtimes : tuple of str
         The names of the runtimes that have it.
     library : str
-        The distribution whose versions are meant.
+        The name under which the library is imported whose versions are meant.
     on_card : bool
         Whether it is there on an NVIDIA card only.
     report : str, optional
@@ -187,13 +188,9 @@ def ordered(numbers: str) -> tuple[int, ...]:
     return tuple(int(part) for part in numbers.partition("+")[0].split(".") if part.isdigit())
 
 
-@cache
 def installed(library: str = "keras") -> str:
     """The version of a library that would be imported; empty if there is none."""
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return ""
+    return version_of(library)
 
 
 def concerning(what: Spec | Case, runtime: str, keras: str | None = None) -> list[Divergence]:
@@ -272,6 +269,11 @@ def counting(spec: Spec, x: object, **call: object) -> Case:
     shapes = spec.weight_shapes
     weights = tuple(np.zeros(s) if name.endswith(("bh", "bo")) else np.ones(s) for name, s in shapes.items())
     return Case(spec, weights=weights, calls=(Call(np.asarray(x), **call),))  # type: ignore[arg-type]
+
+
+def has_nan(case: Case) -> bool:
+    """Whether there is a NaN among the numbers of a case."""
+    return any(bool(np.isnan(array).any()) for array in case.numbers().values() if array.dtype.kind == "f")
 
 
 def expect(what: str, expected: object, got: object) -> None:

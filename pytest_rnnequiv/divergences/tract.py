@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..model.layers import GRU, LSTM, RNN, SimpleRNN
-from ..model.layouts.onnx import of_node
 from ..model.spec import Spec
-from .table import counting, divergence
+from .nodes import reversed_alone, unusual
+from .table import counting, divergence, has_nan
 
 __all__: list[str] = []
 
@@ -25,13 +25,7 @@ _divergence = partial(divergence, **_ABOUT)
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "tanh", go_backwards=True)), [[[1.0], [0.0]]]),
 )
 def _(spec: Spec) -> bool:
-    return any(layer.go_backwards for layer in spec.layers if isinstance(layer, RNN)) or _two_nodes(spec)
-
-
-def _two_nodes(spec: Spec) -> bool:
-    """Whether a Bidirectional is written as two nodes, since its sides differ in more than their activations."""
-    pairs = (layer.directions for layer in spec.layers if not isinstance(layer, RNN))
-    return any(one.units != other.units or of_node(one.kinds[0]) != of_node(other.kinds[0]) for one, other in pairs)
+    return reversed_alone(spec)
 
 
 @_divergence(
@@ -41,10 +35,7 @@ def _two_nodes(spec: Spec) -> bool:
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "relu")), [[[2.0]]]),
 )
 def _(spec: Spec) -> bool:
-    gates = [getattr(kind, "recurrent_activation", None) for layer in spec.directions for kind in layer.kinds]
-    return any(layer.activation.name != "tanh" for layer in spec.directions) or any(
-        gate is not None and gate.name != "sigmoid" for gate in gates
-    )
+    return any(map(unusual, spec.directions))
 
 
 @_divergence(
@@ -52,7 +43,7 @@ def _(spec: Spec) -> bool:
     says="tanh and sigmoid clamp their argument, so that a NaN that goes in comes out as a number near -1 or 0",
     instead="look for NaN in the inputs",
     smallest=lambda: counting(Spec(1, SimpleRNN(1, "tanh")), [[[np.nan]]]),
-    in_case=lambda case: any(bool(np.isnan(a).any()) for a in case.numbers().values() if a.dtype.kind == "f"),
+    in_case=has_nan,
 )
 def _(spec: Spec) -> bool:
     return False

@@ -9,11 +9,12 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import invalidate_caches, metadata
+from importlib import invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..distributions import version_of
 from ..wording import did_you_mean
 from .devices import CUDA, cuda_seen
 from .errors import MissingRuntime, UnknownImplementation
@@ -46,7 +47,7 @@ class Runtime:
     module, attribute : str
         Where it is, in this package.
     libraries : tuple of str
-        What it needs: names to import, which are those of the distributions too.
+        What it needs: names to import. Those of the distributions are the same, or in :mod:`..distributions`.
     group : str
         The name of all that share its arithmetic.
     secondary : bool
@@ -85,7 +86,7 @@ class Runtime:
     @property
     def missing(self) -> list[str]:
         """What it needs and is not here, its libraries and its device; none of them is imported."""
-        libraries = [library for library in self.libraries if find_spec(library) is None]
+        libraries = [library for library in self.libraries if not _is_there(library)]
         return [*libraries, *([CUDA] if self.on_cuda and not cuda_seen() else [])]
 
     @property
@@ -98,14 +99,7 @@ class Runtime:
 
     def versions(self) -> dict[str, str]:
         """Return the versions of its libraries as they are installed."""
-        return {library: _version(library) for library in self.libraries if find_spec(library) is not None}
-
-
-def _version(distribution: str) -> str:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return "unknown"
+        return {library: version_of(library) or "unknown" for library in self.libraries if _is_there(library)}
 
 
 def _keras(way: str, attribute: str, *, secondary: bool = False) -> Runtime:
@@ -159,6 +153,9 @@ BUILT_IN: dict[str, Runtime] = {
         _other("onnxruntime", "onnxruntime", "OnnxRuntime", ("onnx", "onnxruntime")),
         _other("onnx-reference", "onnx_reference", "OnnxReference", ("onnx",), extra="onnx"),
         _other("openvino", "openvino", "OpenVino", ("onnx", "openvino"), builds_models=True),
+        _other("iree", "iree", "Iree", ("onnx", "iree.compiler", "iree.runtime"), builds_models=True),
+        _other("mnn", "mnn", "Mnn", ("onnx", "MNN"), builds_models=True),
+        _other("opencv", "opencv", "OpenCv", ("onnx", "cv2")),
         _other("tract", "tract", "Tract", ("onnx", "tract")),
         _other("litert", "litert", "LiteRt", ("tensorflow", "keras", "ai_edge_litert"), builds_models=True),
     )

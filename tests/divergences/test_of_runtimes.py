@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from importlib.util import find_spec
 
 import pytest
 
@@ -124,8 +123,8 @@ def ports():
 @pytest.mark.parametrize("each", [each for each in OTHERS if each.shown], ids=str)
 def test_it_is_there(each, ports):
     (way, *_) = each.runtimes
-    if any(find_spec(library) is None for library in BUILT_IN[way].libraries):
-        pytest.skip(f"{way} is not installed: {BUILT_IN[way].install}")
+    if BUILT_IN[way].missing:
+        pytest.skip(f"{way} {BUILT_IN[way].absence}")
     if each.on_card and not cuda_seen():
         pytest.skip("needs a CUDA device, and none is seen here")
     there = each.exists(way + (ON_CARD if each.on_card else ""), installed(each.library))
@@ -164,7 +163,7 @@ def test_a_file_whose_model_meets_one_is_asked_all_the_same():
 
 def test_a_list_of_one_cell_on_jax(ports):
     """What is said of when it raises, and what to do instead."""
-    if any(find_spec(library) is None for library in BUILT_IN["keras-jax"].libraries):
+    if BUILT_IN["keras-jax"].missing:
         pytest.skip("keras-jax is not installed")
     for cells, options, right in (
         (RNN((1,), "linear"), {}, False),

@@ -23,7 +23,7 @@ from pytest_rnnequiv.strategies import generic_case
 #: The ways of running Keras have tests of their own.
 OTHERS = [name for name, runtime in BUILT_IN.items() if runtime.isolated and runtime.module != "keras_ways"]
 #: A conversion takes seconds, or a start.
-SLOW = ("litert", "torch-compile")
+SLOW = ("litert", "torch-compile", "iree")
 QUICK = [name for name in OTHERS if name not in SLOW]
 
 SPECS = {
@@ -79,7 +79,7 @@ def test_valid_models_are_right(ports, name, spec):
     assert verdict.equivalent, verdict
 
 
-@pytest.mark.parametrize("name", [pytest.param("litert", marks=pytest.mark.tensorflow), "torch-compile"])
+@pytest.mark.parametrize("name", [pytest.param("litert", marks=pytest.mark.tensorflow), *SLOW[1:]])
 def test_one_that_is_slow_is_right_with_other_weights_and_steps(ports, name):
     port = ports(name)
     for seed, T in enumerate((4, 1)):
