@@ -44,6 +44,7 @@ def introduce(port: Port) -> None:
     if port.whole:
         return
     features.open_matrix(port.supports)
+    now.notes += (remark for remark in port.remarks() if remark not in now.notes)
     left_out = port.supports.left_out()
     note = f"{port.name} was asked for {left_out}: that is what it supports"
     if left_out and note not in now.notes:
