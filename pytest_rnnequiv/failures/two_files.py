@@ -60,7 +60,9 @@ def answers(expected: str, actual: str) -> Iterator[tuple[Case, Callable[[], Any
         name = (
             f"{name.rstrip(',')}, whose {' and '.join(others)} {'has' if len(others) == 1 else 'have'} other numbers,"
         )
-    if own is None and (absent := numbers_lacking(expected, actual)):
+    if port is not None and port.says:
+        name = f"{name.rstrip(',')}, in which {' and '.join(port.says)},"
+    elif own is None and (absent := numbers_lacking(expected, actual)):
         name = f"{name}, which has not the numbers of the kernel of {' and '.join(absent)},"
     for seed, sizes in enumerate(SIZES):
         case = Case(spec, weights=weights, calls=(_inputs(spec, seed, *_sizes(spec, port, *sizes)),))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..model.case import Case
+from ..model.layouts import NoSuchLayer
 from ..model.trajectory import BadAnswer, ShownLayer, Trajectory, no_array
 from ..wording import cleaned, described, told
 from .declaration import normalize
@@ -100,6 +101,8 @@ def compute(
         if os.getpid() == process and (isinstance(error, (BadAnswer, Declined)) or not_its_own(error)):
             raise
         _end_copies(process)
+        if isinstance(error, NoSuchLayer):  # the port has asked for a layout that cannot hold the case
+            raise Declined(told(error)) from error
         own = not isinstance(error, ImplementationError)
         where = _where(error) if own else None
         at = "" if where is None else _file_and_line(where)

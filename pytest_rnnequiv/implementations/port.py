@@ -60,6 +60,8 @@ class Port:
     whole: bool = False
     #: The file of the model that it was made of.
     made_of: str = ""
+    #: What is wrong in its file, whatever model it was made of.
+    says: tuple[str, ...] = ()
     #: Inputs of a whole model that were recorded.
     recorded_inputs: tuple[Any, ...] = ()
     #: Cases of inputs that were recorded, for the model that is given or compiled in.
@@ -150,6 +152,11 @@ class Port:
     def versions(self) -> dict[str, str]:
         """Name the libraries that take part."""
         return dict(self.declaration.versions)
+
+    def remarks(self) -> list[str]:
+        """Return what a summary should tell of its runs, which no verdict tells."""
+        tell = getattr(getattr(self.runner, "implementation", None), "remarks", None)
+        return [f"{self.name}: {each}" for each in tell()] if self.own_weights and callable(tell) else []
 
     @property
     def any_weights(self) -> bool:

@@ -39,7 +39,7 @@ def resolve(name: str, part: Part = "whole") -> Port:
     if of_file is None:
         return Port(built_in, name=name, identity=name, runtime=runtime)
     port = Port(built_in, name=name, identity=name)
-    port.own_weights, port.diverges_as = True, of_file.runs
+    port.own_weights, port.diverges_as, port.says = True, of_file.runs, getattr(built_in, "says", ())
     return port
 
 

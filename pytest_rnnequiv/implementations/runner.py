@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import pickle
 import signal
 import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import fields
 from typing import Any
 
 from ..model.case import Case
@@ -214,7 +216,7 @@ def _answer(connection: Any, get: Any, name: str | None) -> None:
         except BadAnswer as bad:
             answer = ("bad", str(bad))
         except Declined as declined:
-            answer = ("declined", told(declined))
+            answer = ("declined", declined.reason)
         _send(connection, answer)
 
 
@@ -224,8 +226,32 @@ def _send(connection: Any, answer: tuple[str, Any]) -> None:
     except OSError:
         return  # nobody is there any more; the next recv says so too
     except Exception as error:
-        why = f"the port's answer cannot be sent: {type(error).__name__}: {told(error)}"
-        connection.send(("failure", (why, "", "", False)))
+        connection.send(("failure", (_unsent(*answer, error), "", "", False)))
+
+
+def _unsent(kind: str, what: Any, error: Exception) -> str:
+    """Say what of a port cannot be sent to the process that judges it, and what to do."""
+    why = f"{type(error).__name__}: {told(error)}"
+    if kind != "ready":
+        return f"the port's answer cannot be sent: {why}"
+    part = next((each.name for each in fields(what) if not _can_be_sent(getattr(what, each.name))), "declaration")
+    return (
+        f"implementation {what.name!r}: its {CALLED.get(part, part)} cannot be sent to pytest's process, which judges "
+        f"it ({why}): a function or a class in it has to stand at the top of a module, by its own name. Give a lambda, "
+        "and what is defined within a function, a `def` or `class` there"
+    )
+
+
+#: How attributes of a port are called that a declaration calls otherwise.
+CALLED = {"fixed": "model"}
+
+
+def _can_be_sent(what: Any) -> bool:
+    try:
+        pickle.dumps(what)
+    except Exception:  # whatever the port's own classes raise
+        return False
+    return True
 
 
 class _Own:
@@ -305,7 +331,7 @@ class _Own:
         if kind == "bad":
             raise BadAnswer(what)
         if kind == "declined":
-            raise Declined(what)
+            raise Declined(*([what] if what else []))
         if kind == "failure":
             sentence, raised, at, wrote = what
             raise PortFailure(sentence, raised=raised, at=at, wrote=wrote)

@@ -59,6 +59,8 @@ def _of_its_own(port: Port, case: Case) -> tuple[str, ...]:
 
 def of_its_file(port: Port) -> tuple[str, ...]:
     """Return what the weights in a model file tell, where it should be another model and can be read."""
+    if port.says:
+        return tuple(f"in its file, {each}" for each in port.says)
     own = port.declaration.fixed
     if own is None and port.made_of:
         return said_of(numbers_lacking(port.made_of, port.identity))

@@ -217,8 +217,8 @@ class Check:
         spent.examples += 1
         try:
             self.function(port, *data)
-        except Declined:
-            tally.current().declined += 1
+        except Declined as declined:
+            tally.current().decline(declined.reason)
         except AssertionError as failure:
             spent.found(failure)
             spent.goes_on()
@@ -309,8 +309,8 @@ class Check:
                     self.function(port, Opening(number))
                 except NotThisOne:
                     continue
-                except Declined:
-                    tally.current().declined += 1
+                except Declined as declined:
+                    tally.current().decline(declined.reason)
         except AssertionError as failure:
             return failure
         finally:
@@ -433,7 +433,8 @@ def _see_that_something_was_shown(port: Port, spent: Budget) -> None:
             pytest.skip(why)
         raise NothingShown(why, pytrace=False)
     if counted.declined:
-        pytest.skip(f"{port.name} declined all of the {counted.declined} cases that it was asked")
+        why = "".join(f": {reason}" for reason in [*counted.because][:1])
+        pytest.skip(f"{port.name} declined all of the {counted.declined} cases that it was asked{why}")
 
 
 def _tell(failure: AssertionError | None) -> NoReturn:

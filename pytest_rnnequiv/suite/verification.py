@@ -44,6 +44,7 @@ def introduce(port: Port) -> None:
     if port.whole:
         return
     features.open_matrix(port.supports)
+    now.notes += (remark for remark in port.remarks() if remark not in now.notes)
     left_out = port.supports.left_out()
     note = f"{port.name} was asked for {left_out}: that is what it supports"
     if left_out and note not in now.notes:
@@ -69,8 +70,8 @@ def verify(port: Port, cases: Sequence[Case]) -> None:
     answers = ask_together(port, cases)
     judged = _judged(port, cases, answers, at_once=spent.failed_at is None and not spent.content)
     for number, (case, (observation, verdict)) in enumerate(zip(cases, judged, strict=True)):
-        if verdict is None:
-            tally.current().declined += 1
+        if isinstance(verdict, Declined):
+            tally.current().decline(verdict.reason)
             continue
         if observation is not None:
             verdict = sight.decided(port, observation, verdict)
@@ -115,8 +116,8 @@ def _sizes(case: Case) -> dict[str, int]:
 
 def _judged(
     port: Port, cases: Sequence[Case], answers: Sequence[Any], *, at_once: bool
-) -> Iterator[tuple[Observation | None, Verdict | None]]:
-    """Look at a port on each case, and judge what is seen; without a verdict where it declines.
+) -> Iterator[tuple[Observation | None, Verdict | Declined]]:
+    """Look at a port on each case, and judge what is seen; or give how it declines.
 
     What is judged `at_once` is looked at before anything is judged. That is for a port which has been right up to now:
     one that is wrong is not to be asked about the cases behind the first failure.
@@ -141,13 +142,13 @@ def _settled(port: Port, seen: Observation, verdict: Verdict) -> tuple[Observati
     return (seen, verdict) if settled is seen else (settled, settled.judge(port.precision))
 
 
-def _looked_at(port: Port, cases: Sequence[Case], answers: Sequence[Any]) -> Iterator[Observation | Verdict | None]:
-    """Yield what is seen of a port on each case, None where it declines; no answer is the last, and a verdict."""
+def _looked_at(port: Port, cases: Sequence[Case], answers: Sequence[Any]) -> Iterator[Observation | Verdict | Declined]:
+    """Yield what is seen of a port on each case, or how it declines; no answer is the last, and a verdict."""
     for case, first in zip(cases, answers, strict=True):
         try:
             yield _observe(port, case, first)
-        except Declined:
-            yield None
+        except Declined as declined:
+            yield declined
         except (PortFailure, BadAnswer) as problem:
             yield without_answer(problem)
             return

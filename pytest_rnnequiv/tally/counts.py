@@ -19,6 +19,10 @@ EVIDENCE = "evidence"
 """The way of a verdict that many cases gave together, of which none proves anything by itself."""
 
 
+REASONS = 3
+"""How many reasons for declining cases are kept."""
+
+
 class VerdictLike(Protocol):
     """What `Tally.record` reads of a verdict."""
 
@@ -89,6 +93,8 @@ class Tally:
         How many were different.
     declined
         How many more the implementation did not take; they were left out.
+    because
+        How many of these for each reason that was given, of the first few reasons.
     worst_error_over_bound
         The worst error of a conclusive case as a fraction of its bound; infinite if it was not a number.
     undecided
@@ -126,6 +132,7 @@ class Tally:
     conclusive: int = 0
     failures: int = 0
     declined: int = 0
+    because: dict[str, int] = field(default_factory=dict)
     worst_error_over_bound: float = 0.0
     undecided: dict[str, int] = field(default_factory=dict)
     would: dict[str, int] = field(default_factory=dict)
@@ -230,13 +237,20 @@ class Tally:
         if status == "equivalent":
             cell.worst = max(cell.worst, error_over_bound)
 
+    def decline(self, reason: str) -> None:
+        """Count a case that the implementation does not take, and why in its own words, where it says why."""
+        self.declined += 1
+        if reason and (reason in self.because or len(self.because) < REASONS):
+            self.because[reason] = self.because.get(reason, 0) + 1
+
     def add(self, other: Tally) -> None:
         """Add up two tallies, as a table does."""
         self.implementation = self.implementation or other.implementation
         self.versions |= other.versions
         self.facts |= other.facts
-        for own, others in ((self.way, other.way), (self.undecided, other.undecided), (self.would, other.would)):
-            for key, cases in others.items():
+        for kind in ("way", "undecided", "would", "because"):
+            own = getattr(self, kind)
+            for key, cases in getattr(other, kind).items():
                 own[key] = own.get(key, 0) + cases
         for name, seen in other.mistakes.items():
             self.mistakes[name] = seen or self.mistakes.get(name, False)

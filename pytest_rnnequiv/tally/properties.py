@@ -20,6 +20,10 @@ IDENTITY = PREFIX + "identity"
 """The user property which says what was asked for, whatever an implementation calls itself."""
 
 
+#: Counts by a word.
+COUNTS = ("way", "undecided", "would", "because", "news", "spent")
+
+
 def to_properties(tally: Tally) -> list[tuple[str, object]]:
     """Return a tally as user properties: flat, and of plain types which any report format takes."""
     properties: list[tuple[str, object]] = [
@@ -32,7 +36,7 @@ def to_properties(tally: Tally) -> list[tuple[str, object]]:
         ("worst_error_over_bound", tally.worst_error_over_bound),
         ("seconds", tally.seconds),
     ]
-    for kind in ("way", "undecided", "would", "news", "spent"):
+    for kind in COUNTS:
         properties += ((f"{kind}.{key}", number) for key, number in getattr(tally, kind).items())
     properties += ((f"version.{name}", version) for name, version in tally.versions.items())
     properties += ((f"fact.{name}", fact) for name, fact in tally.facts.items())
@@ -55,7 +59,7 @@ def from_properties(properties: Iterable[tuple[str, Any]]) -> Tally | None:
             continue
         found = True
         kind, _, rest = name.removeprefix(PREFIX).partition(".")
-        if kind in ("way", "undecided", "would", "news", "spent"):
+        if kind in COUNTS and rest:
             getattr(tally, kind)[rest] = value
         elif kind == "version":
             tally.versions[rest] = value

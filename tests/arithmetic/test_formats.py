@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_rnnequiv import Fixed, Floating, Precision, Scaled
+from pytest_rnnequiv.arithmetic.affine import Affine
 from pytest_rnnequiv.arithmetic.formats import ROUNDINGS, Format
+from pytest_rnnequiv.arithmetic.inexact import Inexact
+from pytest_rnnequiv.arithmetic.within import Within
 
 U = 2.0**-24
 numbers = st.floats(-6, 6) | st.integers(-96, 96).map(lambda q: q / 16)
@@ -157,3 +160,22 @@ def test_states_are_not_read_off_a_head_that_rounds_them() -> None:
     assert not Precision.q15.keeps_identity  # 1 is no number of Q0.15
     assert Precision.fixed_point(Fixed(3, 12), Fixed(0, 15)).keeps_identity
     assert not Precision.fixed_point(Fixed(3, 12), Fixed(0, 15), outputs=Fixed(3, 12)).keeps_identity
+
+
+@given(a=few, off=st.floats(-1, 1))
+def test_what_is_known_within_an_error_is_anything_as_near(a: Any, off: float) -> None:
+    """Kept as such, and on its way through a run: whatever is so near, and nothing that is further."""
+    p = Precision.float64.rounded(sums=Within(0.25), weights=None)
+    for number in (Inexact(a, p, 0.125).rounded_to("sums"), Affine(Inexact(a, p, 0.125)).rounded_to("sums").closed()):
+        number = getattr(number, "centre", number)
+        assert number.contains(a + 0.37 * off).all()
+        assert not number.contains(a + 0.38).any()
+    assert Within(0.25).moved(a)[1].tolist() == [0.25] * len(a)
+    assert Within(0.25).grain == 0.25
+    assert str(Within(0.25)) == "steps of 0.5"
+
+
+@pytest.mark.parametrize("error", [-1.0, float("inf"), float("nan")])
+def test_an_error_that_is_none(error: float) -> None:
+    with pytest.raises(ValueError, match="an error must be a finite number of at least 0, not"):
+        Within(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
+from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 from samples import NETWORKS, filled, generic, sequences
 
-from pytest_rnnequiv import Case, Declined, Dense, Precision, Spec, Supports, Trajectory, reference
+from pytest_rnnequiv import Case, Declined, Dense, Precision, Spec, Supports, Trajectory, layouts, reference
+from pytest_rnnequiv.cells import SimpleRNNCell
 from pytest_rnnequiv.implementations import port as port_module
+from pytest_rnnequiv.implementations import runner
 from pytest_rnnequiv.implementations.declaration import TIMEOUT, declare, fixed_model, normalize
 from pytest_rnnequiv.implementations.errors import ImplementationError, MissingRuntime, UnknownImplementation
 from pytest_rnnequiv.implementations.numpy_loop import NumpyLoop
@@ -435,6 +438,49 @@ def test_calls_are_made_one_by_one_where_no_state_is_kept_between_them() -> None
     run.supports = Supports(options=("stateful",))  # type: ignore[attr-defined]
     assert Port(run).observe(stateful).judge().equivalent
     assert {*seen} == {len(stateful.calls)}
+
+
+def test_a_layout_that_cannot_hold_a_case_declines_it() -> None:
+    """A port that asks for the weights of a framework meets a layer which that has not: told, and no failure of it."""
+
+    def run(case: Case) -> Any:
+        layouts.to_torch(case.spec, case.weights)
+        return reference(case).outputs
+
+    ready = Port(run)
+    assert ready.run(filled(Spec.simple(2, 3, 1))) is not None
+    with pytest.raises(
+        Declined, match="PyTorch's SimpleRNN has tanh or relu, not softsign, for its activation"
+    ) as raised:
+        ready.run(filled(Spec.simple(2, 3, 1, activation="softsign")))
+    assert raised.value.reason == str(raised.value)
+    assert Declined().reason == ""
+
+
+def test_what_cannot_be_sent_is_told_by_its_attribute() -> None:
+    """What a port declares goes to pytest's process: no lambda, and no class that a function defines."""
+
+    class Local(SimpleRNNCell):
+        pass
+
+    def run(case: Case) -> Any:
+        return reference(case).outputs
+
+    def sent(what: str, value: Any) -> Any:
+        setattr(run, what, value)
+        here, there = Pipe()
+        with here, there:
+            runner._send(here, ("ready", declare(run)))
+            return there.recv()
+
+    kind, declared = sent("supports", Supports())
+    assert (kind, declared.name) == ("ready", "run")
+    kind, (why, *_) = sent("precision", Precision.q15.with_table(1e-2, tanh=lambda a: np.tanh(a)))
+    assert kind == "failure"
+    assert why.startswith("implementation 'run': its precision cannot be sent to pytest's process, which judges it (")
+    assert "a function or a class in it has to stand at the top of a module" in why
+    run.precision = None  # type: ignore[attr-defined]
+    assert "its supports cannot be sent" in sent("supports", Supports(cells=(Local(),)))[1][0]
 
 
 def test_declined_is_a_public_name() -> None:

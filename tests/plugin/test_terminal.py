@@ -584,7 +584,10 @@ class TestRows:
         counted.declined = 2  # type: ignore[attr-defined, unused-ignore]
         entry = Entry("rnn_equiv.py::test_one", "one", 1, "passed", "", counted, "mine:run")
         ledger._entries["rnn_equiv.py::test_one", ""] = entry
-        assert [remark.text for remark in remarks(ledger, Settings())] == ["mine declined 2 cases, which are left out"]
+        told = "mine declined 2 cases, which are left out"
+        assert [remark.text for remark in remarks(ledger, Settings())] == [told]
+        counted.because = {"too large": 2}  # type: ignore[attr-defined, unused-ignore]
+        assert [remark.text for remark in remarks(ledger, Settings())] == [f"{told}: too large (2)"]
 
 
 class TestToldOnce:

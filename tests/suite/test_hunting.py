@@ -397,8 +397,11 @@ def test_a_port_that_declines_everything_is_skipped() -> None:
 
 
 def test_what_was_declined_travels_with_the_report() -> None:
-    counted = tally.Tally(cases=3, conclusive=3, declined=2)
+    counted = tally.Tally(cases=3, conclusive=3)
+    for reason in ("", "odd sizes v. 1.0", "odd sizes v. 1.0", "two", "three", "four"):
+        counted.decline(reason)
     back = tally.from_properties(tally.to_properties(counted))
     assert back is not None
     back.add(counted)
-    assert back.declined == 4
+    assert back.declined == 12
+    assert back.because == {"odd sizes v. 1.0": 4, "two": 2, "three": 2}  # of the first few

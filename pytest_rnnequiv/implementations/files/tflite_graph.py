@@ -228,12 +228,12 @@ class _Walk:
         inputs = operator.inputs
         return self.constants.get(inputs[place]) if place < len(inputs) else None
 
-    def _shape(self, number: int) -> tuple[int, ...]:
+    def _shape_of(self, number: int) -> tuple[int, ...]:
         return self.graph.tensors[number].shape
 
     def _reshape(self, operator: Operator, value: _Value) -> _Value | None:
         """Follow axes that are exchanged round one sample, and an axis of one step that goes."""
-        before, after = self._shape(operator.inputs[0]), self._shape(operator.outputs[0])
+        before, after = self._shape_of(operator.inputs[0]), self._shape_of(operator.outputs[0])
         if before == after:
             return value
         if len(before) == 3 and after == (before[1], before[0], before[2]) and 1 in before[:2]:
@@ -262,7 +262,7 @@ class _Walk:
         axis = next((i for i, a in enumerate(value.axes) if a in "T1" and gone == 1 << i), None)
         if axis is None or begin is None or stride is None or (stride != 1).any() or not value.sides:
             return None
-        steps = self._shape(operator.inputs[0])[axis]
+        steps = self._shape_of(operator.inputs[0])[axis]
         last = begin[axis] in (-1, steps - 1) and len(value.sides) == 1 and not value.head
         if value.axes[axis] == "T" and (not last or value.turned):
             return None
@@ -428,7 +428,7 @@ class _Walk:
         if len(xs) != 1 or self.values[xs[0][0]].axes != "TNF" or len(masks) > 1:
             raise ImplementationError("its loop is not one over the steps of a sequence")
         ((outer, x_inner),) = xs
-        value, D = self.values[outer], self._shape(outer)[2]
+        value, D = self.values[outer], self._shape_of(outer)[2]
         states = {
             inner: (after, given, shown)
             for given, inner, after, shown in carried

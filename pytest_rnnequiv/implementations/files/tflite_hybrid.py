@@ -16,9 +16,9 @@ __all__ = ["DECLARE", "in_integers", "precision_of_file"]
 
 #: What to do with a file in which nothing says how its sums are rounded.
 DECLARE = (
-    "it computes in int8 throughout, and does not say how it rounds: run it in a class of your own with "
-    "model = 'model.keras' and precision = Precision.full_int8(inputs, states, weights=...), whose scales "
-    "read_scales('model.tflite') reads, and ask that: --rnn-equiv-impl module:Class"
+    "it computes in integers throughout, which is followed of one unrolled layer with a head: convert it so "
+    "(unroll=True, three steps or more), or run the file in a class of your own, with model = 'model.keras' and "
+    "precision = Precision.full_int8(inputs, states, weights=...), whose scales read_scales('model.tflite') reads"
 )
 
 

@@ -13,7 +13,18 @@ from ...cells.cell import Cell, CellWeights
 from ..layers import LAYERS, RNN, Bidirectional
 from ..spec import Spec
 
-__all__ = ["ORDERS", "joined", "layers_of", "made", "numbers", "one_bias", "only_layer", "reorder", "two_biases"]
+__all__ = [
+    "ORDERS",
+    "NoSuchLayer",
+    "joined",
+    "layers_of",
+    "made",
+    "numbers",
+    "one_bias",
+    "only_layer",
+    "reorder",
+    "two_biases",
+]
 
 Array = npt.NDArray[Any]
 Layer = RNN | Bidirectional
@@ -36,6 +47,13 @@ ORDERS: dict[str, dict[str, tuple[str, ...]]] = {
         ("DL4J", "ifoc", ""),
     )
 }
+
+
+class NoSuchLayer(ValueError):
+    """A layer that a framework has not, or not so; the message says what it has.
+
+    A port that meets one while it computes a case has declined the case.
+    """
 
 
 def reorder(array: Any, cell: str, source: str = "Keras", target: str = "Keras", axis: int = -1) -> Array:
@@ -143,10 +161,10 @@ def _expect(count: int, names: Sequence[str], what: Any) -> None:
 
 def _check_cell(layer: RNN) -> None:
     if isinstance(layer.units, tuple):
-        raise ValueError(f"{layer} has a list of cells: map a layer for each cell by itself")
+        raise NoSuchLayer(f"{layer} has a list of cells: map a layer for each cell by itself")
     (cell,) = layer.kinds
     if not has_name(cell):
-        raise ValueError(f"{cell!r} is no cell of Keras, so no other framework has it either")
+        raise NoSuchLayer(f"{cell!r} is no cell of Keras, so no other framework has it either")
 
 
 def _taken_apart(layer: Layer, own: dict[str, Array]) -> list[CellWeights]:

@@ -19,7 +19,7 @@ from ...arithmetic.parametrised import FAMILIES, parameters, spelled
 from ...cells.cell import Cell, CellWeights
 from ..layers import RNN, Bidirectional
 from ..spec import Spec
-from .common import Array, Layer, joined, made, numbers, one_bias, only_layer, reorder, two_biases
+from .common import Array, Layer, NoSuchLayer, joined, made, numbers, one_bias, only_layer, reorder, two_biases
 
 __all__ = ["OnnxNode", "from_onnx", "of_node", "to_onnx"]
 
@@ -104,10 +104,12 @@ def to_onnx(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any]) -> On
     for name in ("units", "kinds"):
         first, last = (getattr(direction, name) for direction in (directions[0], directions[-1]))
         if first != last and (name == "units" or of_node(first[0]) != of_node(last[0])):
-            raise ValueError(f"a node of ONNX has the same cell and units in both directions, unlike {only}: make two")
+            raise NoSuchLayer(f"a node of ONNX has the same cell and units in both directions, unlike {only}: make two")
     cell = directions[0].kinds[0]
     if "projection" in cell.beyond:
-        raise ValueError("an LSTM node of ONNX has no projection; PyTorch (proj_size) and TensorFlow 1 (num_proj) have")
+        raise NoSuchLayer(
+            "an LSTM node of ONNX has no projection; PyTorch (proj_size) and TensorFlow 1 (num_proj) have"
+        )
     attributes: dict[str, Any] = {"hidden_size": directions[0].features, "direction": _direction(only)}
     attributes |= _activations(directions)
     if hasattr(cell, "reset_after"):
@@ -161,7 +163,7 @@ def onnx_activation(name: str) -> tuple[str, float | None, float | None]:
     if name in ONNX_ACTIVATIONS:
         return ONNX_ACTIVATIONS[name]
     if (said := parameters(name)) is None:
-        raise ValueError(f"ONNX has no activation {name!r} for a recurrent node; it has {', '.join(ONNX_ACTIVATIONS)}")
+        raise NoSuchLayer(f"ONNX has no activation {name!r} for a recurrent node; it has {', '.join(ONNX_ACTIVATIONS)}")
     family, (alpha, *others) = said
     return ONNX_ACTIVATIONS[family][0], alpha, others[0] if others else None
 

@@ -19,7 +19,7 @@ from ...arithmetic.activations import Activation
 from ...cells.cell import CellWeights
 from ..layers import RNN, Bidirectional
 from ..spec import Spec
-from .common import Array, Layer, joined, layers_of, made, numbers, one_bias, reorder, two_biases
+from .common import Array, Layer, NoSuchLayer, joined, layers_of, made, numbers, one_bias, reorder, two_biases
 
 __all__ = ["from_torch", "to_torch"]
 
@@ -75,34 +75,34 @@ def _check_alike(layers: Sequence[Layer]) -> None:
     first = directions[0]
     for name in ("units", "activation", "use_bias", "kinds"):
         if len({getattr(direction, name) for direction in directions}) > 1:
-            raise ValueError(f"one module of PyTorch has the same {name} in all layers and directions: make several")
+            raise NoSuchLayer(f"one module of PyTorch has the same {name} in all layers and directions: make several")
     if len({isinstance(layer, Bidirectional) for layer in layers}) > 1:
-        raise ValueError("one module of PyTorch is bidirectional in all layers or in none: make several")
+        raise NoSuchLayer("one module of PyTorch is bidirectional in all layers or in none: make several")
     for layer in layers[:-1]:
         if getattr(layer, "merge_mode", "concat") != "concat" or getattr(layer, "go_backwards", False):
-            raise ValueError(f"another layer follows {layer}: PyTorch concatenates both directions, in order of time")
+            raise NoSuchLayer(f"another layer follows {layer}: PyTorch concatenates both directions, in order of time")
     if len(layers) > 1 and getattr(layers[-1], "go_backwards", False):
-        raise ValueError(f"{first} -> {layers[-1]}: PyTorch's layers all run in the same direction: make several")
+        raise NoSuchLayer(f"{first} -> {layers[-1]}: PyTorch's layers all run in the same direction: make several")
 
 
 def _check_step(layer: RNN) -> None:
     (cell,) = layer.kinds
     if lacking := sorted(cell.beyond - {"projection"}):
-        raise ValueError(f"PyTorch's {cell.name} has no {' and no '.join(lacking)}; ONNX's has")
+        raise NoSuchLayer(f"PyTorch's {cell.name} has no {' and no '.join(lacking)}; ONNX's has")
     if layer.features > layer.cells[0] - ("projection" in cell.beyond):
-        raise ValueError(f"PyTorch's proj_size has to be smaller than the number of units, unlike that of {layer}")
+        raise NoSuchLayer(f"PyTorch's proj_size has to be smaller than the number of units, unlike that of {layer}")
     if not getattr(cell, "reset_after", True):
-        raise ValueError(
+        raise NoSuchLayer(
             "PyTorch's GRU applies the reset gate after the product with Wh, so it cannot compute reset_after=False "
             "with any weights; ONNX (linear_before_reset=0) and TensorFlow 1 can"
         )
     possible = ("tanh", "relu") if cell.name == "SimpleRNN" else ("tanh",)
     if str(layer.activation) not in possible:
-        raise ValueError(
+        raise NoSuchLayer(
             f"PyTorch's {cell.name} has {' or '.join(possible)}, not {layer.activation}, for its activation"
         )
     if str(getattr(cell, "recurrent_activation", "sigmoid")) != "sigmoid":
-        raise ValueError(f"PyTorch's {cell.name} has sigmoid gates, not {getattr(cell, 'recurrent_activation', '')}")
+        raise NoSuchLayer(f"PyTorch's {cell.name} has sigmoid gates, not {getattr(cell, 'recurrent_activation', '')}")
 
 
 def from_torch(

@@ -18,7 +18,7 @@ from ...arithmetic.activations import Activation
 from ...cells.cell import CellWeights
 from ..layers import RNN, Bidirectional
 from ..spec import Spec
-from .common import Array, Layer, joined, made, numbers, only_layer, reorder
+from .common import Array, Layer, NoSuchLayer, joined, made, numbers, only_layer, reorder
 
 __all__ = ["from_tf1", "to_tf1"]
 
@@ -48,18 +48,18 @@ def to_tf1(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any], forget
     """
     only, own = only_layer(layer, weights, "a cell of TensorFlow 1")
     if isinstance(only, Bidirectional):
-        raise ValueError(
+        raise NoSuchLayer(
             "TensorFlow 1 has a cell of its own for each direction: map `layer.forward` with the first half of the "
             "weights, and the backward layer with the second"
         )
     (cell,), (w,), M = only.kinds, own, only.cells[0]
     if getattr(cell, "reset_after", False):
-        raise ValueError(
+        raise NoSuchLayer(
             "GRUCell of TensorFlow 1 applies the reset gate before the product with Wh, so it cannot compute "
             "reset_after=True with any weights; PyTorch, cuDNN and ONNX (linear_before_reset=1) can"
         )
     if str(getattr(cell, "recurrent_activation", "sigmoid")) != "sigmoid":
-        raise ValueError(f"cells of TensorFlow 1 have sigmoid gates, not {getattr(cell, 'recurrent_activation', '')}")
+        raise NoSuchLayer(f"cells of TensorFlow 1 have sigmoid gates, not {getattr(cell, 'recurrent_activation', '')}")
     kernel, bias = (
         reorder(array, cell.name, "Keras", "TensorFlow 1") for array in (np.concatenate([w.Wx, w.Wh]), w.bh)
     )
@@ -73,7 +73,7 @@ def to_tf1(layer: Layer | Sequence[Layer] | Spec, weights: Iterable[Any], forget
     if cell.name == "LSTM":
         bias = _forgetting(bias, M, -forget_bias)
     if cell.clip is not None:
-        raise ValueError(
+        raise NoSuchLayer(
             f"{only} clips the arguments of its activations; cell_clip of TensorFlow 1 clips the cell state"
         )
     peepholes = dict(zip(PEEPHOLES, w.Wp, strict=True)) if "peepholes" in cell.beyond else {}

@@ -36,7 +36,9 @@ def remarks(ledger: Ledger, settings: Settings, deselected: Iterable[pytest.Item
         yield Remark(note, {})
     for label, entries in ledger.by_implementation(ledger.entries).items():
         if declined := sum(entry.declined for entry in entries):
-            yield Remark(f"{label} declined {plural(declined, 'case')}, which are left out", {"yellow": True})
+            why = "; ".join(f"{reason} ({cases})" for reason, cases in summed(entries).because.items())
+            said = f"{label} declined {plural(declined, 'case')}, which are left out"
+            yield Remark(f"{said}: {why}" if why else said, {"yellow": True})
     shown = [entry for entry in ledger.entries if entry.check == "known_divergence" and entry.outcome == "xfailed"]
     if shown:
         # "known divergence of Keras 3.15.1: ...", as the items say it

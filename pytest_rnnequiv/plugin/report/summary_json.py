@@ -149,6 +149,7 @@ def to_numbers(tally: Tally) -> dict[str, Any]:
         "conclusive": tally.conclusive,
         "inconclusive": tally.inconclusive,
         "declined": tally.declined,
+        "declined_because": dict(tally.because),
         "failures": tally.failures,
         # JSON has no infinity: an answer that was no number, or none at all
         "worst_error_over_bound": worst if math.isfinite(worst) else "infinite",
@@ -171,6 +172,7 @@ def from_numbers(numbers: Mapping[str, Any]) -> Tally:
         way=dict(numbers["judged_by"]),
         undecided=dict(numbers.get("undecided", {})),
         would=dict(numbers.get("would_help", {})),
+        because=dict(numbers.get("declined_because", {})),
         news=dict(numbers["news"]),
         spent=dict(numbers["spent"]),
     )
