@@ -14,7 +14,7 @@ from pytest_rnnequiv import EquivalenceError, Precision, Spec, assert_equivalent
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.files.keras_graph import graph_of, read_graph
 from pytest_rnnequiv.implementations.whole_file import WholeFile, lacking, numbers_lacking, whole_model
-from pytest_rnnequiv.judging.whole import enclosed, judge_whole
+from pytest_rnnequiv.judging.whole import enclosed, judge_answer, judge_whole
 from pytest_rnnequiv.model.around import AROUND, Around
 from pytest_rnnequiv.model.graph import Graph
 from pytest_rnnequiv.model.layers import LSTM
@@ -178,6 +178,12 @@ def test_an_onnx_file_of_a_whole_model(folded: bool, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     file = write_keras(tmp_path / "model.keras", MODEL, weights())
     assert_equivalent(file, write_onnx(tmp_path / "right.onnx", weights(), folded))
+    right, (x,) = WholeFile(str(tmp_path / "right.onnx"), graph()), graph().drawn(np.random.default_rng(0), 2, 5)
+    judged = judge_answer(graph(), [x], lambda: right.ask([x]), right.precision, lambda: right.show([x]))
+    assert judged.verdict.way == "layer by layer"
+    assert judged.asked is not None
+    assert judged.asked.found == {"conv": True, "batch": not folded, "rnn": True, "norm": True}
+    assert judged.asked.through < right.show([x]).tensors.keys()
     if not folded:
         return
     wrong = weights()
@@ -280,7 +286,8 @@ def test_weights_of_an_earlier_checkpoint_in_one_layer(tmp_path: Path) -> None:
         assert_equivalent(right, wrong)
     assert not raised.value.diagnosis.explanations
     fact = "in its file, nothing has the numbers of the kernel of rnn"
-    assert raised.value.diagnosis.facts == (fact,)
+    place = "what it shows of batch is right, and nothing that it shows is what rnn should put out"
+    assert raised.value.diagnosis.facts == (place, fact)
     assert fact in str(raised.value)
     arrays = [weights()["rnn"][1].T, weights()["head"][0] * 2]
     assert lacking(graph(), arrays) == ["head"]
