@@ -168,7 +168,8 @@ class _LiteRt(Kind):
                     tensors[str(number)] = self._showing.get_tensor(number)
         made_of: dict[str, tuple[str, ...]] = dict.fromkeys(map(str, graph.inputs), (INPUTS,))
         for each in graph.operators:
-            made_of.update(dict.fromkeys(map(str, each.outputs), tuple(map(str, each.inputs))))
+            taken = () if each.kind == "SHAPE" else tuple(map(str, each.inputs))
+            made_of.update(dict.fromkeys(map(str, each.outputs), taken))
         return Parts(tensors, tuple(self._answers(self._showing)), made_of, [*map(str, graph.outputs)])
 
     def _showing_all(self) -> Any:

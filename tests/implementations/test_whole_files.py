@@ -198,6 +198,30 @@ def test_an_onnx_file_of_a_whole_model(folded: bool, tmp_path: Path) -> None:
     assert "right.onnx" not in raised.value.script()
 
 
+def test_of_what_tensors_are_made() -> None:
+    """Of what graphs inside take, too; and not of a tensor whose sizes are asked for."""
+    onnx = pytest.importorskip("onnx")
+    from pytest_rnnequiv.implementations.files.onnx_tensors import made_of, showing_all
+    from pytest_rnnequiv.judging.parts import INPUTS
+
+    make, info = onnx.helper.make_node, onnx.helper.make_empty_tensor_value_info
+    body = onnx.helper.make_graph([make("Add", ["b", "b"], ["inner"])], "body", [], [info("inner")])
+    nodes = [
+        make("Shape", ["x"], ["s"]),
+        make("Relu", ["x"], ["b"]),
+        make("If", ["on"], ["y"], then_branch=body, else_branch=body),
+        make("GRU", ["b", "W", "R", "", "", "h0"], ["", "last"], hidden_size=3),
+    ]
+    of_graph = onnx.helper.make_graph(nodes, "g", [info("x"), info("on")], [info("y")])
+    made = made_of(of_graph)
+    assert (made["x"], made["s"], made["b"]) == ((INPUTS,), (), ("x",))
+    assert set(made["y"]) == {"on", "b", "inner"}
+    assert set(made["last"]) == {"b", "W", "R", "h0"}
+    shown = {each.name for each in showing_all(onnx.helper.make_model(of_graph)).graph.output}
+    assert shown == {"y", "s", "b", "last", "rnn_equiv/3"}
+    assert [each.name for each in of_graph.output] == ["y"]
+
+
 def test_an_onnx_file_of_another_model(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     onnx = pytest.importorskip("onnx")

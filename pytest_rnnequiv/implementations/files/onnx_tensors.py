@@ -30,17 +30,24 @@ def showing_all(proto: Any) -> Any:
     return shown
 
 
+#: Nodes that take no numbers of a tensor, but its sizes.
+SIZES = ("Shape", "Size")
+
+
 def made_of(graph: Any) -> dict[str, Sequence[str]]:
-    """Return of which tensors each is made: of what its node takes, and what graphs inside of it take from outside."""
+    """Return of which tensors each is made: of what its node takes, and what graphs inside of it take from outside.
+
+    The sizes of a tensor, by which zeros are made to begin with, are none of its numbers.
+    """
     own = {each.name for each in graph.initializer}
     found: dict[str, Sequence[str]] = {each.name: (INPUTS,) for each in graph.input if each.name not in own}
     for node in graph.node:
-        found.update(dict.fromkeys(node.output, tuple(_taken(node))))
+        found.update(dict.fromkeys(node.output, () if node.op_type in SIZES else tuple(_taken(node))))
     return found
 
 
 def _taken(node: Any) -> Iterator[str]:
-    yield from node.input
+    yield from filter(None, node.input)  # what is left out has no name
     for attribute in node.attribute:
         for inner in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
             for each in inner.node:
