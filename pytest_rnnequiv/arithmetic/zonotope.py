@@ -22,7 +22,7 @@ __all__ = ["Zonotope"]
 Array = npt.NDArray[np.float64]
 
 #: Generators for each unit, and numbers in all, that a zonotope may have.
-ORDER, LARGEST = 64, 4_000_000
+ORDER, LARGEST = 64, 1_000_000
 
 #: What float64 may add to an enclosure of numbers that it computes.
 OWN_ROUNDING = 1 + 1e-12

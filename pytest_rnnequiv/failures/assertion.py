@@ -320,13 +320,7 @@ def assert_equivalent(
     """
     __tracebackhide__ = True
     if isinstance(case, (str, os.PathLike)) and isinstance(actual, (str, os.PathLike)):
-        from .two_files import answers, assert_whole  # which load all that can run a file
-
-        own = None if precision is None else Precision.of(precision)
-        if assert_whole(os.fspath(case), os.fspath(actual), own):
-            return
-        for each, ask, its_own, name in answers(os.fspath(case), os.fspath(actual)):
-            _judged(each, ask, its_own if own is None else own, name)
+        _judge_files(os.fspath(case), os.fspath(actual), None if precision is None else Precision.of(precision))
         return
     if not isinstance(case, Case):
         hint = "; the case comes first" if isinstance(actual, Case) else ""
@@ -337,6 +331,21 @@ def assert_equivalent(
             f"call it with {_handed_to_ports(case)}"
         )
     _judged(case, lambda: actual, None if precision is None else Precision.of(precision), run=run)
+
+
+def _judge_files(expected: str, actual: str, own: Precision | None) -> None:
+    """Judge the second of two files as the model of the first."""
+    __tracebackhide__ = True
+    from ..implementations.whole_file import read_either  # which loads all that can run a file
+    from ..model.graph import Graph
+    from .two_files import answers, assert_whole
+
+    model = read_either(expected)
+    if isinstance(model, Graph):
+        assert_whole(model, expected, actual, own)
+        return
+    for case, ask, its_own, name in answers(model, expected, actual):
+        _judged(case, ask, its_own if own is None else own, name)
 
 
 def _judged(

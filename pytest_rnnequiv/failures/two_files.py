@@ -19,12 +19,13 @@ from ..implementations.files.model import other_weights, shows_the_same
 from ..implementations.port import Port
 from ..implementations.registry import check_available
 from ..implementations.resolving import resolve
-from ..implementations.whole_file import WholeFile, in_its_file, numbers_lacking, whole_model
+from ..implementations.whole_file import WholeFile, in_its_file, numbers_lacking
 from ..judging.whole import judge_answer
-from ..mistakes.whole import Run
+from ..mistakes.whole import answered
 from ..model.call import Call
 from ..model.case import Case
 from ..model.forward import reference
+from ..model.graph import Graph
 from ..model.spec import Spec
 from ..model.trajectory import BadAnswer, Trajectory
 from .whole import WholeModelError
@@ -41,15 +42,17 @@ WEIGHTS_ONLY = (".pt", ".pth", ".safetensors")
 RUN = (".onnx", ".tflite")
 
 
-def answers(expected: str, actual: str) -> Iterator[tuple[Case, Callable[[], Any], Precision | None, str]]:
+def answers(
+    model: Model, expected: str, actual: str
+) -> Iterator[tuple[Case, Callable[[], Any], Precision | None, str]]:
     """Yield cases of the model in the first file, what asks the second for its answer, its arithmetic and its name.
 
     Raises
     ------
     ImplementationError
-        If a file cannot be read, or neither read nor run.
+        If the second can neither be read nor run.
     """
-    port, model = _runner(actual), read_model(expected)
+    port = _runner(actual)
     own = read_model(actual) if port is None else port.fixed
     if own is not None:
         model, own = _completed(expected, model, actual, own)
@@ -69,37 +72,36 @@ def answers(expected: str, actual: str) -> Iterator[tuple[Case, Callable[[], Any
         yield case, _asking(case, own, port, name), None if port is None else port.precision, name
 
 
-def assert_whole(expected: str, actual: str, precision: Precision | None = None) -> bool:
-    """Judge the second file as the whole model in the first, where that has layers which a spec has no place for.
-
-    Returns
-    -------
-    bool
-        False where it has none.
+def assert_whole(graph: Graph, expected: str, actual: str, precision: Precision | None = None) -> None:
+    """Judge the second file as the whole model in the first.
 
     Raises
     ------
     WholeModelError
         If the second is another model.
     ImplementationError
-        If a file can neither be read nor run.
+        If it cannot be run.
     """
     __tracebackhide__ = True
-    if (graph := whole_model(expected)) is None:
-        return False
     file = WholeFile(actual, graph)
     p = precision or file.precision
     for seed, (N, T) in enumerate(SIZES):
         inputs = graph.drawn(np.random.default_rng(seed), file.N or N, file.steps(max(T, 5)), padded=bool(seed))
-        verdict, outputs = judge_answer(graph, inputs, partial(file.ask, inputs), p)
+        judged = judge_answer(graph, inputs, partial(file.ask, inputs), p, partial(file.show, inputs))
+        verdict = answered(graph, judged, p)
         tally.current().record(verdict)
         if verdict.different:
-            seen = [Run(inputs, outputs)]
             files = (expected, actual)
             raise WholeModelError(
-                graph, seen, verdict, precision=p, name=file.name, files=files, facts=lambda: in_its_file(file)
+                graph,
+                [judged.run],
+                verdict,
+                precision=p,
+                name=file.name,
+                files=files,
+                facts=lambda: in_its_file(file),
+                judged=judged,
             )
-    return True
 
 
 def _sizes(spec: Spec, port: Port | None, *sizes: int) -> Iterator[int]:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from ..arithmetic.precision import Precision
 from ..judging.verdict import Verdict
-from ..judging.whole import first_case
+from ..judging.whole import Judged, Run, first_case
 from ..mistakes.diagnosis import Diagnosis
-from ..mistakes.whole import Run, explain_whole
+from ..mistakes.whole import explain_whole
 from ..model.graph import Graph
 from .assertion import EquivalenceError
 
@@ -36,6 +36,8 @@ class WholeModelError(EquivalenceError):
         Of the model, and of what somebody made of it.
     facts : callable
         Tells what else is known, when somebody reads it.
+    judged : Judged, optional
+        The verdict on the first run, with what it comes of.
     """
 
     what = "the model"
@@ -50,8 +52,9 @@ class WholeModelError(EquivalenceError):
         name: str = "",
         files: tuple[str, str] = ("", ""),
         facts: Callable[[], tuple[str, ...]] = tuple,
+        judged: Judged | None = None,
     ) -> None:
-        self.graph, self.runs, self.files = graph, tuple(runs), files
+        self.graph, self.runs, self.files, self._judged = graph, tuple(runs), files, judged
         super().__init__(
             first_case(graph, runs[0].inputs, precision), verdict, self._explain, precision=precision, name=name
         )
@@ -60,10 +63,15 @@ class WholeModelError(EquivalenceError):
     def _explain(self) -> Diagnosis:
         if self.verdict.place is None:
             return Diagnosis((), self.verdict.problem or "", probed=self._more)
-        found = explain_whole(self.graph, self.runs, self.precision)
+        found = explain_whole(self.graph, self.runs, self.precision, self._judged)
         layers = ", ".join(name for name, _ in self.graph.layers())
         picture = "" if found else f"the model has the layers {layers}, and only its outputs are seen"
-        return Diagnosis(found, picture, probed=self._more)
+        return Diagnosis(found, picture, probed=self._known)
+
+    def _known(self) -> tuple[str, ...]:
+        asked = None if self._judged is None else self._judged.asked
+        told = "" if asked is None else asked.told
+        return (*([told] if told else []), *self._more())
 
     @property
     def called(self) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import permutations
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arithmetic.precision import Precision
+from ..judging.parts import Parts
 from ..judging.whole import enclosed
 from ..model.around import Around
 from ..model.graph import Graph, Recurrent
@@ -19,16 +21,20 @@ from ..model.trajectory import BadAnswer
 from .errors import ImplementationError
 from .files.keras_graph import SUFFIXES, read_graph
 from .files.limits import told
-from .files.model import RECURRENT_ONLY
+from .files.model import RECURRENT_ONLY, Model
 from .files.reading import read_model
+from .whole_kinds import KINDS, Kind, Slot
 
-__all__ = ["WholeFile", "in_its_file", "lacking", "numbers_lacking", "said_of", "whole_model"]
+__all__ = ["WholeFile", "in_its_file", "lacking", "numbers_lacking", "read_either", "said_of", "whole_model"]
 
 Array = npt.NDArray[Any]
 
+#: What a file gives for inputs.
+Answer = TypeVar("Answer")
 
-def whole_model(path: str) -> Graph | None:
-    """Return the layers of a model which a spec has no place for; None where it has.
+
+def read_either(path: str) -> Model | Graph:
+    """Read a model: as a spec with weights or, where that has no place for its layers, as these layers.
 
     Raises
     ------
@@ -36,12 +42,17 @@ def whole_model(path: str) -> Graph | None:
         If it can be read in neither way; the message says why.
     """
     try:
-        read_model(path)
+        return read_model(path)
     except ImplementationError as refused:
         if os.path.splitext(path)[1].lower() not in SUFFIXES or find_spec("h5py") is None:
             raise
         return _followed(path, refused)
-    return None
+
+
+def whole_model(path: str) -> Graph | None:
+    """Return the layers of a model which a spec has no place for; None where it has."""
+    model = read_either(path)
+    return model if isinstance(model, Graph) else None
 
 
 #: Steps of the inputs on which it is tried whether a model is followed.
@@ -59,14 +70,6 @@ def _followed(path: str, refused: ImplementationError) -> Graph:
         hint = "" if RECURRENT_ONLY in str(error) else f". {RECURRENT_ONLY}"
         raise ImplementationError(f"{error}{hint}") from None
     return graph
-
-
-class Slot(NamedTuple):
-    """An input or an output of a file; a size that is open is None."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: np.dtype[Any]
 
 
 class WholeFile:
@@ -90,7 +93,7 @@ class WholeFile:
         self.name, self.graph = os.path.basename(path), graph
         suffix = os.path.splitext(path)[1].lower()
         with told(path):
-            kind: Callable[[str], _Kind] | None = KINDS.get(suffix)
+            kind: Callable[[str], Kind] | None = KINDS.get(suffix)
             if kind is None:
                 raise ImplementationError(
                     f"as a whole model it is neither run nor read: {', '.join(KINDS)} are. part='recurrent' "
@@ -137,15 +140,26 @@ class WholeFile:
         BadAnswer
             If what it puts out has other shapes than the model's outputs.
         """
+        return self._ordered(self._put(inputs, self._kind.ask), inputs)
+
+    def show(self, inputs: Sequence[Array]) -> Parts | None:
+        """Run the file with all shown that it computes on the way; None where it shows nothing."""
+        shown = self._put(inputs, self._kind.show)
+        return None if shown is None else replace(shown, outputs=tuple(self._ordered(shown.outputs, inputs)))
+
+    def _put(self, inputs: Sequence[Array], run: Callable[[list[Array]], Answer]) -> Answer:
+        """Give inputs of the model to the file, in its own order and its own numbers."""
         slots = self._kind.inputs
         given = {i: x.astype(slots[i].dtype) for i, x in zip(self._inputs, inputs, strict=True)}
         try:
-            answers = self._kind.ask([given[i] for i in range(len(slots))])
+            return run([given[i] for i in range(len(slots))])
         except Exception as error:
             own = type(error).__module__.partition(".")[0] == "onnxruntime"
             if not own and not isinstance(error, (RuntimeError, ValueError, TypeError)):
                 raise
             raise ImplementationError(f"{self.name} does not take these inputs: {error}") from None
+
+    def _ordered(self, answers: Sequence[Array], inputs: Sequence[Array]) -> list[Array]:
         expected = enclosed(self.graph, inputs, Precision.float32, bounds=False).outputs  # for their shapes
         wanted = [each.number.shape for each in expected]
         got = [Slot(slot.name, a.shape, a.dtype) for slot, a in zip(self._kind.outputs, answers, strict=True)]
@@ -195,154 +209,6 @@ LEFT_OUT = (
 
 #: Inputs, and outputs, whose orders are tried.
 MOST = 6
-
-
-class _Kind:
-    """A kind of file."""
-
-    inputs: list[Slot]
-    outputs: list[Slot]
-    precision: Precision | None = None
-
-    def ask(self, inputs: list[Array]) -> list[Array]:
-        """Run it."""
-        raise NotImplementedError
-
-    def constants(self) -> Iterator[Array]:
-        """Yield the numbers that are in it."""
-        raise NotImplementedError
-
-    def versions(self) -> dict[str, str]:
-        """Versions of what runs it."""
-        raise NotImplementedError
-
-
-class _Onnx(_Kind):
-    def __init__(self, path: str) -> None:
-        import onnx
-        from onnx import numpy_helper
-
-        from .files.onnx_data import load, tensors_of
-        from .onnxruntime import precision_of, session_of
-
-        proto = load(path)
-        self._constants = [numpy_helper.to_array(each) for each in tensors_of(proto.graph)]
-        if quantized := sorted({node.op_type for node in proto.graph.node if node.op_type in QUANTIZED}):
-            raise ImplementationError(f"it has {', '.join(quantized)}: {NOT_QUANTIZED}")
-        try:
-            self._session = session_of(proto.SerializeToString())
-        except Exception as error:
-            raise ImplementationError(f"ONNX Runtime refuses it: {error}") from None
-        self.inputs = [self._slot(onnx, each) for each in self._session.get_inputs()]
-        self.outputs = [self._slot(onnx, each) for each in self._session.get_outputs()]
-        self.precision = precision_of("float32")
-
-    @staticmethod
-    def _slot(onnx: Any, each: Any) -> Slot:
-        from .onnx_file import KINDS
-
-        if each.type not in KINDS:
-            raise ImplementationError(f"its {each.name} is a {each.type}, and numbers are followed")
-        shape = tuple(size if isinstance(size, int) else None for size in each.shape)
-        return Slot(each.name, shape, np.dtype(onnx.helper.tensor_dtype_to_np_dtype(KINDS[each.type])))
-
-    def ask(self, inputs: list[Array]) -> list[Array]:
-        given = {slot.name: x for slot, x in zip(self.inputs, inputs, strict=True)}
-        answers: list[Array] = self._session.run([slot.name for slot in self.outputs], given)
-        return answers
-
-    def constants(self) -> Iterator[Array]:
-        yield from self._constants
-
-    def versions(self) -> dict[str, str]:
-        import onnxruntime
-
-        return {"onnxruntime": onnxruntime.__version__, "numpy": np.__version__}
-
-
-class _LiteRt(_Kind):
-    def __init__(self, path: str) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        from .files.tflite_data import load
-
-        graphs = load(path)
-        tensors = [each for graph in graphs for each in graph.tensors]
-        if any(each.scales is not None or (each.dtype == np.float16) for each in tensors):
-            raise ImplementationError(f"its weights are stored in less than float32: {NOT_QUANTIZED}")
-        self._constants = [each.numbers for each in tensors if each.numbers is not None and each.floating]
-        try:
-            self._lite: Any = Interpreter(model_path=path, num_threads=1)
-            self._lite.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise ImplementationError(f"LiteRT refuses it: {error}") from None
-        self.inputs = [self._slot(each) for each in self._lite.get_input_details()]
-        self.outputs = [self._slot(each) for each in self._lite.get_output_details()]
-
-    @staticmethod
-    def _slot(each: Mapping[str, Any]) -> Slot:
-        shape = tuple(int(size) if size > 0 else None for size in each["shape_signature"])
-        return Slot(each["name"], shape, np.dtype(each["dtype"]))
-
-    def ask(self, inputs: list[Array]) -> list[Array]:
-        lite, details = self._lite, self._lite.get_input_details()
-        for each, x in zip(details, inputs, strict=True):
-            if tuple(each["shape"]) != x.shape:
-                lite.resize_tensor_input(each["index"], x.shape, strict=True)
-        lite.allocate_tensors()
-        for each, x in zip(details, inputs, strict=True):
-            lite.set_tensor(each["index"], x)
-        lite.invoke()
-        return [lite.get_tensor(each["index"]) for each in lite.get_output_details()]
-
-    def constants(self) -> Iterator[Array]:
-        yield from self._constants
-
-    def versions(self) -> dict[str, str]:
-        import ai_edge_litert
-
-        return {"litert": ai_edge_litert.__version__, "numpy": np.__version__}
-
-
-class _Keras(_Kind):
-    """A file of Keras, computed by NumPy of what was read: nothing in it is run."""
-
-    def __init__(self, path: str) -> None:
-        self._own = graph = read_graph(path)
-        kind = np.dtype(np.float32)
-        self.inputs = [Slot(each.name, (graph.N, *each.shape), kind) for each in graph.inputs]
-        self.outputs = [Slot(source.layer, (), kind) for source in graph.outputs]
-
-    def ask(self, inputs: list[Array]) -> list[Array]:
-        answers = enclosed(self._own, inputs, Precision.float32).outputs
-        return [each.number.value.astype(np.float32) for each in answers]
-
-    def constants(self) -> Iterator[Array]:
-        for _, layer in self._own.layers():
-            yield from layer.weights
-
-    def versions(self) -> dict[str, str]:
-        return {"numpy": np.__version__}
-
-
-KINDS: dict[str, Callable[[str], _Kind]] = {".onnx": _Onnx, ".tflite": _LiteRt, **dict.fromkeys(SUFFIXES, _Keras)}
-
-#: Nodes of ONNX that compute in integers.
-QUANTIZED = (
-    "ConvInteger",
-    "DequantizeLinear",
-    "DynamicQuantizeLSTM",
-    "DynamicQuantizeLinear",
-    "MatMulInteger",
-    "QLinearConv",
-    "QLinearMatMul",
-    "QuantizeLinear",
-)
-
-NOT_QUANTIZED = (
-    "a whole model is judged in float32, and how the layers round the recurrent ones are rounded is not known; convert "
-    "it without quantization to check the conversion, and check the quantized recurrent layers by themselves"
-)
 
 
 #: Layers whose kernels a converter leaves as they are; that of a convolution may have a scale in it.

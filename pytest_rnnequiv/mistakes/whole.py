@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,110 +13,219 @@ import numpy.typing as npt
 from ..arithmetic.activations import activation
 from ..arithmetic.precision import Precision
 from ..judging.verdict import Verdict
-from ..judging.whole import Change, enclosed, judge_whole
+from ..judging.whole import Change, Judged, Run, enclosed, judge_run, judged_run
 from ..model.around import Around, Unfollowed
 from ..model.case import Case
 from ..model.graph import Graph
 from ..model.wiring import Unmade, Wiring
 from .catalogue import EVERY, Mistake
 from .evidence import Explanation
+from .excluding import EXCLUSION, LEAST_EXCLUDED, SAME, usual
 
-__all__ = ["Run", "explain_whole"]
+__all__ = ["answered", "by_place", "candidates", "explain_whole", "shown_right"]
 
 Array = npt.NDArray[Any]
-
-
-class Run(NamedTuple):
-    """What a whole model was asked, and what it put out."""
-
-    inputs: Sequence[Array]
-    outputs: Sequence[Any]
 
 
 #: Seconds of the processor in which mistakes are tried.
 SECONDS = 20.0
 
-#: By how many times the bound of the right outputs a mistake's may be off to be worth its own: bounds are alike.
-MUCH = 1e3
+#: How far a mistake's outputs may be from what was put out to be worth their bounds, beside how far the right ones are.
+NEARER = 0.5
+
+#: By how many times they may be farther than those of a mistake that explains all: both have to be within bounds.
+AS_NEAR = 1e3
+
+#: What is raised where a mistake gives shapes that do not fit.
+NO_MODEL = (Unfollowed, Unmade, ValueError, IndexError)
 
 
-def explain_whole(graph: Graph, seen: Sequence[Run], precision: Precision | None = None) -> tuple[Explanation, ...]:
+class Candidate(NamedTuple):
+    """A mistake, and the model with it.
+
+    Attributes
+    ----------
+    layers : names
+        Those in which it is made.
+    changes : dict
+        What recurrent layers compute instead.
+    everywhere : bool
+        Whether it is made in all of a layer, and not in one gate or one direction.
+    """
+
+    mistake: Mistake
+    layers: Collection[str]
+    graph: Graph
+    changes: dict[str, Change]
+    everywhere: bool = True
+
+
+def explain_whole(
+    graph: Graph, seen: Sequence[Run], precision: Precision | None = None, judged: Judged | None = None
+) -> tuple[Explanation, ...]:
     """Return the mistakes under which all that was seen is equivalent.
 
     Parameters
     ----------
     seen : sequence of Run
         Runs that are different without a mistake come first.
+    judged : Judged, optional
+        The verdict on the first run, where it is known.
     """
     until = time.process_time() + SECONDS
-    found, p = [], precision or Precision.float32
-    before = [judge_whole(graph, *run, precision) for run in seen]
-    inputs, outputs = seen[0]
-    room = [MUCH * each.number.bound for each in enclosed(graph, inputs, p).outputs]
-    for mistake, model, changes in _candidates(graph):
+    p = precision or Precision.float32
+    first = judged_run(graph, seen[0], precision) if judged is None else judged
+    before = [first.verdict, *(judge_run(graph, run, precision) for run in seen[1:])]
+    steps, broken = (sum(getattr(each, name) for each in before) for name in ("steps", "broken"))
+    for some in by_place(first, [*candidates(graph, without=shown_right(first))]):
+        found, limit = dict[int, Explanation](), NEARER
+        for number, off in _by_nearness(graph, some, seen[0], p, until):
+            if time.process_time() > until or off > limit:
+                break
+            mistake, _, model, changes, _ = some[number]
+            if _explains(model, seen, precision, changes):
+                found[number] = Explanation((mistake,), steps, steps, steps - broken)
+                limit = min(limit, AS_NEAR * max(off, p.unit))
+        if found:
+            return tuple(found[number] for number in sorted(found))
+    return ()
+
+
+def by_place(judged: Judged, some: list[Candidate]) -> list[list[Candidate]]:
+    """Split mistakes: first those in the first layer that is not shown to be right, of these first the plain ones."""
+    place = "" if judged.asked is None else judged.asked.next
+    ranks = [(place not in each.layers) * 2 + (not each.everywhere) for each in some]
+    return [[each for each, own in zip(some, ranks, strict=True) if own == rank] for rank in range(4)]
+
+
+def _by_nearness(
+    graph: Graph, some: Sequence[Candidate], run: Run, p: Precision, until: float
+) -> list[tuple[int, float]]:
+    """Sort mistakes by how far what comes of them is from what was put out, as a share of how far right outputs are.
+
+    It takes no more than half of the time that is left.
+    """
+    until = 0.5 * (time.process_time() + until)
+    right = enclosed(graph, run.inputs, p, bounds=False).outputs
+    pairs = zip(right, run.outputs, strict=True)
+    size = [max(float(np.abs(each.number.value - got).max()), p.tiny) for each, got in pairs]
+    far = dict[int, float]()
+    for number, (_, _, model, changes, _) in enumerate(some):
         if time.process_time() > until:
             break
-        if not _near(model, inputs, outputs, p, changes, room):
-            continue
-        verdicts = _verdicts(model, seen, precision, changes)
-        if verdicts is None:
-            continue
-        steps, broken = (sum(getattr(each, name) for each in before) for name in ("steps", "broken"))
-        found.append(Explanation((mistake,), steps, steps, steps - broken))
-    return tuple(found)
-
-
-def _near(
-    model: Graph, inputs: Sequence[Array], outputs: Sequence[Any], p: Precision, changes: dict[str, Change], room: Any
-) -> bool:
-    """Whether a model with a mistake comes near enough to what was put out, that it is worth its bounds."""
-    try:
-        made = enclosed(model, inputs, p, changes, bounds=False).outputs
-    except (Unfollowed, Unmade, ValueError, IndexError):
-        return False
-    each = zip(made, outputs, room, strict=True)
-    return all(
-        one.number.shape == np.shape(got) and bool((np.abs(one.number.value - got) <= much).all())
-        for one, got, much in each
-    )
-
-
-def _verdicts(
-    model: Graph, seen: Sequence[Run], precision: Precision | None, changes: dict[str, Change]
-) -> list[Verdict] | None:
-    """Judge runs of a model with a mistake; None as soon as one is not equivalent."""
-    verdicts = []
-    for run in seen:
         try:
-            verdict = judge_whole(model, *run, precision, changes)
-        except (Unfollowed, Unmade, ValueError, IndexError):  # the mistake gives shapes that do not fit
-            return None
-        if not verdict.equivalent:
-            return None
-        verdicts.append(verdict)
-    return verdicts
+            made = enclosed(model, run.inputs, p, changes, bounds=False).outputs
+        except NO_MODEL:
+            continue
+        each = [*zip(made, run.outputs, size, strict=True)]
+        if all(one.number.shape == np.shape(got) for one, got, _ in each):
+            far[number] = max(float(np.abs(one.number.value - got).max()) / most for one, got, most in each)
+    return sorted((one for one in far.items() if one[1] <= NEARER), key=lambda one: one[1])  # none that is NaN
 
 
-def _candidates(graph: Graph) -> Iterator[tuple[Mistake, Graph, dict[str, Change]]]:
-    """Yield mistakes, and the model with each of them."""
-    for name, layer in graph.layers():
-        if isinstance(layer, Around):
-            for mistake, changed in _around(name, layer):
-                yield mistake, graph.with_layer(name, changed), {}
-    recurrent = graph.recurrent()
-    for mistake in EVERY:
+def _explains(model: Graph, seen: Sequence[Run], precision: Precision | None, changes: dict[str, Change]) -> bool:
+    """Whether what was put out is right for a model with a mistake."""
+    try:
+        return all(judge_run(model, run, precision, changes).equivalent for run in seen)
+    except NO_MODEL:
+        return False
+
+
+def answered(graph: Graph, judged: Judged, precision: Precision | None = None) -> Verdict:
+    """Return the verdict with an answer, where it is inconclusive for its width and excludes what people get wrong.
+
+    As with coarse arithmetic (:mod:`.excluding`), a bound has to be no smaller than what it should tell apart. What
+    comes of a mistake has as wide a bound, so twice that width has to lie between them. Layers that were shown to be
+    right need no more of an answer.
+    """
+    verdict, asked, p = judged.verdict, judged.asked, precision or Precision.float32
+    if not verdict.inconclusive or asked is None:
+        return verdict
+    inputs, shown = judged.run.inputs, shown_right(judged)
+    right = [each.number.value for each in enclosed(graph, inputs, p, bounds=False).outputs]
+    room = [2 * (each.number.bound + p.shown) for each in asked.outputs]
+    made = missed = 0
+    some = [each for each in candidates(graph, usual(), shown) if len(each.layers) == 1]
+    for _, _, model, changes, _ in some:
+        try:
+            wrong = [each.number.value for each in enclosed(model, inputs, p, changes, bounds=False).outputs]
+        except NO_MODEL:
+            continue
+        if [a.shape for a in wrong] != [a.shape for a in right]:
+            continue
+        off = [np.abs(one - other) for one, other in zip(wrong, right, strict=True)]
+        if all((a <= SAME * np.abs(b).max(initial=0.0)).all() for a, b in zip(off, right, strict=True)):
+            continue
+        made += 1
+        missed += not any((a > b).any() for a, b in zip(off, room, strict=True))
+        if missed > (1 - LEAST_EXCLUDED) * len(some):
+            return verdict
+    if not made or missed > (1 - LEAST_EXCLUDED) * made:
+        return verdict
+    return Verdict("equivalent", EXCLUSION, verdict.error_over_bound, steps=verdict.steps)
+
+
+def shown_right(judged: Judged) -> set[str]:
+    """Return the names of the layers that were shown to be right."""
+    return set() if judged.asked is None else {name for name, found in judged.asked.found.items() if found}
+
+
+def candidates(graph: Graph, mistakes: Sequence[Mistake] = EVERY, without: Collection[str] = ()) -> Iterator[Candidate]:
+    """Yield mistakes, and the model with each of them, in one layer or in all of its kind; none in some layers."""
+    yield from _candidates_around(graph, without)
+    recurrent = {name: layer for name, layer in graph.recurrent().items() if name not in without}
+    for mistake in mistakes:
         if mistake.group in ("calls", "embedding", "head") or (mistake.precision is not None and not mistake.computed):
             continue
         for name, one in recurrent.items():
             says = [(mistake, f"{mistake.says} (in {name})")]
-            says += [(each, f"{each.says} of {name}") for each in mistake.placed(one.spec)]
+            if mistakes is EVERY:
+                says += [(each, f"{each.says} of {name}") for each in mistake.placed(one.spec)]
             for each, said in says:
-                yield replace(each, name=f"{name}.{each.name}", says=said), graph, {name: _made(each)}
+                named = replace(each, name=f"{name}.{each.name}", says=said)
+                yield Candidate(named, (name,), graph, {name: _made(each)}, each is mistake)
+        if len(recurrent) > 1:
+            everywhere = replace(mistake, says=f"{mistake.says} (in {_all(recurrent)})")
+            yield Candidate(everywhere, [*recurrent], graph, dict.fromkeys(recurrent, _made(mistake, needed=False)))
 
 
-def _made(mistake: Mistake) -> Change:
+def _candidates_around(graph: Graph, without: Collection[str]) -> Iterator[Candidate]:
+    alike = dict[tuple[str, str], list[tuple[str, Mistake, Around | None]]]()
+    for name, layer in graph.layers():
+        if not isinstance(layer, Around) or name in without:
+            continue
+        for mistake, changed in _around(name, layer):
+            yield Candidate(mistake, (name,), graph.with_layer(name, changed), {})
+            what = mistake.name.removeprefix(f"{name}.")
+            alike.setdefault((layer.kind, what), []).append((name, mistake, changed))
+    for (kind, what), each in alike.items():
+        if len(each) == 1 or what == "left-out":
+            continue
+        model = graph
+        for name, _, changed in each:
+            model = model.with_layer(name, changed)
+        first, mistake, _ = each[0]
+        names = [name for name, *_ in each]
+        says = mistake.says.replace(f"its {first}", f"its {_all(names)}")
+        yield Candidate(replace(mistake, name=f"{kind}.{what}", says=says), names, model, {})
+
+
+def _all(names: Collection[str]) -> str:
+    """Name several layers."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}"
+
+
+def _made(mistake: Mistake, needed: bool = True) -> Change:
+    """Return what makes a mistake in a recurrent layer.
+
+    Where it cannot be made, nothing is left to be tried; of one in all layers, some may have no place for it.
+    """
+
     def change(case: Case) -> tuple[Case, Wiring] | None:
         made = mistake.made(case)
+        if made is None and needed:
+            raise Unmade
         return None if made is None else (made.case, made.wiring)
 
     return change

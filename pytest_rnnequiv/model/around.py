@@ -47,10 +47,20 @@ class Tensor:
         With the samples as the first axis.
     mask : (N, T) bool array or None
         Keras's mask, that goes beside it.
+    size : array or None
+        What its errors are small beside, where that is neither its numbers nor their terms: those of what goes into an
+        activation, as far as its range reaches.
+    through : frozenset of str
+        Of the inputs, and of what was shown, it is computed of these.
+    travelled : bool
+        Whether errors of layers before the last one are in its bound.
     """
 
     number: Inexact
     mask: npt.NDArray[np.bool_] | None = None
+    size: Array | None = None
+    through: frozenset[str] = frozenset()
+    travelled: bool = False
 
     def closed(self) -> Tensor:
         """The tensor with its sums rounded, as somebody sees it."""
@@ -93,7 +103,10 @@ class Around:
         computes, keeps_mask = AROUND[self.kind]
         made = computes(given, self.options, self.weights)
         made = made if isinstance(made, Tensor) else Tensor(made, given[0].mask if keeps_mask else None)
-        return replace(made, number=applied(made.number, self.function))
+        number, size = made.number, None
+        if (f := self.function) is not None and f.name != "linear":
+            size = np.minimum(number.magnitude if number.terms else np.abs(number.value), f.span)
+        return replace(made, number=applied(number, f), size=size)
 
 
 def applied(number: Inexact, function: Activation | None) -> Inexact:

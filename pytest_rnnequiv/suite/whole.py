@@ -15,7 +15,7 @@ from ..implementations.errors import Declined, ImplementationError
 from ..implementations.port import Port
 from ..implementations.whole_file import WholeFile, in_its_file
 from ..judging.whole import judge_answer
-from ..mistakes.whole import Run
+from ..mistakes.whole import answered
 from ..model.around import Unfollowed
 from .failing import fail
 from .registry import NotThisOne
@@ -51,7 +51,8 @@ def verify_whole(port: Port, inputs: Sequence[Array]) -> None:
     for rows in _batches(file, inputs):
         port.calls += 1
         try:
-            verdict, outputs = judge_answer(file.graph, rows, partial(file.ask, rows), port.precision)
+            judged = judge_answer(file.graph, rows, partial(file.ask, rows), port.precision, partial(file.show, rows))
+            verdict = answered(file.graph, judged, port.precision)
         except ImplementationError as error:
             raise Declined(str(error)) from None
         except Unfollowed:
@@ -61,12 +62,13 @@ def verify_whole(port: Port, inputs: Sequence[Array]) -> None:
             fail(
                 WholeModelError(
                     file.graph,
-                    [Run(rows, outputs)],
+                    [judged.run],
                     verdict,
                     precision=port.precision,
                     name=port.name,
                     files=(port.made_of, port.identity),
                     facts=lambda: in_its_file(file),
+                    judged=judged,
                 )
             )
 

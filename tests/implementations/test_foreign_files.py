@@ -383,7 +383,7 @@ def test_a_right_file_is_judged_in_the_arithmetic_of_its_runtime(activation: str
         assert port.precision == declared
         verdict = judge(case, port.run(case), port.precision)
         assert verdict.equivalent, verdict
-    assert [precision for *_, precision, _ in answers(str(file), str(file))] == [declared] * 3
+    assert [precision for *_, precision, _ in answers(read_model(file), str(file), str(file))] == [declared] * 3
 
 
 def test_weights_that_lie_beside_the_model(tmp_path: Path) -> None:

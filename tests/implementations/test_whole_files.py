@@ -14,7 +14,7 @@ from pytest_rnnequiv import EquivalenceError, Precision, Spec, assert_equivalent
 from pytest_rnnequiv.implementations.errors import ImplementationError
 from pytest_rnnequiv.implementations.files.keras_graph import graph_of, read_graph
 from pytest_rnnequiv.implementations.whole_file import WholeFile, lacking, numbers_lacking, whole_model
-from pytest_rnnequiv.judging.whole import enclosed, judge_whole
+from pytest_rnnequiv.judging.whole import enclosed, judge_answer, judge_whole
 from pytest_rnnequiv.model.around import AROUND, Around
 from pytest_rnnequiv.model.graph import Graph
 from pytest_rnnequiv.model.layers import LSTM
@@ -178,6 +178,12 @@ def test_an_onnx_file_of_a_whole_model(folded: bool, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     file = write_keras(tmp_path / "model.keras", MODEL, weights())
     assert_equivalent(file, write_onnx(tmp_path / "right.onnx", weights(), folded))
+    right, (x,) = WholeFile(str(tmp_path / "right.onnx"), graph()), graph().drawn(np.random.default_rng(0), 2, 5)
+    judged = judge_answer(graph(), [x], lambda: right.ask([x]), right.precision, lambda: right.show([x]))
+    assert judged.verdict.way == "layer by layer"
+    assert judged.asked is not None
+    assert judged.asked.found == {"conv": True, "batch": not folded, "rnn": True, "norm": True}
+    assert judged.asked.through < right.show([x]).tensors.keys()
     if not folded:
         return
     wrong = weights()
@@ -190,6 +196,30 @@ def test_an_onnx_file_of_a_whole_model(folded: bool, tmp_path: Path) -> None:
     assert "first broken output (sample 0, step 1" in text
     compile(raised.value.script(), "script", "exec")
     assert "right.onnx" not in raised.value.script()
+
+
+def test_of_what_tensors_are_made() -> None:
+    """Of what graphs inside take, too; and not of a tensor whose sizes are asked for."""
+    onnx = pytest.importorskip("onnx")
+    from pytest_rnnequiv.implementations.files.onnx_tensors import made_of, showing_all
+    from pytest_rnnequiv.judging.parts import INPUTS
+
+    make, info = onnx.helper.make_node, onnx.helper.make_empty_tensor_value_info
+    body = onnx.helper.make_graph([make("Add", ["b", "b"], ["inner"])], "body", [], [info("inner")])
+    nodes = [
+        make("Shape", ["x"], ["s"]),
+        make("Relu", ["x"], ["b"]),
+        make("If", ["on"], ["y"], then_branch=body, else_branch=body),
+        make("GRU", ["b", "W", "R", "", "", "h0"], ["", "last"], hidden_size=3),
+    ]
+    of_graph = onnx.helper.make_graph(nodes, "g", [info("x"), info("on")], [info("y")])
+    made = made_of(of_graph)
+    assert (made["x"], made["s"], made["b"]) == ((INPUTS,), (), ("x",))
+    assert set(made["y"]) == {"on", "b", "inner"}
+    assert set(made["last"]) == {"b", "W", "R", "h0"}
+    shown = {each.name for each in showing_all(onnx.helper.make_model(of_graph)).graph.output}
+    assert shown == {"y", "s", "b", "last", "rnn_equiv/3"}
+    assert [each.name for each in of_graph.output] == ["y"]
 
 
 def test_an_onnx_file_of_another_model(tmp_path: Path) -> None:
@@ -280,7 +310,8 @@ def test_weights_of_an_earlier_checkpoint_in_one_layer(tmp_path: Path) -> None:
         assert_equivalent(right, wrong)
     assert not raised.value.diagnosis.explanations
     fact = "in its file, nothing has the numbers of the kernel of rnn"
-    assert raised.value.diagnosis.facts == (fact,)
+    place = "what it shows of batch is right, and nothing that it shows is what rnn should put out"
+    assert raised.value.diagnosis.facts == (place, fact)
     assert fact in str(raised.value)
     arrays = [weights()["rnn"][1].T, weights()["head"][0] * 2]
     assert lacking(graph(), arrays) == ["head"]
