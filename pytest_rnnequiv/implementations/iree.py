@@ -55,12 +55,7 @@ class Iree(OnnxImplementation):
         info = onnx_importer.ModelInfo(proto)
         module = info.create_module(context=Context()).operation
         onnx_importer.NodeImporter.define_function(info.main_graph, module).import_all()
-        chosen = [
-            "--iree-hal-target-device=local",
-            "--iree-hal-local-target-device-backends=llvm-cpu",
-            "--iree-llvmcpu-target-cpu=host",
-        ]
-        compiled = compile_str(str(module), input_type="onnx", extra_args=chosen)
+        compiled = compile_str(str(module), input_type="onnx", extra_args=FOR_THIS_CPU)
         context = iree.runtime.SystemContext(config=iree.runtime.Config("local-sync"))
         context.add_vm_module(iree.runtime.VmModule.copy_buffer(context.instance, compiled))
         run = context.modules.module[proto.graph.name]

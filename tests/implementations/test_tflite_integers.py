@@ -130,7 +130,7 @@ def test_biases_on_another_scale_are_told(files: Path) -> None:
     assert port.precision.name == "int16, as its file says"
     if port.says:  # until that is mended
         assert {each.status for each in verdicts(port, seen)} == {"different"}
-        *_, name = next(answers(str(files / "GRU.keras"), str(files / "GRU.tflite")))
+        *_, name = next(answers(read_model(files / "GRU.keras"), str(files / "GRU.keras"), str(files / "GRU.tflite")))
         assert re.search(r"in which \d products? adds? a bias whose scale is not theirs: it counts for", name)
         assert of_its_file(port)[0].startswith("in its file, ")
     else:
