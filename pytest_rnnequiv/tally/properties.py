@@ -58,8 +58,8 @@ def from_properties(properties: Iterable[tuple[str, Any]]) -> Tally | None:
         if not name.startswith(PREFIX) or name in (CHECK, IDENTITY):
             continue
         found = True
-        kind, _, rest = name.removeprefix(PREFIX).partition(".")
-        if kind in COUNTS and rest:
+        kind, dot, rest = name.removeprefix(PREFIX).partition(".")
+        if kind in COUNTS and dot:  # the way of an answer that is none has no name
             getattr(tally, kind)[rest] = value
         elif kind == "version":
             tally.versions[rest] = value

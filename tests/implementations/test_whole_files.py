@@ -216,7 +216,8 @@ def test_of_what_tensors_are_made() -> None:
     made = made_of(of_graph)
     assert (made["x"], made["s"], made["b"]) == ((INPUTS,), (), ("x",))
     assert set(made["y"]) == {"on", "b", "inner"}
-    assert set(made["last"]) == {"b", "W", "R", "h0"}
+    assert made["last"] == ("rnn_equiv/3",)
+    assert set(made["rnn_equiv/3"]) == {"b", "W", "R", "h0"}
     shown = {each.name for each in showing_all(onnx.helper.make_model(of_graph)).graph.output}
     assert shown == {"y", "s", "b", "last", "rnn_equiv/3"}
     assert [each.name for each in of_graph.output] == ["y"]

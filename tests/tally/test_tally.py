@@ -67,3 +67,9 @@ def test_what_was_last_new() -> None:
     again = tally.from_properties(tally.to_properties(counted))
     assert again is not None
     assert again.news == counted.news
+
+
+def test_an_answer_that_is_none_has_a_way_without_a_name() -> None:
+    counted = tally.Tally(cases=1, conclusive=1, failures=1, way={"": 1})
+    again = tally.from_properties(tally.to_properties(counted))
+    assert again == counted

@@ -20,9 +20,8 @@ def showing_all(proto: Any) -> Any:
     shown = onnx.ModelProto.FromString(proto.SerializeToString())
     known = {each.name for each in shown.graph.output}
     for number, node in enumerate(shown.graph.node):
-        if node.op_type in RECURRENT and not (node.output and node.output[0]):
-            states = f"rnn_equiv/{number}"
-            node.output[:] = [states, *node.output[1:]]
+        if node.op_type in RECURRENT:
+            node.output[:] = [_states(number, node), *node.output[1:]]
         for name in node.output:
             if name and name not in known:
                 known.add(name)
@@ -37,13 +36,23 @@ SIZES = ("Shape", "Size")
 def made_of(graph: Any) -> dict[str, Sequence[str]]:
     """Return of which tensors each is made: of what its node takes, and what graphs inside of it take from outside.
 
-    The sizes of a tensor, by which zeros are made to begin with, are none of its numbers.
+    The sizes of a tensor, by which zeros are made to begin with, are none of its numbers. The last state of a recurrent
+    node is one of all its states.
     """
     own = {each.name for each in graph.initializer}
     found: dict[str, Sequence[str]] = {each.name: (INPUTS,) for each in graph.input if each.name not in own}
-    for node in graph.node:
+    for number, node in enumerate(graph.node):
         found.update(dict.fromkeys(node.output, () if node.op_type in SIZES else tuple(_taken(node))))
+        if node.op_type in RECURRENT:
+            states = _states(number, node)
+            found[states] = tuple(_taken(node))
+            found.update(dict.fromkeys(node.output[1:2], (states,)))
     return found
+
+
+def _states(number: int, node: Any) -> str:
+    """Return the name of all states of a recurrent node; one of our own where it has none."""
+    return next(iter(node.output), "") or f"rnn_equiv/{number}"
 
 
 def _taken(node: Any) -> Iterator[str]:
