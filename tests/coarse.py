@@ -195,6 +195,8 @@ class FullInt8:
         in the place of rounding).
     taken : int, optional
         What is taken for the zero point of the inputs where they are used.
+    read_as : (float, int)
+        How the integers of states are read in products: by which factor, and from which zero point.
     """
 
     #: What the states' integers stand for.
@@ -202,8 +204,10 @@ class FullInt8:
     #: And those of the outputs.
     OUTPUTS, BESIDE = 1 / 16, 5
 
-    def __init__(self, scale: float = 0.05, zero: int = -7, wrong: str = "", taken: int | None = None) -> None:
-        self.scale, self.zero, self.wrong = scale, zero, wrong
+    def __init__(
+        self, scale: float = 0.05, zero: int = -7, wrong: str = "", taken: int | None = None, read_as: Any = (1, 0)
+    ) -> None:
+        self.scale, self.zero, self.wrong, (self.factor, self.beside) = scale, zero, wrong, read_as
         self.taken = zero + 2 * (wrong == "zero point") if taken is None else taken
         states, sums = Scaled(self.STATES), Fixed(3, 12)
         self.precision = Precision.full_int8(
@@ -225,15 +229,18 @@ class FullInt8:
         x -= self.taken
         h, states = np.zeros((case.N, case.M), np.int64), []
         for t in range(case.T):
-            a = (x[:, t] @ qx) * (self.scale * sx) + (h @ qh) * (self.STATES * sh) + bh
+            a = (x[:, t] @ qx) * (self.scale * sx) + self.read(h, qh) * (self.STATES * sh) + bh
             a = np.clip(np.rint(a * 2**12), -(2**15), 2**15 - 1) / 2**12
             units = np.tanh(a) / self.STATES
             whole_units = {"cut": np.trunc, "floor": np.floor}.get(self.wrong, np.rint)(units)
             h = np.clip(whole_units, -128, 127).astype(np.int64)
             states.append(h)
         whole = np.stack(states, 1)
-        y = np.rint(((whole @ qo) * (self.STATES * so) + bo) / self.OUTPUTS) + self.BESIDE
+        y = np.rint((self.read(whole, qo) * (self.STATES * so) + bo) / self.OUTPUTS) + self.BESIDE
         return Trajectory((np.clip(y, -128, 127) - self.BESIDE) * self.OUTPUTS, whole * self.STATES)
+
+    def read(self, h: Array, kernel: Array) -> Array:
+        return self.factor * ((h - self.beside) @ kernel)
 
 
 def sigmoid(a: Array) -> Array:

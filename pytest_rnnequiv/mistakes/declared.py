@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..arithmetic.formats import Choose, Ends, Fixed, Format, Scaled
+from ..arithmetic.inexact import Inexact
 from ..arithmetic.precision import LETTERS, ROLES, Precision
+from ..model.case import Case
 from ..model.spec import Spec
 from .mistake import Mistake
 
@@ -56,6 +59,7 @@ def of_declared(p: Precision, spec: Spec) -> Iterator[Mistake]:
     """Yield the mistakes that can be made in a declared arithmetic; none where nothing is declared to be rounded."""
     yield from _other_roundings(p, spec)
     yield from _zero_points(p)
+    yield from _states_as_factors(p, spec)
 
 
 def _other_roundings(p: Precision, spec: Spec) -> Iterator[Mistake]:
@@ -156,26 +160,77 @@ class Displaced(Format):
 
 def _zero_points(p: Precision) -> Iterator[Mistake]:
     for role, whose in (("inputs", "the inputs"), ("outputs", "the outputs")):
-        kind = p.formats.get(role)
-        if (
-            not isinstance(kind, Scaled)
-            or kind.scale is None
-            or np.size(kind.scale) > 1
-            or np.size(kind.zero_point) > 1
-        ):
+        if (kind := _on_one_scale(p, role)) is None:
             continue
         scale, zero = float(np.ravel(kind.scale)[0]), int(np.ravel(kind.zero_point)[0])
-        met = {zero}
         for short, wrong, says, cause in _taken_for(zero):
-            if wrong not in met:
-                met.add(wrong)
-                displaced = Displaced(kind, (zero - wrong) * scale)
-                says_so = f"with {says} as the zero point of {whose}, where {zero} is declared"
-                yield _in(p, {role: displaced}, f"zero-point-of-{role}-{short}", says_so, cause)
+            displaced = Displaced(kind, (zero - wrong) * scale)
+            says_so = f"with {says} as the zero point of {whose}, where {zero} is declared"
+            yield _in(p, {role: displaced}, f"zero-point-of-{role}-{short}", says_so, cause)
+
+
+def _on_one_scale(p: Precision, role: str) -> Scaled | None:
+    """The format of something, where it is one scale that is given."""
+    kind = p.formats.get(role)
+    if not isinstance(kind, Scaled) or kind.scale is None or np.size(kind.scale) > 1 or np.size(kind.zero_point) > 1:
+        return None
+    return kind
+
+
+def _states_as_factors(p: Precision, spec: Spec) -> Iterator[Mistake]:
+    """Yield states that are multiplied with kernels as if their integers had another zero point or scale.
+
+    The states themselves are what they are. In products, each is off by the same number, which comes to another bias:
+    ``(h + d) Wh = h Wh + d sum(Wh)``; or by the same factor.
+    """
+    kind = _on_one_scale(p, "states")
+    # a GRU with reset_after=False multiplies its states with a gate before
+    if kind is None or not spec.plain or getattr(spec.cell, "reset_after", True) is False:
+        return
+    scale, zero = float(np.ravel(kind.scale)[0]), int(np.ravel(kind.zero_point)[0])
+    for short, wrong, says, cause in _taken_for(zero):
+        says_so = f"with {says} as the zero point of the states in products, where {zero} is declared"
+        change = partial(_moved_states, p=p, by=(zero - wrong) * scale)
+        yield Mistake(f"zero-point-of-states-{short}", says_so, cause, "numbers", change)
+    for short, says, factor in (("doubled", "multiplied by 2", 2.0), ("halved", "divided by 2", 0.5)):
+        cause = "the scale of states in [-1, 1], which is 1/128 or 1/127, taken for that of another range"
+        change = partial(_scaled_states, by=factor)
+        yield Mistake(
+            f"scale-of-states-{short}", f"with the scale of the states {says} in products", cause, "numbers", change
+        )
+
+
+def _moved_states(case: Case, p: Precision, by: float) -> Case | None:
+    """Multiply ``h + by`` with the kernels, by another bias."""
+    changed = {}
+    for kernel, bias in (("layer0/Wh", "layer0/bh"), ("head/Wo", "head/bo")):
+        W, b = (case.named_weights.get(name) for name in (kernel, bias))
+        if W is None or b is None:
+            return None
+        moved = np.array(b, np.float64)
+        # of a GRU with two biases, the second one is that of the states
+        moved[(1,) if moved.ndim == 2 else ()] += by * Inexact.weight(kernel, W, p).value.sum(0)
+        changed[bias] = moved.astype(b.dtype)
+    return case.with_weights(**changed)
+
+
+def _scaled_states(case: Case, by: float) -> Case | None:
+    """Multiply ``by h`` with the kernels."""
+    kernels = {name: case.named_weights.get(name) for name in ("layer0/Wh", "head/Wo")}
+    found = {name: (W * by).astype(W.dtype) for name, W in kernels.items() if W is not None}
+    return case.with_weights(**found) if len(found) == len(kernels) else None
 
 
 def _taken_for(zero: int) -> Iterator[tuple[str, int, str, str]]:
-    """Yield what is taken for a zero point: a name, the number, what is said of it, how people come to it."""
+    """Yield what is taken for a zero point: a name, the number, what is said, how people come to it; each once."""
+    met = {zero}
+    for short, wrong, says, cause in _wrong_for(zero):
+        if wrong not in met:
+            met.add(wrong)
+            yield short, wrong, says, cause
+
+
+def _wrong_for(zero: int) -> Iterator[tuple[str, int, str, str]]:
     yield "forgotten", 0, "0", "the zero point is not subtracted, as in symmetric quantization"
     yield "negated", -zero, str(-zero), "the zero point is added where it should be subtracted"
     for short, by in (("above", 128), ("below", -128)):

@@ -106,6 +106,22 @@ def test_a_wrong_zero_point_of_the_inputs_is_named(last: bool) -> None:
     assert found.explanations[0].says == "with -5 as the zero point of the inputs, where -7 is declared"
 
 
+@pytest.mark.parametrize(
+    ("read_as", "name", "last"),
+    [
+        ((1, 3), "zero-point-of-states-3-above", False),
+        ((1, 128), "zero-point-of-states-128-above", True),
+        ((0.5, 0), "scale-of-states-halved", False),
+    ],
+)
+def test_states_that_are_read_on_another_scale_are_named(read_as: tuple[float, int], name: str, last: bool) -> None:
+    case, right = generic(4, **{**SIZES, "K": 4}), FullInt8()
+    shown = FullInt8(read_as=read_as).run(case)
+    assert judge(case, shown, right.precision).different
+    shown = by_last_output(shown) if last else shown
+    assert name in diagnose(case, shown, right.precision).names
+
+
 def test_a_wrong_zero_point_of_the_outputs_is_named() -> None:
     case, right = generic(4, **SIZES), FullInt8()
     shown = right.run(case)
