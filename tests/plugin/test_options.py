@@ -147,9 +147,9 @@ def test_help_works_in_spite_of_a_bad_ini_value(project: Project) -> None:
 
 
 def test_an_unknown_implementation_is_a_usage_error(project: Project) -> None:
-    result = project.run("--rnn-equiv", "--rnn-equiv-impl=nope")
+    result = project.run("--rnn-equiv", "--rnn-equiv-impl=foreign")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    sentence = "ERROR: unknown implementation 'nope': expected module:attribute or one of all, keras, keras-graph, "
+    sentence = "ERROR: unknown implementation 'foreign': expected module:attribute or one of all, keras, keras-graph, "
     assert result.errlines[0].startswith(sentence)
     assert result.errlines[0].endswith(", or a model file (.keras, .h5, .hdf5, .onnx, .tflite)")
     assert "test session starts" not in result.stdout.str()
