@@ -93,6 +93,10 @@ class PerCase(Inexact):
 
     times = staticmethod(times)
 
+    def beside(self, array: Any, other: Inexact) -> Any:
+        """Repeat an array that comes of this number, ``(cases, ...)``, for the samples of `other`."""
+        return beside(array, other.value) if isinstance(array, np.ndarray) else array
+
     def _combined(self, other: Any, combine: Callable[[Inexact, Inexact], Inexact]) -> Inexact:
         """Combine it with samples, or with a number or another weight, which gives a weight again."""
         if isinstance(other, PerCase) or not np.ndim(getattr(other, "value", other)):
@@ -102,10 +106,7 @@ class PerCase(Inexact):
 
     def met_by(self, samples: Inexact) -> Inexact:
         """The weight that each sample meets."""
-        value, radius, magnitude = (
-            beside(a, samples.value) if isinstance(a, np.ndarray) else a
-            for a in (self.value, self.radius, self.magnitude)
-        )
+        value, radius, magnitude = (self.beside(a, samples) for a in (self.value, self.radius, self.magnitude))
         met = Inexact(value, self.precision, radius, self.terms, magnitude)
         met.format, met.roundings = self.format, self.roundings
         return met

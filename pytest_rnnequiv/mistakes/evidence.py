@@ -210,18 +210,21 @@ class Evidence:
         numbers = sum(array.size for array in first.case.numbers().values())
         while some := list(islice(left, max(1, min(MANY, NUMBERS // numbers)))):
             far = first.far_from([self._make(each, first.case) for each in some])
-            self._tried += sum(far)
+            self._tell_tried(sum(far))
             yield from (each for each, is_far in zip(some, far, strict=True) if not is_far)
 
     def try_out(self, mistakes: tuple[Mistake, ...]) -> Explanation | None:
         """Judge everything under the mistakes."""
-        self._tried += 1
-        tally.busy(f"explaining the failure: {self._tried} of the usual mistakes tried")
+        self._tell_tried(1)
         of_runs = self._judged_under(self.runs, mistakes)
         if of_runs is None:
             return None
         of_whole = of_runs if self.runs is self.whole else self._judged_under(self.whole, mistakes)
         return (of_whole and self._explanation(mistakes, of_whole)) or self._explanation(mistakes, of_runs)
+
+    def _tell_tried(self, more: int) -> None:
+        self._tried += more
+        tally.busy(f"explaining the failure: {self._tried} of the usual mistakes tried")
 
     def _judged_under(self, seen: list[Seen], mistakes: tuple[Mistake, ...]) -> list[Judged] | None:
         """Judge these under the mistakes; None as soon as one refutes them."""
