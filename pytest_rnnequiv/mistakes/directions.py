@@ -255,4 +255,5 @@ def _(case: Case) -> Case | None:
 
 
 def _two_way(layer: Layer) -> bool:
-    return isinstance(layer, Bidirectional) and len({d.cells for d in layer.directions}) == 1
+    """Whether it has two directions with the same states: those of an LSTM fit no GRU."""
+    return isinstance(layer, Bidirectional) and len({tuple(d.state_units) for d in layer.directions}) == 1

@@ -110,8 +110,6 @@ def check(project: pytest.Pytester, *names: str, only: str = "recurrence") -> py
 
 #: Some of each kind, all the way to the report.
 REPORTED = (
-    "raises",
-    "raises_ten_megabytes",
     "raises_in_red",
     "one_axis_more",
     "waits",

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import permutations
 from statistics import median
 from typing import Any
 
@@ -28,9 +29,9 @@ from mistaken import (
     shows_in,
     with_nan,
 )
-from samples import NETWORKS, generic
+from samples import NETWORKS, filled, generic
 
-from pytest_rnnequiv import Case, Trajectory, judge, reference
+from pytest_rnnequiv import GRU, LSTM, Bidirectional, Case, Dense, SimpleRNN, Spec, Trajectory, judge, reference
 from pytest_rnnequiv import strategies as rnn
 from pytest_rnnequiv.arithmetic.bfloat16 import to_bfloat16
 from pytest_rnnequiv.cells.gru import GRUCell
@@ -45,6 +46,13 @@ from pytest_rnnequiv.mistakes.weights import permuted
 from pytest_rnnequiv.model.wiring import RIGHT
 
 # ---- the catalogue ----
+
+
+@pytest.mark.parametrize(("forward", "backward"), [*permutations([SimpleRNN, GRU, LSTM], 2)])
+def test_each_can_be_made_where_directions_have_other_cells(forward: Any, backward: Any) -> None:
+    options = {"initial_state": True, "return_sequences": True}
+    case = filled(Spec(2, Bidirectional(forward(2, **options), backward(2, **options)), Dense(2)), 3, N=2, T=3)
+    assert sum(mistake.made(case) is not None for mistake in CATALOGUE) > 100
 
 
 def test_names_are_unique_and_can_be_typed() -> None:

@@ -43,9 +43,9 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 
 class TestSelfcheck:
     def test_mistakes_are_caught_and_named(self, project: pytest.Pytester) -> None:
-        """One of each group; `.ci/run` has all of them."""
-        sample = {each.group: each.name for each in reversed(CATALOGUE)} | {"weights": "Wh-transposed"}
-        names = [*sample.values(), "NaN-swallowed"]
+        """One of every other group; `.ci/run` has all of them."""
+        of_groups = {each.group: each.name for each in reversed(CATALOGUE)} | {"weights": "Wh-transposed"}
+        names = [*{*list(of_groups.values())[::2], "Wh-transposed", "NaN-swallowed"}]
         ids = [f"rnn_equiv.py::test_selfcheck[numpy-{name}]" for name in names]
         result = project.runpytest("--rnn-equiv-selfcheck", "--rnn-equiv-impl", "numpy", *ids)
         result.assert_outcomes(passed=len(names))
