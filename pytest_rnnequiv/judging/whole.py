@@ -153,7 +153,8 @@ def computed(graph: Graph, inputs: Sequence[Array]) -> Parts:
     """Compute a model in float64, and show all of it."""
     walk = _Computing(Precision.float32, {}, None)
     asked = walk.asked(graph, inputs)
-    outputs = tuple(each.number.value.astype(np.float32) for each in asked.outputs)
+    # not rounded: an output may be a state as it was shown, to the last bit, or the small sum of two of them
+    outputs = tuple(each.number.value for each in asked.outputs)
     ends = [name for each in asked.outputs for name in each.through]
     return Parts(walk.tensors, outputs, walk.made_of, ends)
 

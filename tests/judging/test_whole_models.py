@@ -67,6 +67,26 @@ def test_a_run_that_is_inconclusive_by_its_outputs_is_proved_by_what_it_shows(in
     assert judged.asked.told == "what it shows of rnn is right"
 
 
+@pytest.mark.parametrize("merge", ["concat", "sum", "ave", "mul"])
+@pytest.mark.parametrize("every", [False, True])
+def test_a_model_may_end_with_a_recurrent_layer(merge: str, every: bool) -> None:
+    rng = np.random.default_rng(3)
+    config = sequential(
+        layer("Conv1D", "conv", kernel_size=[3], strides=[1], padding="causal", activation="relu"),
+        layer("Bidirectional", "both", merge_mode=merge, layer=layer("LSTM", "one", **LSTM, return_sequences=every)),
+        shape=(None, 3),
+    )
+    shapes = {"conv": [(3, 3, 5), (5,)], "both": [(5, 24), (6, 24), (24,)] * 2}
+    arrays = {name: [rng.normal(size=shape).astype(np.float32) for shape in each] for name, each in shapes.items()}
+    graph = graph_of(config, lambda entry: arrays[entry.name])
+    for T in (1, 5, 24):
+        run = run_of(graph, graph.drawn(rng, 2, T))
+        judged = judged_run(graph, run)
+        assert judged.verdict.equivalent, judged.verdict
+        off = Run(run.inputs, [y + np.float32(1e-3) for y in run.outputs], run.parts)
+        assert not judged_run(graph, off).verdict.equivalent
+
+
 @pytest.mark.parametrize("layout", [(1, 0, 2), (0, 2, 1)])
 def test_layouts_and_names_are_those_of_the_file(layout: tuple[int, ...], inputs: list[Any]) -> None:
     """Time first, or channels first; two directions beside each other; the numbers tell what is what."""
