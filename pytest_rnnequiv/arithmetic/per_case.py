@@ -41,7 +41,27 @@ def looked_up(table: Array, ids: Array) -> tuple[Array, Array]:
     return case.reshape(len(ids), *(1,) * (ids.ndim - 1)), ids
 
 
-class PerCase(Inexact):
+class _AxesOfOne:
+    """Shape and axes of several arrays ``value (cases, ...)``: those of one of them."""
+
+    __slots__ = ()
+    value: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the values of one case."""
+        return self.value.shape[1:]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of one case."""
+        return self.value.ndim - 1
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
+class PerCase(_AxesOfOne, Inexact):
     """The weights of several cases under one name: each sample meets those of its own case.
 
     A cell's step treats it as the weight of one case: shape, axes and indices are those of one. Products with samples
@@ -73,19 +93,6 @@ class PerCase(Inexact):
         own = cls(number.value, number.precision, number.radius, number.terms, number.magnitude)
         own.format, own.roundings = number.format, number.roundings
         return own
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the values of one case."""
-        return self.value.shape[1:]
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes of one case."""
-        return self.value.ndim - 1
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def closed(self) -> Inexact:
         """Round the open sum."""
@@ -138,7 +145,7 @@ class PerCase(Inexact):
         return repr(Inexact(self.value, self.precision, self.radius, self.terms, self.magnitude))
 
 
-class ArrayPerCase:
+class ArrayPerCase(_AxesOfOne):
     """The same in NumPy's numbers: what a cell's step does to a weight, done to those of several cases.
 
     Parameters
@@ -152,19 +159,6 @@ class ArrayPerCase:
 
     def __init__(self, value: Array) -> None:
         self.value = value
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the values of one case."""
-        return self.value.shape[1:]
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes of one case."""
-        return self.value.ndim - 1
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __rmatmul__(self, samples: Array) -> Array:
         return times(samples, self.value)

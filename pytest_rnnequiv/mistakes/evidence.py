@@ -207,6 +207,7 @@ class Evidence:
         first, left = self.runs[0], iter(candidates)
         if not first.computable:
             yield from left
+            return
         numbers = sum(array.size for array in first.case.numbers().values())
         while some := list(islice(left, max(1, min(MANY, NUMBERS // numbers)))):
             far = first.far_from([self._make(each, first.case) for each in some])

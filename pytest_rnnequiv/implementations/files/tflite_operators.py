@@ -119,7 +119,7 @@ class Operators:
         if kind in OF_TWO:
             made = OF_TWO[kind](get(i[0]), get(i[1]))
         elif kind == "FULLY_CONNECTED":
-            made = get(i[0]) @ self._kernel(operator).numbers.astype(np.float64).T  # type: ignore[union-attr]
+            made = get(i[0]) @ self.kernel(operator).numbers.astype(np.float64).T  # type: ignore[union-attr]
             if len(i) > 2 and i[2] >= 0:
                 ratio = self.bias_ratio(operator)
                 made = made + get(i[2]) * (1.0 if ratio is None else ratio)
@@ -131,7 +131,8 @@ class Operators:
             return self._copied(operator, get, shape)
         return [np.asarray(ACTIVATIONS[operator.fused(0)](made), np.float64).reshape(shape)]
 
-    def _kernel(self, product: Operator) -> Tensor:
+    def kernel(self, product: Operator) -> Tensor:
+        """Return the kernel of a product, which is in the file."""
         kernel = self.graph.tensors[product.inputs[1]]
         if kernel.numbers is None:
             raise ImplementationError("it has a product of two things that are computed, and no layer has one")
@@ -193,7 +194,7 @@ class Operators:
         if not half:
             return 0.0
         if kind == "FULLY_CONNECTED":
-            scales = (self._kernel(operator).quantized or (np.zeros(1),))[0]
+            scales = (self.kernel(operator).quantized or (np.zeros(1),))[0]
             return SLACK * (half * (1 + (self.bits(n) == 16)) + self.step(i[0]) * float(scales.max()))
         if kind == "MUL":
             return SLACK * (half + self.step(i[0]) * self.step(i[1]))

@@ -67,9 +67,8 @@ class Unrolled:
 
     def _kernel(self, product: Operator) -> bytes:
         """What tells a kernel from others: the converter may write it several times."""
-        tensor = self.graph.tensors[product.inputs[1]]
-        if tensor.numbers is None:
-            raise ImplementationError("it has a product of two things that are computed, and no layer has one")
+        tensor = self.operators.kernel(product)
+        assert tensor.numbers is not None
         return str(tensor.shape).encode() + tensor.numbers.tobytes()
 
     def _letters(self) -> None:
